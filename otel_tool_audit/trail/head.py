@@ -1,0 +1,168 @@
+"""
+The head of a chain: 4,096 bytes that name what was written, what is on disk, and what is about to be written. Pure.
+
+Source: FORMAT.md, section 5.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from typing import Final, NamedTuple
+
+HEAD_BYTES: Final = 4096
+SLOT_BYTES: Final = 2048
+MAGIC: Final = b"OTAHEAD1"
+CLEAN: Final = 1
+POISONED: Final = 2
+OS: Final = 4
+NONE: Final = 2**64 - 1
+"""Stands in ``prev`` for "there is none"."""
+
+_SLOT = struct.Struct("<8sQ32s16sIQIQQ32sQQ32sII32sQIQQQQ32s")
+_GENERATION = struct.Struct("<Q")
+_CRC = struct.Struct("<I")
+_PACKED: Final = _SLOT.size
+ZERO_HASH: Final = bytes(32)
+
+
+class Mark(NamedTuple):
+    """
+    A place in a chain.
+
+    Attributes:
+        count: The seq of the next line.
+        offset: Where that line begins, in bytes from the segment's start.
+        hash: The hash of the line before it (32 bytes), or of the epoch's origin.
+    """
+
+    count: int
+    offset: int
+    hash: bytes
+
+
+class Pending(NamedTuple):
+    """A write that was announced: its lines, its bytes, the hash of its last line. All zero: none."""
+
+    lines: int
+    bytes: int
+    hash: bytes
+
+
+NO_PENDING: Final = Pending(0, 0, ZERO_HASH)
+
+
+class Previous(NamedTuple):
+    """
+    How the segment before this one ended.
+
+    Attributes:
+        first_seq: Its first seq; ``NONE`` when there was no segment before.
+        attempt: Its attempt.
+        valid_end: Its length in bytes as far as it belongs to the chain.
+        unsynced_count: Seq from which its lines were never synced; ``NONE`` when all were.
+        unsynced_offset: The same in bytes.
+        aside_bytes: How many bytes after ``valid_end`` belong to nothing.
+        aside_sha256: Their SHA-256; zeros when they cannot be relied upon to stay as they are (a failed sync).
+    """
+
+    first_seq: int
+    attempt: int
+    valid_end: int
+    unsynced_count: int
+    unsynced_offset: int
+    aside_bytes: int
+    aside_sha256: bytes
+
+
+NO_PREVIOUS: Final = Previous(NONE, 0, 0, NONE, NONE, 0, ZERO_HASH)
+
+
+class Head(NamedTuple):
+    """
+    One slot of a head file.
+
+    Attributes:
+        generation: Counts the PUTs; the valid slot of the higher generation counts.
+        origin: SHA-256 of the epoch's origin.
+        boot: Boot id under which the chain was last opened; zeros when it could not be read.
+        flags: ``CLEAN``, ``POISONED``, ``OS``.
+        first_seq: First seq of the open segment.
+        attempt: Attempt of the open segment.
+        written: Up to where lines were written.
+        synced: Up to where they are known to be on disk.
+        pending: The write that was announced and not yet confirmed.
+        prev: How the segment before ended.
+    """
+
+    generation: int
+    origin: bytes
+    boot: bytes
+    flags: int
+    first_seq: int
+    attempt: int
+    written: Mark
+    synced: Mark
+    pending: Pending
+    prev: Previous
+
+    def pack(self) -> bytes:
+        """Encode the slot, checksum included (296 bytes)."""
+        packed = _SLOT.pack(
+            MAGIC, self.generation, self.origin, self.boot, self.flags, self.first_seq, self.attempt,
+            *self.written, *self.synced, *self.pending, *self.prev,
+        )  # fmt: skip
+        return packed + _CRC.pack(zlib.crc32(packed))
+
+    @classmethod
+    def unpack(cls, file: bytes) -> Head | None:
+        """
+        Read the newest valid slot of a head file.
+
+        Args:
+            file: The file's bytes, 4,096 of them.
+
+        Returns:
+            None when no slot is valid ("no head").
+        """
+        slots = [slot for slot in (_unpack(file[:SLOT_BYTES]), _unpack(file[SLOT_BYTES:HEAD_BYTES])) if slot is not None]
+        return max(slots, key=lambda slot: slot.generation, default=None)
+
+    @property
+    def clean(self) -> bool:
+        """Whether the last writer closed the chain."""
+        return bool(self.flags & CLEAN)
+
+    @property
+    def poisoned(self) -> bool:
+        """Whether a write or sync failed in the open segment, so that every process must leave it."""
+        return bool(self.flags & POISONED)
+
+
+SLOT_PACKED: Final = _PACKED + _CRC.size
+
+
+def slot_offset(generation: int) -> int:
+    """Tell where the slot of that generation begins in the file, in bytes."""
+    return (generation % 2) * SLOT_BYTES
+
+
+def generations(file: bytes) -> tuple[int, int]:
+    """Read the generation fields of both slots, valid or not."""
+    return _GENERATION.unpack_from(file, 8)[0], _GENERATION.unpack_from(file, SLOT_BYTES + 8)[0]
+
+
+def first_head(origin: bytes, boot: bytes, first_seq: int = 0) -> Head:
+    """Make the head of a chain that has no line yet."""
+    start = Mark(first_seq, 0, origin)
+    return Head(1, origin, boot, 0, first_seq, 0, start, start, NO_PENDING, NO_PREVIOUS)
+
+
+def _unpack(slot: bytes) -> Head | None:
+    if len(slot) < SLOT_PACKED or slot[:8] != MAGIC:
+        return None
+    packed = slot[:_PACKED]
+    if _CRC.unpack_from(slot, _PACKED)[0] != zlib.crc32(packed):
+        return None
+    f = _SLOT.unpack(packed)
+    return Head(f[1], f[2], f[3], f[4], f[5], f[6], Mark(*f[7:10]), Mark(*f[10:13]), Pending(*f[13:16]), Previous(*f[16:23]))

@@ -1,0 +1,109 @@
+"""
+Locks on files, and the question whether somebody else holds one.
+
+A writer holds an open-file-description lock on its own file for as long as it lives; such a lock can be *tested*
+without taking it (``F_OFD_GETLK``), so a reader never locks. Everything else uses ``flock``.
+
+Source: HEAD.md (writers, two locks); fcntl(2), "Open file description locks".
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import struct
+import time
+from typing import Final
+
+from otel_tool_audit.errors import AuditUnavailable
+
+LOCK_DEADLINE: Final = 5.0
+"""Seconds that anyone waits for a lock before the trail counts as unavailable (HEAD.md, rule 4)."""
+
+_FLOCK = struct.Struct("hhlli4x")
+_SPINS: Final = 40
+
+
+def lock_exclusively(descriptor: int, what: str, deadline: float = LOCK_DEADLINE) -> None:
+    """
+    Take the exclusive flock of an open file.
+
+    The holder keeps such a lock for microseconds, so the first tries do not sleep.
+
+    Args:
+        descriptor: The file.
+        what: Its name, for the message.
+        deadline: Seconds to wait.
+
+    Raises:
+        AuditUnavailable: Somebody else held it all that time.
+    """
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        _wait_for_lock(descriptor, what, deadline)
+
+
+def _wait_for_lock(descriptor: int, what: str, deadline: float) -> None:
+    end = time.monotonic() + deadline
+    tries = 0
+    while time.monotonic() < end:
+        with contextlib.suppress(BlockingIOError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        tries += 1
+        if tries > _SPINS:
+            time.sleep(min(0.00005 * (tries - _SPINS), 0.002))
+    message = f"{what} has been locked by another process for {deadline:g} s; look for a writer that hangs, then try again"
+    raise AuditUnavailable(message)
+
+
+def unlock(descriptor: int) -> None:
+    """Release the flock of an open file; one that is not held is left alone."""
+    fcntl.flock(descriptor, fcntl.LOCK_UN)
+
+
+def lock_shared_now(descriptor: int) -> bool:
+    """Take the shared flock without waiting; False when somebody holds it exclusively."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def lock_exclusively_now(descriptor: int) -> bool:
+    """Take the exclusive flock without waiting; False when anybody holds it."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def hold(descriptor: int) -> None:
+    """Hold the write lock of a writer's own file until the descriptor is closed or the process ends."""
+    if hasattr(fcntl, "F_OFD_SETLK"):
+        fcntl.fcntl(descriptor, fcntl.F_OFD_SETLK, _FLOCK.pack(fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0))
+    else:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def is_held(path: str | os.PathLike[str]) -> bool:
+    """
+    Tell whether a living process holds the lock of a writer's file.
+
+    Takes no lock where the system can test one (Linux); False for a file that is not there or may not be read.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        if hasattr(fcntl, "F_OFD_GETLK"):
+            answer = fcntl.fcntl(descriptor, fcntl.F_OFD_GETLK, _FLOCK.pack(fcntl.F_RDLCK, os.SEEK_SET, 0, 0, 0))
+            return bool(_FLOCK.unpack(answer)[0] != fcntl.F_UNLCK)
+        return not lock_shared_now(descriptor)
+    finally:
+        os.close(descriptor)
