@@ -114,12 +114,13 @@ class Chain:
 
     # --- appending
 
-    def append(self, tails: Sequence[bytes], deadline: float = LOCK_DEADLINE) -> Written:
+    def append(self, tails: Sequence[bytes], *, sync_follows: bool = False, deadline: float = LOCK_DEADLINE) -> Written:
         """
         Append a group. With ``os`` durability it is acknowledged by this; else by :meth:`make_durable`, which must follow.
 
         Args:
             tails: The records, without place; at most ``LONGEST_GROUP``.
+            sync_follows: Whether :meth:`make_durable` will be called: it needs the segment's descriptor open until then.
             deadline: Seconds to wait for other writers.
 
         Raises:
@@ -132,7 +133,8 @@ class Chain:
             self._system.lock(self.files.head_fd, self.files.head_path, deadline)
             head = self._ready(sum(map(len, tails)) + 256 * len(tails))
             written = recovery.write(self.files, head, tails, self._flags)[1]
-            written.segment.users += 1
+            if sync_follows:
+                written.segment.users += 1
             self.dirty = True
             return written
         except OSError as error:
@@ -183,7 +185,7 @@ class Chain:
             TrailTampered: The files contradict the head.
         """
         for _ in range(_TRIES):
-            written = self.append(tails)
+            written = self.append(tails, sync_follows=True)
             if self.make_durable(written):
                 return written
         raise AuditUnavailable(f"chain {self.name}: {_TRIES} segments in a row failed to sync; mend the disk")

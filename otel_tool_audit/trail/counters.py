@@ -1,0 +1,40 @@
+"""
+What a writer counts, so that a reader can tell whether anything is missing.
+
+Source: FORMAT.md, section 6.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import Final
+
+NAMES: Final = (
+    "calls", "recorded", "finished", "refused", "lost", "spans_forwarded", "spans_dropped", "unsampled", "unattributed", "blocked_loop",
+)  # fmt: skip
+
+
+class Counters:
+    """Counts since the writer's ``trail.opened``; safe for threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._counts = dict.fromkeys(NAMES, 0)
+
+    def add(self, name: str, number: int = 1) -> None:
+        """
+        Count.
+
+        Raises:
+            KeyError: There is no such counter.
+        """
+        with self._lock:
+            self._counts[name] += number
+
+    def __getitem__(self, name: str) -> int:
+        return self._counts[name]
+
+    def snapshot(self) -> dict[str, int]:
+        """Copy all counters."""
+        with self._lock:
+            return dict(self._counts)
