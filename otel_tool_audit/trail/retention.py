@@ -71,8 +71,8 @@ def check_class(name: str) -> str:
     Raises:
         SettingsError: It is not of the form ``[a-z0-9][a-z0-9-]{0,62}``, or it is the trail's own chain.
     """
-    if name == TRAIL_CHAIN or not valid_chain(name):
-        message = f"retention class {name!r} cannot be used: 1 to 63 of a-z, 0-9 and '-', not '{TRAIL_CHAIN}'; known: {', '.join(RETENTION)}"
+    if name in (TRAIL_CHAIN, "owner") or not valid_chain(name):
+        message = f"retention class {name!r} cannot be used: 1 to 63 of a-z, 0-9 and '-', not reserved; known: {', '.join(RETENTION)}"
         raise SettingsError(message)
     return name
 
