@@ -1,0 +1,102 @@
+"""
+Evidence of every tool call of an AI agent: an OpenTelemetry span, and records in a trail that can be verified.
+
+The names here are the public ones and nothing else; each is imported when it is first used.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from otel_tool_audit.attribution import attribution, carry
+    from otel_tool_audit.capture import execute_tool, tool, tool_call
+    from otel_tool_audit.errors import AuditError, AuditUnavailable, SettingsError, TrailCorrupt, TrailTampered, UnsupportedFormat
+    from otel_tool_audit.processor import AuditSpanProcessor
+    from otel_tool_audit.record.model import SCHEMA_VERSION
+    from otel_tool_audit.recorder import sanitize
+    from otel_tool_audit.review.reader import TrailReader
+    from otel_tool_audit.review.verify import verify
+    from otel_tool_audit.setup import Audit, configure, require_active, shutdown
+    from otel_tool_audit.trail.trail import Trail
+
+__all__ = [
+    "SCHEMA_VERSION",
+    "Audit",
+    "AuditError",
+    "AuditSpanProcessor",
+    "AuditUnavailable",
+    "SettingsError",
+    "Trail",
+    "TrailCorrupt",
+    "TrailReader",
+    "TrailTampered",
+    "UnsupportedFormat",
+    "attribution",
+    "carry",
+    "configure",
+    "execute_tool",
+    "require_active",
+    "sanitize",
+    "shutdown",
+    "tool",
+    "tool_call",
+    "verify",
+]
+
+_HOMES: Final = {
+    "SCHEMA_VERSION": "record.model",
+    "Audit": "setup",
+    "AuditError": "errors",
+    "AuditSpanProcessor": "processor",
+    "AuditUnavailable": "errors",
+    "SettingsError": "errors",
+    "Trail": "trail.trail",
+    "TrailCorrupt": "errors",
+    "TrailReader": "review.reader",
+    "TrailTampered": "errors",
+    "UnsupportedFormat": "errors",
+    "attribution": "attribution",
+    "carry": "attribution",
+    "configure": "setup",
+    "execute_tool": "capture",
+    "require_active": "setup",
+    "sanitize": "recorder",
+    "shutdown": "setup",
+    "tool": "capture",
+    "tool_call": "capture",
+    "verify": "review.verify",
+}
+
+
+class _Package(ModuleType):
+    """Keeps a public name public when the submodule of the same name is imported (``attribution``, ``sanitize``)."""
+
+    def __setattr__(self, name: str, value: object) -> None:
+        """Bind *name*, unless the import system would put a submodule over a public name."""
+        if name not in _HOMES or not isinstance(value, ModuleType):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401 - as many types as public names
+    if name == "__version__":
+        from importlib.metadata import version  # noqa: PLC0415 - reading metadata costs more than the rest of this module
+
+        return version("otel-tool-audit")
+    home = _HOMES.get(name)
+    if home is None:
+        message = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(message)
+    value = getattr(import_module(f"{__name__}.{home}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

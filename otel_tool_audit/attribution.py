@@ -1,0 +1,257 @@
+"""
+Who acts, on whose behalf, and why: values that travel in the OpenTelemetry context.
+
+Source: DESIGN.md, sections 4 and 7; REQUIREMENTS R6 to R9.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Mapping
+from types import TracebackType
+from typing import Any, Final, ParamSpec, Self, TypeVar, cast
+
+from opentelemetry import context as otel
+
+from otel_tool_audit.errors import SettingsError
+from otel_tool_audit.record.model import TRIGGERS
+
+P = ParamSpec("P")
+R = TypeVar("R")
+F = TypeVar("F", bound=Callable[..., Any])
+
+KEY: Final = otel.create_key("tool-audit-attribution")
+"""Where the context keeps the :class:`Attribution`."""
+
+FIELDS: Final = (
+    "user",
+    "role",
+    "agent",
+    "model",
+    "conversation",
+    "turn",
+    "trigger",
+    "purpose",
+    "subject",
+    "client_ip",
+    "user_agent",
+    "attempt",
+    "retry_of",
+)
+"""The names that :class:`attribution` knows; all others are metadata."""
+
+_NUMBERS: Final = ("turn", "attempt")
+_NOTHING: Final[Mapping[str, Any]] = {}
+
+
+class Attribution:
+    """
+    What is known about who calls and why; never changed after it was made.
+
+    Attributes:
+        values: Of ``FIELDS`` those that are known.
+        metadata: What the application adds.
+        claimed: What somebody else said and nobody vouches for, by where it came from.
+        cache: What a recorder made of it, so that the same attribution is sanitized once and not for each call.
+    """
+
+    __slots__ = ("cache", "claimed", "metadata", "values")
+
+    def __init__(
+        self,
+        values: Mapping[str, Any] = _NOTHING,
+        metadata: Mapping[str, Any] = _NOTHING,
+        claimed: Mapping[str, Any] = _NOTHING,
+    ) -> None:
+        """Take the mappings as they are; the caller no longer changes them."""
+        self.values = values
+        self.metadata = metadata
+        self.claimed = claimed
+        self.cache: dict[Any, Any] = {}
+
+    def __repr__(self) -> str:
+        """Show what is known, for a log or a debugger."""
+        known = ", ".join(f"{name}={value!r}" for name, value in {**self.values, **self.metadata}.items())
+        return f"Attribution({known})"
+
+    def get(self, name: str) -> Any:  # noqa: ANN401 - text or number, as the field is
+        """Give one of ``FIELDS``, None when it is not known."""
+        return self.values.get(name)
+
+    def joined(self, values: Mapping[str, Any], metadata: Mapping[str, Any], claimed: Mapping[str, Any] = _NOTHING) -> Attribution:
+        """Make the attribution that holds inside this one: new values win, the others stay."""
+        return Attribution({**self.values, **values}, {**self.metadata, **metadata}, {**self.claimed, **claimed})
+
+
+NOBODY: Final = Attribution()
+"""The attribution where nobody set one."""
+
+
+def current(context: otel.Context | None = None) -> Attribution:
+    """
+    Give the attribution that holds here.
+
+    Args:
+        context: Look there instead of in the current context.
+    """
+    found = otel.get_value(KEY, context)
+    return found if isinstance(found, Attribution) else NOBODY
+
+
+def checked(given: Mapping[str, Any]) -> dict[str, Any]:
+    """
+    Check values of ``FIELDS`` and leave out what was not given.
+
+    Raises:
+        SettingsError: There is no such trigger, or a number is none.
+    """
+    values = {name: value for name, value in given.items() if value is not None}
+    trigger = values.get("trigger")
+    if trigger is not None and trigger not in TRIGGERS:
+        message = f"trigger={trigger!r} is unknown; a call is triggered by one of: {', '.join(TRIGGERS)}"
+        raise SettingsError(message)
+    for name in _NUMBERS:
+        number = values.get(name, 0)
+        if isinstance(number, bool) or not isinstance(number, int) or number < 0:
+            message = f"{name}={number!r} must be a whole number, 0 or more"
+            raise SettingsError(message)
+    return values
+
+
+class attribution:  # noqa: N801 - used like a function, as contextlib's own managers are
+    """
+    Say who acts and why, for everything called inside.
+
+    A context manager for sync and async code, and a decorator for functions and coroutine functions. Attributions nest:
+    what an inner one does not say holds on.
+
+    Args:
+        user: The human, or named system principal, on whose behalf the agent acts.
+        role: That user's role.
+        agent: The agent that decided to call.
+        model: The model that decided to call.
+        conversation: Id of the conversation.
+        turn: Number of the turn in it.
+        trigger: ``user_request``, ``proactive``, ``retry``, ``follow_up`` or ``system``.
+        purpose: Why data is touched: ``treatment``, ``billing``, …
+        subject: Whose data; stored as a pseudonym.
+        client_ip: Address of the user's client.
+        user_agent: What the user's client calls itself.
+        attempt: Which attempt this is, counted from 1.
+        retry_of: ``call_id`` of the call that is tried again.
+        **metadata: Whatever else the application wants to see in ``session_metadata``.
+
+    Raises:
+        SettingsError: A trigger is unknown, or a number is none.
+
+    Source: DESIGN.md, section 7.
+    """
+
+    __slots__ = ("_metadata", "_tokens", "_values")
+
+    def __init__(  # noqa: PLR0913 - one for each field of the record
+        self,
+        *,
+        user: str | None = None,
+        role: str | None = None,
+        agent: str | None = None,
+        model: str | None = None,
+        conversation: str | None = None,
+        turn: int | None = None,
+        trigger: str | None = None,
+        purpose: str | None = None,
+        subject: str | None = None,
+        client_ip: str | None = None,
+        user_agent: str | None = None,
+        attempt: int | None = None,
+        retry_of: str | None = None,
+        **metadata: object,
+    ) -> None:
+        """Check the values; nothing holds before the block is entered."""
+        given = (user, role, agent, model, conversation, turn, trigger, purpose, subject, client_ip, user_agent, attempt, retry_of)
+        self._values = checked(dict(zip(FIELDS, given, strict=True)))
+        self._metadata = metadata
+        self._tokens: list[Any] = []
+
+    def __enter__(self) -> Attribution:
+        """Let the values hold from here on."""
+        made = current().joined(self._values, self._metadata)
+        self._tokens.append(otel.attach(otel.set_value(KEY, made)))
+        return made
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        """Let hold again what held before."""
+        otel.detach(self._tokens.pop())
+
+    async def __aenter__(self) -> Attribution:
+        """Let the values hold from here on."""
+        return self.__enter__()
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        """Let hold again what held before."""
+        self.__exit__(kind, error, trace)
+
+    def __call__(self, function: F) -> F:
+        """
+        Let the values hold in every call of *function*.
+
+        Raises:
+            SettingsError: It is a generator function: between two items its attribution would hold for whoever reads it.
+        """
+        if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+            message = f"attribution() cannot decorate the generator {function.__qualname__}; write `with attribution(…):` around its use"
+            raise SettingsError(message)
+        if inspect.iscoroutinefunction(function):
+
+            @functools.wraps(function)
+            async def attributed(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - the decorated function's own
+                with self._again():
+                    return await function(*args, **kwargs)
+        else:
+
+            @functools.wraps(function)
+            def attributed(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - the decorated function's own
+                with self._again():
+                    return function(*args, **kwargs)
+
+        return cast("F", attributed)
+
+    def _again(self) -> Self:
+        """Make a copy with tokens of its own: a decorated function runs in many threads and tasks at a time."""
+        copy = type(self)()
+        copy._values, copy._metadata = self._values, self._metadata
+        return copy
+
+
+def carry(function: Callable[P, R]) -> Callable[P, R]:
+    """
+    Bind *function* to the context that holds here, wherever it will run.
+
+    Use it for callbacks and pools that neither the language nor ``configure()`` carries the context through.
+
+    Args:
+        function: A function or a coroutine function.
+    """
+    context = otel.get_current()
+    if inspect.iscoroutinefunction(function):
+
+        @functools.wraps(function)
+        async def carried_async(*args: P.args, **kwargs: P.kwargs) -> Any:  # noqa: ANN401 - the function's own
+            token = otel.attach(context)
+            try:
+                return await function(*args, **kwargs)
+            finally:
+                otel.detach(token)
+
+        return cast("Callable[P, R]", carried_async)
+
+    @functools.wraps(function)
+    def carried(*args: P.args, **kwargs: P.kwargs) -> R:
+        token = otel.attach(context)
+        try:
+            return function(*args, **kwargs)
+        finally:
+            otel.detach(token)
+
+    return carried
