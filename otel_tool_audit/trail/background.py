@@ -57,13 +57,15 @@ def _run(trail: weakref.ref[Trail], jobs: queue.SimpleQueue[GroupCommit | None])
     while True:
         try:
             job = jobs.get(timeout=max(0.0, due - time.monotonic()))
+            if job is None:
+                return
+            job.lead_group()
         except queue.Empty:
-            due = time.monotonic() + TICK
+            pass
+        if time.monotonic() >= due:
             alive = trail()
             if alive is None:
                 return
             alive.tick()
-            continue
-        if job is None:
-            return
-        job.lead_group()
+            del alive
+            due = time.monotonic() + TICK

@@ -25,6 +25,7 @@ from otel_tool_audit.trail.format import parse_segment_name, segment_name
 from otel_tool_audit.trail.head import CLEAN, HEAD_BYTES, NONE, OS, POISONED, Head, Mark, first_head
 from otel_tool_audit.trail.locks import LOCK_DEADLINE
 from otel_tool_audit.trail.scan import last_hash_before
+from otel_tool_audit.trail.seals import seal_left_segments
 from otel_tool_audit.trail.system import NO_BOOT
 
 _TRIES: Final = 5
@@ -56,6 +57,7 @@ class Chain:
         self._rotation = rotation
         self._flags = flags
         self._mutex = threading.Lock()
+        self._sealed_before = (0, 0)
         self.dirty = False
         """Whether something was appended that the background sync has not seen."""
 
@@ -279,6 +281,13 @@ class Chain:
         self.make_durable(Written([], [], segment, head.written))
         self._sync_head()
         return self.synced()
+
+    def seal_old(self) -> None:
+        """Seal the segments that were left since the last time. Needs no lock."""
+        head = self.head()
+        if (head.first_seq, head.attempt) != self._sealed_before:
+            seal_left_segments(self.files.directory, (head.first_seq, head.attempt))
+            self._sealed_before = (head.first_seq, head.attempt)
 
     def synced(self) -> Mark:
         """Tell what is known to be on disk (the mark's offset is in the open segment)."""

@@ -13,10 +13,11 @@ from typing import Final
 import orjson
 
 from otel_tool_audit.errors import SettingsError
+from otel_tool_audit.record.keyed import Key
 from otel_tool_audit.trail.state import KEYS, State
 
-Key = tuple[str, bytes]
-"""A key's id (16 hex digits) and its secret."""
+
+
 
 _FILE: Final = "pseudonym"
 _SHORTEST: Final = 16
