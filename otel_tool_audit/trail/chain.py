@@ -12,7 +12,7 @@ import contextlib
 import os
 import threading
 from collections.abc import Iterator, Sequence
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import orjson
 
@@ -248,7 +248,7 @@ class Chain:
         # void whole: a later attempt at the same first seq
         return False
 
-    def _ending_named_by(self, name: str) -> dict[str, object] | None:
+    def _ending_named_by(self, name: str) -> dict[str, Any] | None:
         fd = self.files.directory.open_file(name, os.O_RDONLY)
         try:
             first = read_exactly(self._system, fd, 0, 4096).split(b"\n")[0]

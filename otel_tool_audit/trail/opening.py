@@ -136,15 +136,15 @@ def _known_or_taken_over(state: State, path: str, root: Directory, found: TrailD
     if place is None:
         _arbitrate(state, root, known=False)
         absent = adopt.make_heads(state, root, found.trail_id)
-        root.replace_file(OWNER, _owner(state))
-        _remember(state, path, root, found, creating=False)
+        root.replace_file(OWNER, owner_document(state))
+        remember(state, path, root, found, creating=False)
         return Found(root, found, absent, None, new=False)
     _settle_document(state, root, found, place)
     moved_from = _moved_from(state.system, root, place, found.trail_id)
     _arbitrate(state, root, known=True)
     _check_chains(state, root, found.trail_id)
     if moved_from is not None or (place["device"], place["inode"]) != root.identity():
-        _remember(state, path, root, found, creating=False, keys=place["keys"])
+        remember(state, path, root, found, creating=False, keys=place["keys"])
     return Found(root, found, [], moved_from, new=False)
 
 
@@ -225,7 +225,7 @@ def _create(state: State, path: str, root: Directory, trail_id: str, begun: Plac
     system = state.system
     if begun is None:
         made = new_document(trail_id, timestamp(system.now()))
-        _remember(state, path, root, made, creating=True)
+        remember(state, path, root, made, creating=True)
     else:
         made = parse_document(begun["documents"][0]["text"].encode(), f"{state.path}/places")
     heads = state.heads(trail_id)
@@ -234,19 +234,21 @@ def _create(state: State, path: str, root: Directory, trail_id: str, begun: Plac
             create_head(heads, TRAIL_CHAIN, genesis(trail_id, TRAIL_CHAIN), system.boot_id())
     finally:
         heads.close()
-    root.replace_file(OWNER, _owner(state))
+    root.replace_file(OWNER, owner_document(state))
     root.replace_file(DOCUMENT, made.text.encode())
     create_chain_directory(root, TRAIL_CHAIN)
     root.sync()
-    _remember(state, path, root, made, creating=False)
+    remember(state, path, root, made, creating=False)
     return Found(root, made, [], None, new=True)
 
 
-def _owner(state: State) -> bytes:
+def owner_document(state: State) -> bytes:
+    """Make the content of ``owner``: which state directory's writers own the trail."""
     return orjson.dumps({"state": state.id}) + b"\n"
 
 
-def _remember(state: State, path: str, root: Directory, found: TrailDocument, *, creating: bool, keys: list[str] | None = None) -> None:
+def remember(state: State, path: str, root: Directory, found: TrailDocument, *, creating: bool, keys: list[str] | None = None) -> None:
+    """Remember where a trail lies and what its ``trail.json`` says, durably. Under the state's lock."""
     device, inode = root.identity()
     state.remember(found.trail_id, {
         "path": path, "resolved": root.path, "device": device, "inode": inode, "machine": state.system.machine_id(),

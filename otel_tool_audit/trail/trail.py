@@ -25,7 +25,7 @@ from otel_tool_audit.trail.background import Background
 from otel_tool_audit.trail.commit import GroupCommit
 from otel_tool_audit.trail.counters import Counters
 from otel_tool_audit.trail.gaps import Gaps
-from otel_tool_audit.trail.keys import Key
+from otel_tool_audit.record.keyed import Key
 from otel_tool_audit.trail.record_log import log_lines
 from otel_tool_audit.trail.retention import GENERAL, check_class
 from otel_tool_audit.trail.session import Session, TrailOptions

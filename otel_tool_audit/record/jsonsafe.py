@@ -1,0 +1,54 @@
+"""
+Values that JSON, or its readers, would lose or change, stored as marked text instead.
+
+Source: FORMAT.md, section 2; RFC 8259, section 6 (interoperable integers); RFC 3629 (no surrogates in UTF-8).
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Final
+
+LARGEST_INT: Final = 2**53 - 1
+_DEEPEST: Final = 100
+
+
+def json_safe(value: object, depth: int = 0) -> Any:  # noqa: ANN401 - any JSON value
+    """
+    Make a value that every JSON reader reads back as it was written.
+
+    Integers beyond ±(2^53−1) become ``<int N>``, non-finite numbers ``<float nan>`` and the like, text with lone surrogates
+    ``<text …>`` with the surrogates written out, and what is no JSON value at all ``<TYPE>``.
+
+    Args:
+        value: Any object; dictionaries, lists and tuples are followed.
+        depth: How deep it lies in what is being made safe.
+    """
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, str):
+        return _safe_text(str(value))
+    if isinstance(value, int):
+        return int(value) if -LARGEST_INT <= value <= LARGEST_INT else _large_int(int(value))
+    if isinstance(value, float):
+        return float(value) if math.isfinite(value) else f"<float {value:g}>"
+    if depth >= _DEEPEST:
+        return f"<{type(value).__name__} too deep>"
+    if isinstance(value, dict):
+        return {_safe_text(str(k)): json_safe(v, depth + 1) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [json_safe(v, depth + 1) for v in value]
+    return f"<{type(value).__name__}>"
+
+
+def _safe_text(text: str) -> str:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return f"<text {text.encode('utf-8', 'backslashreplace').decode()}>"
+    return text
+
+
+def _large_int(number: int) -> str:
+    # past this length Python itself refuses to write a number out in decimal
+    return f"<int {number}>" if number.bit_length() < 8_000 else f"<int of {number.bit_length()} bits>"
