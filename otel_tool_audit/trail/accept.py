@@ -136,7 +136,7 @@ def _settle(state: State, root: Directory, trail_id: str, name: str, reason: str
     try:
         found = walk(state.system, directory, trail_id, name)
         epoch = 1 + max(found.epoch, _epoch_of(old, trail_id, name))
-        first_seq = max(found.end.count, old.written.count if old else 0, _last_named(directory))
+        first_seq = max(found.end.lines, old.written.lines if old else 0, _last_named(directory))
         _begin(state, directory, heads, name, _Epoch(trail_id, epoch, first_seq, old, found, reason, who))
         return epoch, first_seq
     finally:
@@ -161,11 +161,11 @@ def _agrees(state: State, root: Directory, trail_id: str, name: str) -> bool:
     try:
         files = ChainFiles(state.system, name, root, heads, lambda event, details: _tail(state, event, details))
         head = Chain(files, Rotation(1 << 62, float("inf")), 0)
-        if head.head().written.count == 0 and not root.exists(name):
+        if head.head().written.lines == 0 and not root.exists(name):
             return True
         head.open()
         found = walk(state.system, files.directory, trail_id, name)
-        return found.flaw is None and found.end.count == head.head().written.count
+        return found.flaw is None and found.end.lines == head.head().written.lines
     except (AuditError, FileNotFoundError):
         return False
     finally:
@@ -234,8 +234,8 @@ def _details(epoch: _Epoch) -> dict[str, Any]:
         }  # fmt: skip
     return {
         "epoch": epoch.number,
-        "old_head": None if old is None else {"count": old.written.count, "hash": old.written.hash.hex()},
-        "files": {"count": found.end.count, "hash": found.end.hash.hex()},
+        "old_head": None if old is None else {"count": old.written.lines, "hash": old.written.hash.hex()},
+        "files": {"count": found.end.lines, "hash": found.end.hash.hex()},
         "who": epoch.who, "reason": epoch.reason, "previous": previous,
     }  # fmt: skip
 

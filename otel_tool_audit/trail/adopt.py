@@ -69,7 +69,7 @@ def make_heads(state: State, root: Directory, trail_id: str) -> list[dict[str, A
             finally:
                 directory.close()
             write_head(heads, name, _head(state.system, trail_id, name, found))
-            made.append({"chain": name, "head": "absent", "count": found.end.count, "hash": found.end.hash.hex()})
+            made.append({"chain": name, "head": "absent", "count": found.end.lines, "hash": found.end.hash.hex()})
     finally:
         heads.close()
     return made
@@ -106,18 +106,18 @@ def walk(system: System, directory: Directory, trail_id: str, chain: str) -> Wal
                 epoch = details.get("epoch", 0)
                 start = Mark(first_seq, 0, genesis(trail_id, chain, epoch))
             elif previous is not None:
-                epoch, start = place.epoch, Mark(place.end.count, 0, place.end.hash)
+                epoch, start = place.epoch, Mark(place.end.lines, 0, place.end.hash)
                 if previous.get("segment") != segment_name(place.first_seq, place.attempt) or previous.get("valid_end") != place.end.offset:
                     place = _until(system, directory, place, previous)
-                    start = Mark(place.end.count, 0, place.end.hash)
+                    start = Mark(place.end.lines, 0, place.end.hash)
             else:
-                epoch, start = place.epoch, Mark(place.end.count, 0, place.end.hash)
-            if start.count != first_seq:
-                return place._replace(flaw=f"segment {name} begins at seq {first_seq}, the lines before it end at {start.count}: a segment is missing or was changed")
+                epoch, start = place.epoch, Mark(place.end.lines, 0, place.end.hash)
+            if start.lines != first_seq:
+                return place._replace(flaw=f"segment {name} begins at seq {first_seq}, the lines before it end at {start.lines}: a segment is missing or was changed")
             end = follow(system, fd, start, size)
             place = Walk(end, first_seq, attempt, size, epoch, None)
             if size - end.offset > MAX_LINE or b"\n" in read_exactly(system, fd, end.offset, size - end.offset):
-                place = place._replace(flaw=f"the line at seq {end.count} in segment {name} is not the one that was written")
+                place = place._replace(flaw=f"the line at seq {end.lines} in segment {name} is not the one that was written")
         finally:
             system.close(fd)
     return place

@@ -99,13 +99,13 @@ class Chain:
             more = f"{extra} bytes longer than its head: forged, or the state restored?" if extra > 0 else f"{-extra} bytes shorter than its head: cut, or an older backup?"
             raise TrailTampered(f"segment {self.name}/{segment.name} was closed and is {more} Run `otel-tool-audit verify`, then `otel-tool-audit recover --accept --reason …`")
         if size and last_hash_before(self._system, segment.fd, size) != head.written.hash:
-            raise TrailTampered(f"segment {self.name}/{segment.name} was closed at seq {head.written.count - 1} with another hash than its last line has: changed. Run `otel-tool-audit verify`")
+            raise TrailTampered(f"segment {self.name}/{segment.name} was closed at seq {head.written.lines - 1} with another hash than its last line has: changed. Run `otel-tool-audit verify`")
 
     def mark_clean(self) -> None:
         """Say that nobody writes any more: everything is synced, the files equal the head."""
         with self._locked():
             head = self.files.current()
-            if head.poisoned or head.pending.lines or head.synced.count != head.written.count:
+            if head.poisoned or head.pending.lines or head.synced.lines != head.written.lines:
                 return
             self.files.put(head._replace(flags=(head.flags | CLEAN) & ~OS))
             self._sync_head()
@@ -223,8 +223,8 @@ class Chain:
         segment, mark = written.segment, written.mark
         if (head.first_seq, head.attempt) == (segment.first_seq, segment.attempt):
             if synced and not head.poisoned:
-                if mark.count > head.synced.count:
-                    flags = head.flags & ~OS if mark.count == head.written.count else head.flags
+                if mark.lines > head.synced.lines:
+                    flags = head.flags & ~OS if mark.lines == head.written.lines else head.flags
                     files.put(head._replace(synced=mark, flags=flags))
                 return True
             if not head.poisoned:
@@ -271,7 +271,7 @@ class Chain:
         self.dirty = False
         with self._locked():
             head = self.files.current()
-            if head.written.count == head.synced.count and not head.poisoned:
+            if head.written.lines == head.synced.lines and not head.poisoned:
                 self._sync_head()
                 return head.synced
             if head.poisoned:

@@ -31,21 +31,21 @@ class Mark(NamedTuple):
     A place in a chain.
 
     Attributes:
-        count: The seq of the next line.
+        lines: How many lines the chain has: the seq of the next one (``count`` in FORMAT.md).
         offset: Where that line begins, in bytes from the segment's start.
         hash: The hash of the line before it (32 bytes), or of the epoch's origin.
     """
 
-    count: int
+    lines: int
     offset: int
     hash: bytes
 
 
 class Pending(NamedTuple):
-    """A write that was announced: its lines, its bytes, the hash of its last line. All zero: none."""
+    """A write that was announced: how many lines and bytes, and the hash of its last line. All zero: none."""
 
     lines: int
-    bytes: int
+    size: int
     hash: bytes
 
 

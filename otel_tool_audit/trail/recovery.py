@@ -41,14 +41,14 @@ def recover(files: ChainFiles, head: Head, size: int) -> Head:
     pending = head.pending
     if extra < 0:
         raise _tampered(files, head, f"is {-extra} bytes shorter than its head: cut, or an older backup?")
-    if extra > pending.bytes:
-        raise _tampered(files, head, f"is {extra - pending.bytes} bytes longer than its head: forged, or the state restored?")
+    if extra > pending.size:
+        raise _tampered(files, head, f"is {extra - pending.size} bytes longer than its head: forged, or the state restored?")
     if extra == 0:
         head = files.put(head._replace(pending=NO_PENDING))
-    elif extra == pending.bytes:
+    elif extra == pending.size:
         found = follow(files.system, files.segment(head).fd, head.written, size)
-        if found != Mark(head.written.count + pending.lines, size, pending.hash):
-            raise _tampered(files, head, f"ends in {extra} bytes that are not the lines its head announced at seq {head.written.count}")
+        if found != Mark(head.written.lines + pending.lines, size, pending.hash):
+            raise _tampered(files, head, f"ends in {extra} bytes that are not the lines its head announced at seq {head.written.lines}")
         head = files.put(head._replace(written=found, pending=NO_PENDING))
     else:
         head = rotate(files, head, "aside")
@@ -87,11 +87,11 @@ def rotate(files: ChainFiles, head: Head, reason: str) -> Head:
         # not one valid line: the file is void whole, and what lies before it ended as it did
         first_seq, attempt, prev = head.first_seq, head.attempt + 1, head.prev
     else:
-        first_seq, attempt = base.count, 0
+        first_seq, attempt = base.lines, 0
         prev = _ending(files, head, base, size, poisoned=poisoned)
     try:
         files.create_segment(first_seq, attempt)
-        start = Mark(base.count, 0, base.hash)
+        start = Mark(base.lines, 0, base.hash)
         flags = head.flags & ~(POISONED | OS)
         head = files.put(head._replace(
             flags=flags, first_seq=first_seq, attempt=attempt, written=start, synced=start, pending=NO_PENDING, prev=prev,
@@ -105,12 +105,12 @@ def rotate(files: ChainFiles, head: Head, reason: str) -> Head:
 
 def _ending(files: ChainFiles, head: Head, base: Mark, size: int, *, poisoned: bool) -> Previous:
     aside = size - base.offset
-    unsynced = poisoned and head.synced.count < base.count
+    unsynced = poisoned and head.synced.lines < base.lines
     # what a failed sync left may change when the kernel drops its pages: its digest would accuse an honest disk
     sha256 = sha256_of(files.system, files.segment(head).fd, base.offset, size) if aside and not poisoned else ZERO_HASH
     return Previous(
         head.first_seq, head.attempt, base.offset,
-        head.synced.count if unsynced else NONE, head.synced.offset if unsynced else NONE,
+        head.synced.lines if unsynced else NONE, head.synced.offset if unsynced else NONE,
         aside, sha256,
     )  # fmt: skip
 
@@ -193,7 +193,7 @@ def after_host_crash(files: ChainFiles, head: Head) -> Head:
     size = files.size(segment)
     synced = head.synced
     if size < synced.offset or (synced.offset and last_hash_before(files.system, segment.fd, synced.offset) != synced.hash):
-        raise _tampered(files, head, f"does not reach what was synced before the host went down (seq {synced.count}): cut, or an older backup?")
+        raise _tampered(files, head, f"does not reach what was synced before the host went down (seq {synced.lines}): cut, or an older backup?")
     durability = "os" if head.flags & OS else "fsync"
     good = follow(files.system, segment.fd, synced, size)
     head = files.put(head._replace(written=good, pending=NO_PENDING))
@@ -208,7 +208,7 @@ def after_host_crash(files: ChainFiles, head: Head) -> Head:
 
 
 def _place(mark: Mark) -> dict[str, Any]:
-    return {"count": mark.count, "hash": mark.hash.hex()}
+    return {"count": mark.lines, "hash": mark.hash.hex()}
 
 
 def _tampered(files: ChainFiles, head: Head, what: str) -> TrailTampered:

@@ -133,7 +133,7 @@ class Session:
         chain = Chain(files, Rotation(options.segment_bytes, options.segment_seconds), os_flag(options.durability))
         try:
             head = chain.head()
-            if head.written.count == 0 and not self.root.exists(name):
+            if head.written.lines == 0 and not self.root.exists(name):
                 create_chain_directory(self.root, name)
             chain.open()
         except BaseException:

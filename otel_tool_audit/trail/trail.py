@@ -358,7 +358,7 @@ class Trail:
         heads: dict[str, Any] = {}
         for name, chain in sorted(current.chains.items()):
             synced = chain.synced()
-            heads[name] = {"count": synced.count, "hash": synced.hash.hex()}
+            heads[name] = {"count": synced.lines, "hash": synced.hash.hex()}
         return {"writer": current.writer, "counters": self.counters.snapshot(), "heads": heads}
 
     # --- the end
