@@ -112,8 +112,12 @@ def walk(system: System, directory: Directory, trail_id: str, chain: str) -> Wal
                     start = Mark(place.end.lines, 0, place.end.hash)
             else:
                 epoch, start = place.epoch, Mark(place.end.lines, 0, place.end.hash)
+            if place.flaw is not None and first.get("event") != EPOCH:
+                continue
             if start.lines != first_seq:
-                return place._replace(flaw=f"segment {name} begins at seq {first_seq}, the lines before it end at {start.lines}: a segment is missing or was changed")
+                # an accepted loss ends here if one was accepted: the walk goes on from the next epoch
+                place = place._replace(flaw=f"segment {name} begins at seq {first_seq}, the lines before it end at {start.lines}: a segment is missing or was changed")
+                continue
             end = follow(system, fd, start, size)
             place = Walk(end, first_seq, attempt, size, epoch, None)
             if size - end.offset > MAX_LINE or b"\n" in read_exactly(system, fd, end.offset, size - end.offset):
