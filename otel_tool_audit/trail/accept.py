@@ -18,7 +18,7 @@ from otel_tool_audit.record.model import EPOCH
 from otel_tool_audit.trail.adopt import Walk, chain_names, walk
 from otel_tool_audit.trail.chain import Chain, Rotation, write_head
 from otel_tool_audit.trail.chain_files import ChainFiles
-from otel_tool_audit.trail.directory import Directory, write_all
+from otel_tool_audit.trail.directory import Directory, make_directories, write_all
 from otel_tool_audit.trail.document import parse_document
 from otel_tool_audit.trail.format import DOCUMENT, OWNER, PRIVATE_STATE, genesis, parse_segment_name, segment_name
 from otel_tool_audit.trail.head import NO_PENDING, NO_PREVIOUS, Head, Mark
@@ -79,7 +79,7 @@ def _accept_locked(state: State, path: str, resolved: str, reason: str, who: str
     trail_id = _known_id(state, resolved)
     if state.living_writers(trail_id):
         raise AuditUnavailable(f"a writer of {resolved} still runs: stop it first, then accept")
-    os.makedirs(resolved, mode=0o700, exist_ok=True)
+    make_directories(state.system, resolved)
     root = Directory.at(state.system, resolved)
     try:
         restored = _restore_document(state, root, trail_id)

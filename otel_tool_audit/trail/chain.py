@@ -22,7 +22,7 @@ from otel_tool_audit.trail import recovery
 from otel_tool_audit.trail.chain_files import ChainFiles, Segment, Written
 from otel_tool_audit.trail.directory import Directory, read_exactly
 from otel_tool_audit.trail.format import parse_segment_name, segment_name
-from otel_tool_audit.trail.head import CLEAN, HEAD_BYTES, NONE, OS, POISONED, Head, Mark, first_head
+from otel_tool_audit.trail.head import CLEAN, HEAD_BYTES, NONE, OS, POISONED, SLOT_PACKED, Head, Mark, first_head, slot_offset
 from otel_tool_audit.trail.locks import LOCK_DEADLINE
 from otel_tool_audit.trail.scan import last_hash_before
 from otel_tool_audit.trail.seals import seal_left_segments
@@ -329,8 +329,9 @@ def create_head(heads: Directory, name: str, origin: bytes, boot: bytes) -> None
 
 def write_head(heads: Directory, name: str, head: Head) -> None:
     """Put a head file in place that nobody has open: 4,096 bytes, durable with its name."""
-    packed = head.pack()
-    heads.replace_file(name, packed + bytes(HEAD_BYTES - len(packed)))
+    # in the slot of its generation: the next PUT must go to the other one
+    at = slot_offset(head.generation)
+    heads.replace_file(name, bytes(at) + head.pack() + bytes(HEAD_BYTES - at - SLOT_PACKED))
 
 
 def create_chain_directory(root: Directory, name: str) -> None:

@@ -201,6 +201,49 @@ class Directory:
 
 
 
+def make_directories(system: System, path: str, mode: int = 0o700) -> None:
+    """
+    Make a directory and its parents, each durable in the one above it, from the first that is missing.
+
+    Raises:
+        OSError: As the system says.
+    """
+    missing: list[str] = []
+    while True:
+        try:
+            system.stat(path)
+            break
+        except FileNotFoundError:
+            missing.append(path)
+            path = os.path.dirname(path)
+    for made in reversed(missing):
+        with contextlib.suppress(FileExistsError):
+            system.mkdir(made, mode)
+        parent = Directory.at(system, os.path.dirname(made))
+        try:
+            parent.sync()
+        finally:
+            parent.close()
+
+
+def sync_ancestors(system: System, path: str) -> None:
+    """
+    Bring the names that lead to a new directory to disk, from it up to the root.
+
+    A name that is found may have been made by a process that was killed before it could sync it.
+    """
+    while True:
+        with contextlib.suppress(PermissionError):
+            directory = Directory.at(system, path)
+            try:
+                directory.sync()
+            finally:
+                directory.close()
+        if os.path.dirname(path) == path:
+            return
+        path = os.path.dirname(path)
+
+
 def read_exactly(system: System, fd: int, offset: int, size: int) -> bytes:
     """Read *size* bytes at *offset*, fewer only at the end of the file."""
     pieces: list[bytes] = []

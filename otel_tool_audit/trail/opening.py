@@ -19,7 +19,7 @@ from otel_tool_audit.record.codec import timestamp
 from otel_tool_audit.record.model import TRAIL_CHAIN
 from otel_tool_audit.trail import adopt
 from otel_tool_audit.trail.chain import create_chain_directory, create_head
-from otel_tool_audit.trail.directory import Directory, Modes
+from otel_tool_audit.trail.directory import Directory, Modes, make_directories, sync_ancestors
 from otel_tool_audit.trail.document import TrailDocument, new_document, parse_document
 from otel_tool_audit.trail.format import DOCUMENT, OWNER, PRIVATE_STATE, genesis, valid_chain
 from otel_tool_audit.trail.state import Place, State, document
@@ -83,7 +83,7 @@ def _open_root(system: System, path: str, modes: Modes) -> Directory:
         raise _unusable(path, error) from error
     resolved = os.path.join(os.path.realpath(os.path.dirname(absolute)), os.path.basename(absolute))
     try:
-        os.makedirs(os.path.dirname(resolved), exist_ok=True)
+        make_directories(system, os.path.dirname(resolved))
         parent = Directory.at(system, os.path.dirname(resolved), modes)
     except OSError as error:
         raise _unusable(path, error) from error
@@ -228,6 +228,7 @@ def _create(state: State, path: str, root: Directory, trail_id: str, begun: Plac
         remember(state, path, root, made, creating=True)
     else:
         made = parse_document(begun["documents"][0]["text"].encode(), f"{state.path}/places")
+    sync_ancestors(system, root.path)
     heads = state.heads(trail_id)
     try:
         if not heads.exists(TRAIL_CHAIN):

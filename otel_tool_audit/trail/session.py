@@ -22,7 +22,7 @@ from otel_tool_audit.record.model import CHAIN_CREATED, TRAIL_CHAIN, ToolCall
 from otel_tool_audit.trail import opening
 from otel_tool_audit.trail.chain import Chain, Rotation, create_chain_directory, create_head
 from otel_tool_audit.trail.chain_files import ChainFiles, os_flag
-from otel_tool_audit.trail.directory import Directory, Modes, refuse_network
+from otel_tool_audit.trail.directory import Modes, make_directories, refuse_network
 from otel_tool_audit.trail.document import TrailDocument
 from otel_tool_audit.trail.format import OWNER, PRIVATE_STATE, genesis
 from otel_tool_audit.trail.keys import given_key, state_keys
@@ -124,7 +124,8 @@ class Session:
         Raises:
             TrailTampered: A chain contradicts its head.
         """
-        for name in self.state.head_names(self.document.trail_id):
+        others = [name for name in self.state.head_names(self.document.trail_id) if name != TRAIL_CHAIN]
+        for name in (TRAIL_CHAIN, *others):
             self.chains[name] = self._open_chain(name)
 
     def _open_chain(self, name: str) -> Chain:
@@ -132,14 +133,19 @@ class Session:
         files = ChainFiles(self.system, name, self.root, self._heads, self.trail_tail)
         chain = Chain(files, Rotation(options.segment_bytes, options.segment_seconds), os_flag(options.durability))
         try:
-            head = chain.head()
-            if head.written.lines == 0 and not self.root.exists(name):
-                create_chain_directory(self.root, name)
+            if chain.head().written.lines == 0:
+                self._complete(name)
             chain.open()
         except BaseException:
             chain.close()
             raise
         return chain
+
+    def _complete(self, name: str) -> None:
+        """Finish making a chain that has no record yet; everything here may have been cut off and is done again."""
+        if name != TRAIL_CHAIN and not self.root.exists(name):
+            self.chains[TRAIL_CHAIN].commit([self.trail_tail(CHAIN_CREATED, {"chain": name})])
+        create_chain_directory(self.root, name)
 
     def create_chain(self, name: str) -> None:
         """
@@ -151,9 +157,6 @@ class Session:
         with self.state.locked():
             if not self._heads.exists(name):
                 create_head(self._heads, name, genesis(self.document.trail_id, name), self.system.boot_id())
-            if not self.root.exists(name):
-                self.chains[TRAIL_CHAIN].commit([self.trail_tail(CHAIN_CREATED, {"chain": name})])
-                create_chain_directory(self.root, name)
             self.chains[name] = self._open_chain(name)
 
     def mark_clean_if_last(self) -> None:
@@ -211,7 +214,7 @@ def open_session(system: System, path: str, options: TrailOptions) -> Session:
     where = settings.state_directory(options.state)
     private = where == "none"
     if private:
-        os.makedirs(resolved, mode=0o700, exist_ok=True)
+        make_directories(system, resolved)
     state = State.open(system, f"{resolved}/{PRIVATE_STATE}" if private else where, None if private else resolved)
     try:
         with state.locked():

@@ -16,7 +16,7 @@ from typing import Any, Final, TypedDict
 import orjson
 
 from otel_tool_audit.errors import SettingsError, TrailTampered
-from otel_tool_audit.trail.directory import Directory, refuse_network
+from otel_tool_audit.trail.directory import Directory, make_directories, refuse_network, sync_ancestors
 from otel_tool_audit.trail.format import valid_trail_id
 from otel_tool_audit.trail.system import System
 
@@ -83,7 +83,7 @@ class State:
             raise SettingsError(message)
         refuse_network(system, resolved, "the state directory")
         try:
-            _make_directories(system, resolved)
+            make_directories(system, resolved)
             directory = Directory.at(system, resolved)
         except OSError as error:
             message = f"the state directory {path} cannot be used ({error.strerror}): set OTEL_TOOL_AUDIT_STATE to a directory this user can write"
@@ -114,7 +114,9 @@ class State:
             for name in (HEADS, WRITERS, KEYS, READERS):
                 if not directory.exists(name):
                     directory.make_directory(name).close()
+            directory.sync()
             if not directory.exists(ID):
+                sync_ancestors(system, directory.path)
                 directory.replace_file(ID, system.random_id().encode() + b"\n")
             state_id = directory.read_file(ID).decode("ascii", "replace").strip()
         except BaseException:
@@ -170,10 +172,10 @@ class State:
         self.directory.replace_file(PLACES, orjson.dumps(places))
 
     def heads(self, trail_id: str) -> Directory:
-        """Open the directory of a trail's heads, made durable up to the state directory if it was missing."""
+        """Open the directory of a trail's heads, made if it is missing; its name is durable when this returns."""
         parent = self.directory.open_directory(HEADS)
         try:
-            return parent.open_directory(trail_id) if parent.exists(trail_id) else parent.make_directory(trail_id)
+            return parent.make_directory(trail_id)
         finally:
             parent.close()
 
@@ -239,23 +241,3 @@ class State:
 
 def _is_place(value: Any) -> bool:
     return isinstance(value, dict) and Place.__required_keys__ <= value.keys() and isinstance(value["documents"], list)
-
-
-def _make_directories(system: System, path: str) -> None:
-    """Make a directory and its parents, each durable in the one above it, from the first that is missing."""
-    missing: list[str] = []
-    while True:
-        try:
-            system.stat(path)
-            break
-        except FileNotFoundError:
-            missing.append(path)
-            path = os.path.dirname(path)
-    for made in reversed(missing):
-        with contextlib.suppress(FileExistsError):
-            system.mkdir(made, 0o700)
-        parent = Directory.at(system, os.path.dirname(made))
-        try:
-            parent.sync()
-        finally:
-            parent.close()
