@@ -196,7 +196,12 @@ def after_host_crash(files: ChainFiles, head: Head) -> Head:
         raise _tampered(files, head, f"does not reach what was synced before the host went down (seq {synced.lines}): cut, or an older backup?")
     durability = "os" if head.flags & OS else "fsync"
     good = follow(files.system, segment.fd, synced, size)
-    head = files.put(head._replace(written=good, pending=NO_PENDING))
+    try:
+        files.system.fdatasync(segment.fd)
+    except OSError as error:
+        raise AuditUnavailable(f"chain {files.name} cannot be synced after the host went down ({error.strerror or error}); mend the disk") from error
+    # they count as synced from here on: the head may be older than what was acknowledged, and a later failed sync must not set those lines aside
+    head = files.put(head._replace(written=good, synced=good, pending=NO_PENDING))
     if head.poisoned:
         head = rotate(files, head, "poisoned")
     elif size > good.offset:

@@ -154,10 +154,13 @@ class Session:
         Its head first, then ``trail.chain_created``, synced, then its directory: if we crash after the head, the next writer finds a head of
         count 0 without a directory and completes it.
         """
-        with self.state.locked():
-            if not self._heads.exists(name):
-                create_head(self._heads, name, genesis(self.document.trail_id, name), self.system.boot_id())
-            self.chains[name] = self._open_chain(name)
+        try:
+            with self.state.locked():
+                if not self._heads.exists(name):
+                    create_head(self._heads, name, genesis(self.document.trail_id, name), self.system.boot_id())
+                self.chains[name] = self._open_chain(name)
+        except OSError as error:
+            raise AuditUnavailable(f"chain {name} of {self.root.path} cannot be made ({error.strerror or error}); mend that, tools are refused until then") from error
 
     def mark_clean_if_last(self) -> None:
         """

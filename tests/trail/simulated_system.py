@@ -35,6 +35,8 @@ class Node:
         self.names: dict[str, Node] = {}
         self.synced_names: dict[str, Node] = {}
         self.history: list[dict[str, Node]] = []
+        self.errors = 0
+        self.dropped: list[tuple[int, int]] = []
 
     @property
     def directory(self) -> bool:
@@ -78,6 +80,11 @@ class SimulatedSystem(System):
         self.next_fd = 1000
         self.ids = 0
         self.held: dict[int, Node] = {}
+        self.faults = 0.0
+        self.seen: dict[int, int] = {}
+
+    def _fails(self) -> bool:
+        return self.faults > 0 and self.random.random() < self.faults
 
     def _node(self, kind: int) -> Node:
         self.inodes += 1
@@ -129,6 +136,9 @@ class SimulatedSystem(System):
         page = SLOT_BYTES if head else PAGE
         size = len(data) if head else self.random.choice([len(synced), len(data), self.random.randint(len(synced), len(data))])
         kept = bytearray()
+        for start, end in node.dropped:
+            data = data[:start] + bytes(end - start) + data[end:]
+        node.dropped = []
         for at in range(0, size, page):
             piece = self.random.choice([synced[at : at + page], data[at : at + page]])[: size - at]
             kept += piece.ljust(min(page, size - at), b"\x00")
@@ -168,6 +178,8 @@ class SimulatedSystem(System):
             if not flags & os.O_CREAT:
                 raise FileNotFoundError(errno.ENOENT, "No such file or directory", path)
             self.step()
+            if self._fails():
+                raise OSError(errno.ENOSPC, "No space left on device")
             node = self._node(stat.S_IFREG)
             self._link(parent, name, node)
         elif flags & os.O_CREAT and flags & os.O_EXCL:
@@ -177,6 +189,7 @@ class SimulatedSystem(System):
         self.next_fd += 1
         self.fds[self.next_fd] = node
         self.owners[self.next_fd] = self.process
+        self.seen[self.next_fd] = node.errors
         return self.next_fd
 
     def close(self, fd: int) -> None:
@@ -191,6 +204,15 @@ class SimulatedSystem(System):
             node.data += data[: self.random.randrange(len(data) + 1)]
 
         self.step(torn)
+        if self._fails():
+            kind = self.random.choice(["full", "short", "broken"])
+            if kind == "full":
+                raise OSError(errno.ENOSPC, "No space left on device")
+            part = self.random.randrange(len(data))
+            node.data += data[:part]
+            if kind == "broken":
+                raise OSError(errno.EIO, "Input/output error")
+            return part
         node.data += data
         return len(data)
 
@@ -218,14 +240,26 @@ class SimulatedSystem(System):
         node = self.fds[fd]
         if node.directory:
             node.synced_names, node.history = dict(node.names), []
-        else:
-            node.synced = bytes(node.data)
+            return
+        if self._fails() and len(node.data) != HEAD_BYTES:
+            # the kernel drops the dirty pages, and tells every descriptor that was open, once
+            node.errors += 1
+            node.dropped.append((len(node.synced), len(node.data)))
+        synced = bytearray(node.data)
+        for start, end in node.dropped:
+            synced[start:end] = bytes(end - start)
+        node.synced = bytes(synced)
+        if self.seen.get(fd, 0) < node.errors:
+            self.seen[fd] = node.errors
+            raise OSError(errno.EIO, "Input/output error")
 
     def fdatasync(self, fd: int) -> None:
         self.fsync(fd)
 
     def rename(self, source: str, target: str, dir_fd: int) -> None:
         self.step()
+        if self._fails():
+            raise OSError(errno.EIO, "Input/output error")
         parent = self.fds[dir_fd]
         node = parent.names.pop(source)
         self._link(parent, target, node)
