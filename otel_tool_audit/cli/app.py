@@ -1,0 +1,96 @@
+"""The verbs joined to one command, and what becomes of errors: one line and an exit code, never a stack trace for a user's mistake."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import Annotated, Final
+
+import typer
+
+import otel_tool_audit
+from otel_tool_audit.cli import output
+from otel_tool_audit.cli.calls import calls, show, timeline
+from otel_tool_audit.cli.demonstration import demo
+from otel_tool_audit.cli.diagnosis import doctor
+from otel_tool_audit.cli.options import BadUsage, DirectoryMayBeLeftOut
+from otel_tool_audit.cli.sanitizing import sanitize
+from otel_tool_audit.cli.verdicts import recover, verify
+from otel_tool_audit.errors import AuditError, SettingsError, TrailTampered
+
+NAME: Final = "otel-tool-audit"
+INTERRUPTED: Final = 130
+CLOSED_PIPE: Final = 141
+"""What shells report for a process that SIGPIPE ended; it says nothing about the trail."""
+
+app = typer.Typer(
+    help="Ask, check and mend the evidence of what AI agents did with their tools.",
+    epilog="Exit codes: 0 good, 1 verified not to hold, 2 usage, 3 cannot tell. Times are UTC.",
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+app.command()(demo)
+app.command()(verify)
+app.command()(recover)
+app.command()(calls)
+app.command(cls=DirectoryMayBeLeftOut)(show)
+app.command(cls=DirectoryMayBeLeftOut)(timeline)
+app.command()(sanitize)
+app.command()(doctor)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        output.stdout().print(f"{NAME} {otel_tool_audit.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[bool, typer.Option("--version", help="Print the version and leave.", is_eager=True, callback=_print_version)] = False,  # noqa: ARG001 - its callback prints
+) -> None:
+    """Ask, check and mend the evidence of what AI agents did with their tools."""
+
+
+def run(arguments: Sequence[str]) -> int:
+    """
+    Run the command.
+
+    Args:
+        arguments: What follows the command's name.
+
+    Returns:
+        The exit code: 0 good, 1 verified not to hold, 2 usage, 3 cannot tell; 130 interrupted, 141 nobody reads any more.
+    """
+    output.speak_utf8()
+    try:
+        code = app(list(arguments), prog_name=NAME, standalone_mode=False)
+        sys.stdout.flush()
+    except BadUsage as error:
+        context = getattr(error, "ctx", None)
+        output.fail(f"{error.format_message()}")  # type: ignore[attr-defined]  # every UsageError has it
+        output.say(f"try: {getattr(context, 'command_path', None) or NAME} --help", "dim")
+        return output.USAGE
+    except AuditError as error:
+        output.fail(str(error))
+        return _code_of(error)
+    except BrokenPipeError:
+        _leave_stdout()
+        return CLOSED_PIPE
+    except (KeyboardInterrupt, typer.Abort):
+        return INTERRUPTED
+    return code if isinstance(code, int) else output.GOOD
+
+
+def _code_of(error: AuditError) -> int:
+    if isinstance(error, TrailTampered):
+        return output.BROKEN
+    return output.USAGE if isinstance(error, SettingsError) else output.CANNOT_TELL
+
+
+def _leave_stdout() -> None:
+    """Send what is still buffered nowhere, or the interpreter would complain about the pipe when it ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,0 +1,218 @@
+"""
+What the command prints: results on stdout, everything else on stderr, and nothing that data can forge.
+
+A record holds text that an attacker may have chosen. So no control character reaches a terminal as such, no
+value is read as markup, and a line of output is never begun by data.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from enum import StrEnum
+from itertools import chain, islice
+from typing import Any, Final, NamedTuple
+
+from rich.cells import cell_len, set_cell_size
+from rich.console import Console
+from rich.text import Text
+
+GOOD: Final = 0
+BROKEN: Final = 1
+USAGE: Final = 2
+CANNOT_TELL: Final = 3
+
+SAMPLE: Final = 500
+"""Rows that decide how wide a table's columns are; what follows is fitted to them, so that a table of millions streams."""
+
+_GAP: Final = 2
+_NARROWEST: Final = 6
+_UNSAFE: Final = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb\ud800-\udfff]")
+
+
+class Format(StrEnum):
+    """How a result is printed: for people, or as one JSON document."""
+
+    table = "table"
+    json = "json"
+
+
+class RowsFormat(StrEnum):
+    """How many results are printed: for people, as one JSON document, or as one JSON object a line."""
+
+    table = "table"
+    json = "json"
+    jsonl = "jsonl"
+
+
+class _Console(Console):
+    def on_broken_pipe(self) -> None:
+        """Leave a closed pipe to the one place that decides the exit code."""
+        raise BrokenPipeError
+
+
+class Column(NamedTuple):
+    """
+    A column of a table.
+
+    Attributes:
+        title: What stands above it.
+        shrinks: Whether its values may be cut when the terminal is narrow.
+        right: Whether it is aligned to the right.
+    """
+
+    title: str
+    shrinks: bool = False
+    right: bool = False
+
+
+class Cell(NamedTuple):
+    """A value in a table, and rich's name of its style."""
+
+    text: str
+    style: str = ""
+
+
+def stdout() -> Console:
+    """Give the console of results; in colours only on a terminal."""
+    return _console(sys.stdout)
+
+
+def stderr() -> Console:
+    """Give the console of everything else."""
+    return _console(sys.stderr)
+
+
+def _console(file: Any) -> Console:  # noqa: ANN401 - rich's own type of a stream is IO[str], sys.stdout is TextIO
+    return _Console(file=file, highlight=False, markup=False, emoji=False, soft_wrap=True)
+
+
+def speak_utf8() -> None:
+    """Let both streams carry any text, whatever the locale says; what cannot be encoded is escaped."""
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:
+            reconfigure(encoding="utf-8", errors="backslashreplace")
+
+
+def safe(text: object) -> str:
+    r"""
+    Make *text* fit to stand in a line: control and direction characters become ``\x1b``, ``\n``, ``\u202e``.
+
+    Args:
+        text: Anything; what is no text is printed as ``str`` prints it.
+    """
+    return _UNSAFE.sub(lambda found: found[0].encode("unicode_escape").decode(), str(text))
+
+
+def as_json(value: object, *, indent: int | None = None) -> str:
+    r"""
+    Write *value* as JSON that a terminal cannot be deceived by: such characters stand as ``\uXXXX``.
+
+    Args:
+        value: JSON-safe values.
+        indent: Spaces a level; None puts all on one line.
+    """
+    text = json.dumps(value, ensure_ascii=False, indent=indent, default=str)
+    # outside of strings JSON has only the line feeds of the indentation
+    return _UNSAFE.sub(lambda found: found[0] if found[0] == "\n" else f"\\u{ord(found[0]):04x}", text)
+
+
+def print_json(value: object) -> None:
+    """Print one JSON document."""
+    _write(as_json(value, indent=2) + "\n")
+
+
+def print_json_lines(values: Iterable[object]) -> None:
+    """Print one JSON object a line, each as soon as it is known."""
+    for value in values:
+        _write(as_json(value) + "\n")
+
+
+def print_json_array(values: Iterable[object]) -> None:
+    """Print one JSON document, a list, without ever holding more than one of its values."""
+    separator = "[\n"
+    for value in values:
+        _write(separator + as_json(value))
+        separator = ",\n"
+    _write("[]\n" if separator == "[\n" else "\n]\n")
+
+
+def print_table(columns: Sequence[Column], rows: Iterable[Sequence[Cell]]) -> int:
+    """
+    Print a table, row by row.
+
+    Args:
+        columns: From left to right; the last one is never padded or cut.
+        rows: Cells for the columns.
+
+    Returns:
+        How many rows there were.
+    """
+    console = stdout()
+    several = iter(rows)
+    first = list(islice(several, SAMPLE))
+    widths = _widths(columns, first, console.width if console.is_terminal else None)
+    if first:
+        console.print(_line(columns, widths, [Cell(c.title, "bold") for c in columns]))
+    count = 0
+    for row in chain(first, several):
+        console.print(_line(columns, widths, row))
+        count += 1
+    return count
+
+
+def fields(pairs: Iterable[tuple[str, Cell | str]]) -> Iterator[Text]:
+    """Lay out names and values, a line each, the values in one column."""
+    listed = [(name, value if isinstance(value, Cell) else Cell(value)) for name, value in pairs]
+    width = max((cell_len(name) for name, _ in listed), default=0) + _GAP
+    for name, value in listed:
+        yield Text.assemble((set_cell_size(name, width), "dim"), (safe(value.text), value.style))
+
+
+def say(text: str, style: str = "") -> None:
+    """Print a line to stderr: a hint, a note; never a result."""
+    stderr().print(Text(safe(text), style))
+
+
+def fail(text: str) -> None:
+    """Print what went wrong, in one line, to stderr."""
+    stderr().print(Text.assemble(("error: ", "bold red"), safe(text)))
+
+
+def home_as_tilde(path: str) -> str:
+    """Shorten a path for people."""
+    home = os.path.expanduser("~")
+    return "~" + path[len(home) :] if home != "/" and path.startswith(home + os.sep) else path
+
+
+def _widths(columns: Sequence[Column], rows: Sequence[Sequence[Cell]], room: int | None) -> list[int]:
+    widths = [max([cell_len(c.title), *(cell_len(safe(row[i].text)) for row in rows)]) for i, c in enumerate(columns)]
+    while room is not None and sum(widths) + _GAP * (len(widths) - 1) > room:
+        widest = max((i for i, c in enumerate(columns) if c.shrinks), key=lambda i: widths[i], default=None)
+        if widest is None or widths[widest] <= _NARROWEST:
+            break
+        widths[widest] -= 1
+    return widths
+
+
+def _line(columns: Sequence[Column], widths: Sequence[int], row: Sequence[Cell]) -> Text:
+    line = Text()
+    for i, (column, width, cell) in enumerate(zip(columns, widths, row, strict=True)):
+        text = safe(cell.text)
+        if column.shrinks and cell_len(text) > width:
+            text = set_cell_size(text, width - 1) + "…"
+        padding = " " * max(0, width - cell_len(text))
+        last = i == len(columns) - 1
+        line.append(padding if column.right else "")
+        line.append(text, cell.style)
+        line.append("" if last else (" " * _GAP if column.right else padding + " " * _GAP))
+    line.rstrip()
+    return line
+
+
+def _write(text: str) -> None:
+    sys.stdout.write(text)

@@ -1,0 +1,152 @@
+"""``verify`` and ``recover``: whether the trail still is what its writers wrote, and what to do when it is not."""
+
+from __future__ import annotations
+
+import getpass
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Annotated, Final
+
+import typer
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.text import Text
+
+from otel_tool_audit.cli import options as opt
+from otel_tool_audit.cli import output
+from otel_tool_audit.cli.options import BadUsage, trail_directory
+from otel_tool_audit.cli.output import Cell, Format
+from otel_tool_audit.review.verify import Verification
+from otel_tool_audit.review.verify import verify as verify_trail
+from otel_tool_audit.settings import state_directory
+
+STYLES: Final = {
+    "intact": "bold green",
+    "broken": "bold red",
+    "complete": "green",
+    "known gaps": "yellow",
+    "cannot tell": "bold yellow",
+}
+FINDINGS_SHOWN: Final = 20
+"""Findings that a table shows; ``--format json`` has them all."""
+
+_Deep = Annotated[bool, typer.Option("--deep", help="Parse every line strictly, too.", show_default=False)]
+_RequireComplete = Annotated[
+    bool, typer.Option("--require-complete", help="Exit 3 unless it is known that nothing is missing.", show_default=False)
+]
+
+
+def verify(
+    directory: opt.Directory = None,
+    *,
+    deep: _Deep = False,
+    require_complete: _RequireComplete = False,
+    style: opt.TableOrJson = Format.table,
+    json: opt.Json = False,
+    state: opt.State = None,
+) -> None:
+    """Check a trail: exit 0 intact, 1 broken, 3 cannot tell."""
+    path = trail_directory(directory)
+    with progress() as report:
+        found = verify_trail(path, state=state_directory(state), deep=deep, progress=report)
+    if json or style is Format.json:
+        output.print_json(found.as_dict())
+    else:
+        print_verification(found, path)
+    raise typer.Exit(found.exit_code(require_complete=require_complete))
+
+
+def recover(
+    directory: opt.Directory = None,
+    *,
+    accept: Annotated[bool, typer.Option("--accept", help="Accept the loss and begin a new epoch.", show_default=False)] = False,
+    reason: Annotated[str | None, typer.Option("--reason", metavar="TEXT", help="Why; recorded.", show_default=False)] = None,
+    who: Annotated[str | None, typer.Option("--who", metavar="NAME", help="Who accepts; by default who is logged in.", show_default=False)] = None,
+    state: opt.State = None,
+) -> None:
+    """Say what a broken trail needs; with --accept, let it be written again."""
+    if not accept:
+        _plan(trail_directory(directory), state)
+    if not reason:
+        raise BadUsage("--accept needs --reason TEXT: it is recorded, for ever")
+    # not trail_directory(): whoever accepts that the whole directory is gone must be able to say so
+    path = directory or trail_directory(None)
+    from otel_tool_audit.trail.accept import accept as accept_loss  # noqa: PLC0415 - the writer, which reading never loads
+
+    accepted = accept_loss(path, reason=reason, who=who or f"{getpass.getuser()}@{socket.gethostname()}", state=state)
+    console = output.stdout()
+    console.print(Text.assemble("accepted  ", (accepted.trail_id, "dim")))
+    if accepted.document_restored:
+        console.print(Text("trail.json was written again from the state directory's copy"))
+    for chain, (epoch, first_seq) in sorted(accepted.epochs.items()):
+        console.print(Text.assemble(("  " + output.safe(chain), "bold"), f"  epoch {epoch} begins at {output.safe(chain)}/{first_seq}"))
+    if not accepted.epochs and not accepted.document_restored:
+        console.print(Text("nothing had to be changed"))
+    output.say("integrity before the new epochs stays 'cannot tell', completeness 'known gaps', for ever", "dim")
+
+
+def print_verification(found: Verification, path: str) -> None:
+    """
+    Print a verdict for people.
+
+    Args:
+        found: The verdict.
+        path: The trail, as the user named it.
+    """
+    console = output.stdout()
+    size = sum(chain["bytes"] for chain in found.chains.values())
+    pairs = [
+        ("trail", Cell(path)),
+        ("integrity", Cell(found.integrity, STYLES[found.integrity])),
+        ("completeness", Cell(found.completeness, STYLES[found.completeness])),
+        ("records", Cell(f"{found.records:,} in {len(found.chains)} chain{'' if len(found.chains) == 1 else 's'}, {_bytes(size)}")),
+    ]
+    for line in output.fields(pairs):
+        console.print(line)
+    if found.findings:
+        console.print()
+    for finding in found.findings[:FINDINGS_SHOWN]:
+        where = "" if finding.chain is None else finding.chain + ("" if finding.seq is None else f"/{finding.seq}")
+        console.print(Text.assemble(("✗ ", "bold red"), (output.safe(where), "bold"), "  " if where else "", output.safe(finding.message), (f"  [{output.safe(finding.check)}]", "dim")))
+    if len(found.findings) > FINDINGS_SHOWN:
+        console.print(Text(f"… and {len(found.findings) - FINDINGS_SHOWN:,} more findings; --json lists them all"))
+    for sign, remarks in (("~ ", found.gaps), ("· ", found.notes)):
+        if remarks:
+            console.print()
+        for remark in remarks:
+            console.print(Text.assemble((sign, "yellow"), output.safe(remark)))
+
+
+@contextmanager
+def progress() -> Iterator[Callable[[int, int], None] | None]:
+    """Give something to report bytes done and bytes in all to; None where stderr is no terminal."""
+    console = output.stderr()
+    if not console.is_terminal:
+        yield None
+        return
+    columns = (TextColumn("verifying"), BarColumn(), DownloadColumn(binary_units=True), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task("", total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def _plan(path: str, state: str | None) -> None:
+    """Say what is wrong and what accepting it would mean; leaves with the verdict's exit code."""
+    with progress() as report:
+        found = verify_trail(path, state=state_directory(state), progress=report)
+    print_verification(found, path)
+    if found.ok:
+        output.say("nothing to recover: the next writer goes on by itself")
+    else:
+        output.say("first find out what happened: a backup put back, a log rotation, or someone who changed evidence")
+        output.say("keep a copy of the trail and of the state directory; then, to let it be written again:")
+        output.say(f"  otel-tool-audit recover {path} --accept --reason 'what happened'")
+    raise typer.Exit(found.exit_code())
+
+
+def _bytes(number: float) -> str:
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if number < 1024:  # noqa: PLR2004 - the step between two binary units
+            return f"{number:.0f} {unit}" if unit == "B" else f"{number:.1f} {unit}"
+        number /= 1024
+    return f"{number:.1f} TiB"
