@@ -11,6 +11,7 @@ from typing import Any
 
 import orjson
 
+from otel_tool_audit.record.codec import leaf_hash
 from otel_tool_audit.trail.directory import Directory, read_exactly
 from otel_tool_audit.trail.format import parse_segment_name, seal_name, segment_name, split_line
 from otel_tool_audit.trail.scan import MAX_LINE, sha256_of
@@ -75,6 +76,7 @@ def _seal(directory: Directory, ending: dict[str, Any], next_seq: int) -> dict[s
 
 def _line(line: bytes) -> tuple[str, str] | None:
     parts = split_line(line + b"\n")
-    if parts is None:
+    if parts is None or leaf_hash(parts[0]).encode() != parts[1]:
+        # lost after a failed sync and a crash of the host; what is not whole gets no seal
         return None
     return orjson.loads(parts[0])["timestamp"], parts[1].decode()
