@@ -1,0 +1,54 @@
+"""``doctor``: what could keep calls off the record, or spans from their backend, and how to mend it."""
+
+from __future__ import annotations
+
+import os
+from typing import Final
+
+import typer
+from rich.text import Text
+
+from otel_tool_audit.cli import checks, host_checks, output
+from otel_tool_audit.cli import options as opt
+from otel_tool_audit.cli.checks import Check, Level
+from otel_tool_audit.cli.output import Format
+from otel_tool_audit.settings import state_directory, variable
+
+_SIGNS: Final = {Level.good: ("✓", "green"), Level.notice: ("·", "cyan"), Level.warning: ("!", "yellow"), Level.problem: ("✗", "bold red")}
+
+
+def doctor(
+    directory: opt.Directory = None,
+    *,
+    style: opt.TableOrJson = Format.table,
+    json: opt.Json = False,
+    state: opt.State = None,
+) -> None:
+    """Examine this machine, its settings and, if one is named, a trail: exit 1 if calls would go unrecorded."""
+    path = directory or os.environ.get(variable("trail"))
+    where = state_directory(state)
+    found = [*host_checks.packages(), *host_checks.environment(), *checks.of_state(where, path)]
+    if path:
+        found += checks.of_trail(path, where)
+    problems = sum(check.level is Level.problem for check in found)
+    if json or style is Format.json:
+        output.print_json({"ok": not problems, "checks": [check.as_dict() for check in found]})
+    else:
+        _print(found)
+        if not path:
+            output.say(f"no trail was named: give its directory, or set {variable('trail')}, to have it examined, too", "dim")
+    raise typer.Exit(output.BROKEN if problems else output.GOOD)
+
+
+def _print(found: list[Check]) -> None:
+    console = output.stdout()
+    width = max(len(check.name) for check in found)
+    for check in found:
+        sign, style = _SIGNS[check.level]
+        console.print(Text.assemble((sign, style), " ", (check.name.ljust(width), "bold"), "  ", output.safe(check.message)))
+        if check.remedy:
+            console.print(Text.assemble(" " * (width + 4), ("→ ", "dim"), output.safe(check.remedy)))
+    counts = {level: sum(check.level is level for check in found) for level in (Level.problem, Level.warning)}
+    summary = ", ".join(f"{count} {level}{'' if count == 1 else 's'}" for level, count in counts.items() if count)
+    console.print()
+    console.print(Text(summary or "nothing is wrong", "bold red" if counts[Level.problem] else "yellow" if summary else "green"))
