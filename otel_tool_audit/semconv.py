@@ -61,6 +61,9 @@ ATTEMPT: Final = "tool_audit.attempt"
 RETRY_OF: Final = "tool_audit.retry_of"
 REDACTIONS: Final = "tool_audit.redactions"
 
+RETRY: Final = ((ATTEMPT, "attempt"), (RETRY_OF, "retry_of"))
+"""Attributes of a retry, and the record's fields."""
+
 TOOL_ERROR: Final = "tool_error"
 """``error.type`` of a call whose result told of an error, as MCP's conventions call it."""
 
@@ -71,8 +74,7 @@ _OPTIONAL: Final[tuple[tuple[str, Any], ...]] = (
     (TURN, "turn_number"),
     (PURPOSE, "purpose"),
     (SUBJECT, "subject"),
-    (ATTEMPT, "attempt"),
-    (RETRY_OF, "retry_of"),
+    *RETRY,
 )
 
 

@@ -1,0 +1,334 @@
+"""
+The gate: no durable ``tool_call.started``, no tool; and no result for the caller before ``tool_call.finished`` was tried.
+
+All of it holds whatever OpenTelemetry does: without a provider, unsampled, disabled, replaced, with processors that raise.
+
+Source: DESIGN.md, sections 3 ("Who writes") and 5 ("Unavailable").
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import traceback
+from collections.abc import Coroutine, Mapping
+from typing import Any, Final
+
+from opentelemetry import context as otel
+from opentelemetry import trace
+from opentelemetry.trace import INVALID_SPAN, Span, SpanKind, Status, StatusCode
+
+from otel_tool_audit import semconv
+from otel_tool_audit.errors import AuditUnavailable
+from otel_tool_audit.record.model import Receipt, ToolCall
+from otel_tool_audit.recorder import CALL_KEY, ENDING, Binding, ToolSpec, binding_for, refusal
+from otel_tool_audit.trail.trail import Trail
+
+_DEEPEST: Final = 50
+"""Frames of an exception's stack that its event shows."""
+
+_PATIENCE: Final = 5.0
+"""Seconds for which a cancelled task waits for its record; the disk may hang, and cancelling must not."""
+
+
+class OpenCall:
+    """
+    One call between its start and its end; used by one thread or task at a time.
+
+    Attributes:
+        call: What is known of it, sanitized.
+        spec: The tool.
+        recorder: Writes it.
+        span: Its span; None while that is being made, which is how a processor's ``on_start`` knows it.
+        recorded: Whether ``tool_call.started`` is durable.
+    """
+
+    __slots__ = ("_begun", "_inside", "_told", "_token", "call", "recorded", "recorder", "span", "spec")
+
+    def __init__(self, binding: Binding, spec: ToolSpec, arguments: Mapping[str, Any], tool_call_id: object) -> None:
+        """
+        Sanitize what is known and start the span.
+
+        Raises:
+            Exception: The call cannot be recorded.
+        """
+        self.recorder = binding.recorder
+        self.spec = spec
+        self.span: Span | None = None
+        self.recorded = False
+        self._begun = 0
+        self._token: Any = None
+        context = otel.get_current()
+        self.call, self._told = self.recorder.started(spec, arguments, context, tool_call_id)
+        inside = otel.set_value(CALL_KEY, self, context)
+        self.span = self._start_span(binding, inside)
+        self._inside = trace.set_span_in_context(self.span, inside)
+
+    def _start_span(self, binding: Binding, inside: otel.Context) -> Span:
+        call = self.call
+        try:
+            span = binding.tracer().start_span(
+                f"{semconv.EXECUTE_TOOL} {call['tool_name']}", context=inside, kind=SpanKind.INTERNAL, attributes=self._told
+            )
+        except Exception as error:  # noqa: BLE001 - a sampler or processor of the application's; the record needs no span
+            self.recorder.once("span", "no span can be started for %s (%r); calls are recorded all the same", self.spec.name, error)
+            span = INVALID_SPAN
+        own, parent = span.get_span_context(), trace.get_current_span(inside).get_span_context()
+        if own.is_valid:
+            call["trace_id"] = f"{own.trace_id:032x}"
+            if own.span_id != parent.span_id:
+                call["span_id"] = f"{own.span_id:016x}"
+            if parent.is_valid:
+                call["parent_span_id"] = f"{parent.span_id:016x}"
+            if not own.trace_flags & 1:
+                self.recorder.trail.counters.add("unsampled")
+        return span
+
+    # --- the body runs between these two
+
+    def enter(self) -> None:
+        """Let what follows belong to this call."""
+        self._token = otel.attach(self._inside)
+        if not self._begun:
+            self._begun = time.perf_counter_ns()
+
+    def leave(self) -> None:
+        """Let what follows no longer belong to it."""
+        if self._token is not None:
+            otel.detach(self._token)
+            self._token = None
+
+    # --- how it ends
+
+    def returned(self, result: object, size: int | None = None) -> None:
+        """The tool returned. *size*: characters of a result that came in pieces."""
+        self._write(self._returned(result, size), None)
+
+    def raised(self, error: BaseException) -> None:
+        """The tool raised, or was cancelled or interrupted."""
+        self._write(self._raised(error), error)
+
+    def failed(self, message: object, kind: str | None) -> None:
+        """The tool failed, in the words given."""
+        self._write(self._failed(message, kind), None)
+
+    def closed(self, error: BaseException) -> None:
+        """Somebody closed the generator before its end; it may be the collector."""
+        done = self._raised(error)
+        self._end(done, None if done is None else self.recorder.write_closed(done), error)
+
+    async def returned_async(self, result: object, size: int | None = None) -> None:
+        """As :meth:`returned`, on an event loop."""
+        await self._write_async(self._returned(result, size), None)
+
+    async def raised_async(self, error: BaseException) -> None:
+        """As :meth:`raised`, on an event loop."""
+        await self._write_async(self._raised(error), error)
+
+    async def failed_async(self, message: object, kind: str | None) -> None:
+        """As :meth:`failed`, on an event loop."""
+        await self._write_async(self._failed(message, kind), None)
+
+    def refused(self, error: BaseException) -> None:
+        """
+        No durable start. What happens now is a setting.
+
+        Raises:
+            AuditUnavailable: The tool must not run.
+        """
+        recorder = self.recorder
+        if recorder.settings.on_unavailable == "allow":
+            recorder.lost(self.call, error)
+            return
+        recorder.trail.counters.add("refused")
+        told = refusal(self.spec.name, error)
+        self._end(None, None, None, str(told))
+        raise told from error
+
+    # --- pieces
+
+    def _elapsed(self) -> int:
+        elapsed = time.perf_counter_ns() - self._begun if self._begun else 0
+        self.leave()
+        return elapsed
+
+    def _returned(self, result: object, size: int | None) -> ToolCall | None:
+        elapsed = self._elapsed()
+        try:
+            return self.recorder.returned(self.call, self.spec, result, elapsed, size)
+        except Exception as error:  # noqa: BLE001 - the caller gets the tool's own result
+            return self.recorder.lost(self.call, error)
+
+    def _raised(self, raised: BaseException) -> ToolCall | None:
+        elapsed = self._elapsed()
+        try:
+            return self.recorder.raised(self.call, raised, elapsed)
+        except Exception as error:  # noqa: BLE001 - the caller gets the tool's own exception
+            return self.recorder.lost(self.call, error)
+
+    def _failed(self, message: object, kind: str | None) -> ToolCall | None:
+        elapsed = self._elapsed()
+        try:
+            return self.recorder.failed(self.call, message, kind, elapsed)
+        except Exception as error:  # noqa: BLE001 - the block goes on as it would have
+            return self.recorder.lost(self.call, error)
+
+    def _write(self, done: ToolCall | None, error: BaseException | None) -> None:
+        receipt = None
+        try:
+            if done is not None:
+                receipt = self.recorder.write_finished(done)
+        finally:
+            self._end(done, receipt, error)
+
+    async def _write_async(self, done: ToolCall | None, error: BaseException | None) -> None:
+        receipt, cancelled = None, None
+        try:
+            if done is not None:
+                receipt, cancelled = await settled(self.recorder.write_finished_async(done))
+        finally:
+            self._end(done, receipt, error)
+        if cancelled is not None:
+            raise cancelled
+
+    def _end(self, done: ToolCall | None, receipt: Receipt | None, error: BaseException | None, refused: str | None = None) -> None:
+        """Stamp the span while it lives, and end it. Nothing that OpenTelemetry does here reaches the caller."""
+        span = self.span
+        if span is None or not span.is_recording():
+            return
+        span_id = span.get_span_context().span_id
+        try:
+            self._stamp(span, done, receipt, error, refused)
+            ENDING[span_id] = self._told
+            span.end()
+        except Exception as problem:  # noqa: BLE001 - processors of the application's; the records are written
+            self.recorder.once("end", "a span processor failed when the span of %s ended (%r)", self.spec.name, problem)
+        finally:
+            ENDING.pop(span_id, None)
+
+    def _stamp(
+        self, span: Span, done: ToolCall | None, receipt: Receipt | None, error: BaseException | None, refused: str | None
+    ) -> None:
+        if done is None:
+            span.set_status(Status(StatusCode.ERROR, refused))
+            if refused is not None:
+                span.set_attribute(semconv.ERROR_TYPE, AuditUnavailable.__name__)
+            return
+        told = semconv.stamp(done, receipt, self.recorder.trail.trail_id)
+        if self.recorder.settings.openinference:
+            told.update(semconv.openinference(done, self._told[semconv.TOOL_ARGUMENTS]))
+        self._told.update(told)
+        span.set_attributes(told)
+        if done["success"] is False:
+            span.set_status(Status(StatusCode.ERROR, done["error"]))
+            if error is not None:
+                span.add_event(semconv.EXCEPTION_EVENT, _exception(done, error))
+
+
+def begin(spec: ToolSpec, arguments: Mapping[str, Any], trail: Trail | None = None, tool_call_id: object = None) -> OpenCall | None:
+    """
+    Open a call for a sync tool; when this returns, the tool may run.
+
+    Args:
+        spec: The tool.
+        arguments: By name, raw.
+        trail: The tool's own; None: the one that is bound.
+        tool_call_id: The provider's id of the call.
+
+    Returns:
+        None when the tool runs unrecorded: recording is off on purpose, or unavailable and allowed to be.
+
+    Raises:
+        AuditUnavailable: The tool must not run.
+    """
+    opened = _opened(spec, arguments, trail, tool_call_id)
+    if opened is None:
+        return None
+    recorder = opened.recorder
+    if asyncio._get_running_loop() is not None:  # noqa: SLF001 - public by asyncio's own __all__; the other form raises
+        recorder.trail.counters.add("blocked_loop")
+        recorder.blocked.add(spec.name)
+    try:
+        recorder.write_started(opened.call)
+        opened.recorded = True
+    except Exception as error:  # noqa: BLE001 - whatever the reason: no record, no tool
+        opened.refused(error)
+    except BaseException as error:
+        # interrupted before the body ran; the start may or may not be on record
+        opened.raised(error)
+        raise
+    opened.enter()
+    return opened
+
+
+async def begin_async(
+    spec: ToolSpec, arguments: Mapping[str, Any], trail: Trail | None = None, tool_call_id: object = None
+) -> OpenCall | None:
+    """As :func:`begin`, without holding up the event loop."""
+    opened = _opened(spec, arguments, trail, tool_call_id)
+    if opened is None:
+        return None
+    try:
+        _, cancelled = await settled(opened.recorder.write_started_async(opened.call))
+        opened.recorded = True
+    except Exception as error:  # noqa: BLE001 - whatever the reason: no record, no tool
+        opened.refused(error)
+    else:
+        if cancelled is not None:
+            await opened.raised_async(cancelled)
+            raise cancelled
+    opened.enter()
+    return opened
+
+
+def _opened(spec: ToolSpec, arguments: Mapping[str, Any], trail: Trail | None, tool_call_id: object) -> OpenCall | None:
+    binding = binding_for(trail)
+    if binding is None:
+        return None
+    recorder = binding.recorder
+    recorder.trail.counters.add("calls")
+    try:
+        return OpenCall(binding, spec, arguments, tool_call_id)
+    except Exception as error:
+        if recorder.settings.on_unavailable == "allow":
+            recorder.trail.lost(calls=1, records=1, reason=f"{spec.name}: {error}")
+            return None
+        recorder.trail.counters.add("refused")
+        raise refusal(spec.name, error) from error
+
+
+async def settled(writing: Coroutine[Any, Any, Receipt | None]) -> tuple[Receipt | None, asyncio.CancelledError | None]:
+    """
+    Wait for a record although the task is cancelled meanwhile.
+
+    Args:
+        writing: Writes it.
+
+    Returns:
+        The receipt, and the cancellation to raise when the call is on record. Without a receipt the disk was slower than
+        a cancelled task waits.
+
+    Raises:
+        Exception: What *writing* raised.
+    """
+    task = asyncio.ensure_future(writing)
+    try:
+        return await asyncio.shield(task), None
+    except asyncio.CancelledError as error:
+        cancelled = error
+    deadline = time.monotonic() + _PATIENCE
+    while not task.done() and time.monotonic() < deadline:
+        try:
+            await asyncio.wait({task}, timeout=_PATIENCE)
+        except asyncio.CancelledError:
+            # one cancellation is enough to honour; the record comes first
+            continue
+    return (task.result() if task.done() and not task.cancelled() else None), cancelled
+
+
+def _exception(done: ToolCall, error: BaseException) -> dict[str, str]:
+    """Tell an exception: its message as the record has it, its stack without source lines or values."""
+    frames = traceback.StackSummary.extract(traceback.walk_tb(error.__traceback__), limit=-_DEEPEST, lookup_lines=False)
+    told = {semconv.EXCEPTION_TYPE: done["error_type"] or "", semconv.EXCEPTION_MESSAGE: done["error"] or ""}
+    told[semconv.EXCEPTION_STACKTRACE] = "\n".join(f'File "{f.filename}", line {f.lineno}, in {f.name}' for f in frames)
+    return told

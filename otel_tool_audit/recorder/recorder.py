@@ -1,0 +1,390 @@
+"""
+From raw facts to a sanitized call in the trail. Nothing unsanitized leaves here: not to the trail, not to a span.
+
+Source: DESIGN.md, sections 3, 4 and 6.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, Final, NamedTuple
+
+import orjson
+from opentelemetry.context import Context
+
+from otel_tool_audit import semconv
+from otel_tool_audit.errors import AuditError, AuditUnavailable
+from otel_tool_audit.record.codec import cut, timestamp
+from otel_tool_audit.record.model import FINISHED, OBSERVED, STARTED, Receipt, ToolCall, new_call
+from otel_tool_audit.record.summary import Outcome, outcome, summary
+from otel_tool_audit.recorder.identity import Caller, Identities, as_entries
+from otel_tool_audit.recorder.retries import Retries
+from otel_tool_audit.recorder.spec import ToolSpec
+from otel_tool_audit.sanitize import Keyring, Redaction, Sanitizer, ToolRules
+from otel_tool_audit.settings import Settings
+from otel_tool_audit.trail.retention import check_class, class_of
+from otel_tool_audit.trail.trail import Trail
+
+_log = logging.getLogger("otel_tool_audit")
+
+LONGEST_ARGUMENTS: Final = 32_768
+"""Bytes of sanitized arguments that a record and a span show; larger ones are cut in both alike."""
+
+_ELSEWHERE_SECONDS: Final = 2.0
+"""How long a closed generator waits for its record."""
+
+_NS: Final = 1_000_000_000
+_NS_IN_MS: Final = 1_000_000
+
+
+class Failure(NamedTuple):
+    """
+    Why a call failed, sanitized.
+
+    Attributes:
+        message: For the record, the summary and the span's status.
+        type: Of the exception; None when the tool returned its error.
+    """
+
+    message: str
+    type: str | None
+
+
+class Recorder:
+    """
+    Writes calls into one trail.
+
+    Attributes:
+        trail: Where they go.
+        sanitizer: What they go through first.
+        settings: How.
+        identities: Who calls.
+        warned: What this recorder has warned of already; each is told once.
+        blocked: Names of sync tools that were called on a running event loop.
+    """
+
+    def __init__(
+        self,
+        trail: Trail,
+        settings: Settings,
+        *,
+        clock: Callable[[], int] = time.time_ns,
+        ids: Callable[[], str] = lambda: os.urandom(16).hex(),
+    ) -> None:
+        """
+        Make the sanitizer with the trail's keys.
+
+        Args:
+            trail: Open.
+            settings: Resolved.
+            clock: Nanoseconds since the Unix epoch.
+            ids: Makes call ids, 32 hex digits each, never twice the same.
+
+        Raises:
+            SettingsError: A retention class cannot be one.
+        """
+        self.trail = trail
+        self.settings = settings
+        keyring = Keyring(trail.keys, settings.tenant)
+        self.sanitizer = Sanitizer(keyring, secret_keys=settings.secret_keys, keep_keys=settings.keep_keys)
+        self.keyring = keyring
+        self.identities = Identities(
+            self.sanitizer, keyring, subject_is_internal=settings.subject_is_internal, trusted=settings.trusted_baggage
+        )
+        for name in settings.retention.values():
+            check_class(name)
+        self.warned: set[str] = set()
+        self.blocked: set[str] = set()
+        self._identifiers = frozenset(settings.result_identifiers)
+        self._retries = Retries()
+        self._clock = clock
+        self._ids = ids
+        self._second = (-1, "")
+
+    # --- making calls
+
+    def started(
+        self, spec: ToolSpec, arguments: Mapping[str, Any], context: Context, tool_call_id: object = None
+    ) -> tuple[ToolCall, dict[str, Any]]:
+        """
+        Make the call that is about to run.
+
+        Args:
+            spec: The tool.
+            arguments: By name, raw.
+            context: Where it is called.
+            tool_call_id: The provider's id of the call.
+
+        Returns:
+            The call, and the attributes that its span begins with.
+
+        Raises:
+            SettingsError: There is a subject, or an argument to disguise, and no key to do it with.
+        """
+        caller = self.identities.caller(context)
+        if not caller.attributed:
+            self._unattributed(spec.name)
+        template, identity = caller.made.get(spec) or self._template(caller, spec)
+        call, told = template.copy(), identity.copy()
+        call["call_id"] = told[semconv.RECORD_ID] = self._ids()
+        call["timestamp"] = self.now()
+        if spec.subject is not None and (subject := self.identities.subject(_at(arguments, spec.subject))) is not None:
+            call["subject"] = told[semconv.SUBJECT] = subject
+        rules = spec.rules if self.settings.subject_is_internal else spec.disguising
+        told[semconv.TOOL_ARGUMENTS] = self._put_arguments(call, arguments, rules)
+        if tool_call_id is not None:
+            call["tool_call_id"] = told[semconv.TOOL_CALL_ID] = self._identifier(call, tool_call_id, "tool_call_id")
+        if call["trigger"] == "retry" or (call["attempt"] or 0) > 1:
+            self._retries.link(call)
+            told.update((name, call[field]) for name, field in semconv.RETRY if call[field] is not None)
+        return call, told
+
+    def returned(self, call: ToolCall, spec: ToolSpec, result: object, elapsed: int, size: int | None = None) -> ToolCall:
+        """
+        Make the call whose tool returned.
+
+        Args:
+            call: As it was started.
+            spec: The tool.
+            result: What it returned; looked at, not kept.
+            elapsed: Nanoseconds.
+            size: Characters of the result, when it was not returned in one piece.
+        """
+        try:
+            found = outcome(result, identifiers=self._identifiers, fails=spec.fails)
+        except Exception as error:  # noqa: BLE001 - a rule or a result that cannot be read says nothing of success
+            found = Outcome({}, 0, f"what came of the call could not be told: {type(error).__name__} while looking at the result")
+        if size is not None:
+            found = found._replace(size=size)
+        removed: tuple[Redaction, ...] = ()
+        if found.identifiers:
+            safe = self.sanitizer.value(found.identifiers, "result_summary")
+            removed = safe.redactions
+            found = found._replace(identifiers=safe.value if isinstance(safe.value, dict) else {})
+        failure = None
+        if found.error is not None:
+            failure, more = self._returned_failure(found.error)
+            removed += more
+        return self._outcome(call, found, failure, elapsed, removed)
+
+    def raised(self, call: ToolCall, error: BaseException, elapsed: int) -> ToolCall:
+        """
+        Make the call whose tool raised, was cancelled, interrupted or closed.
+
+        Args:
+            call: As it was started.
+            error: What came out of it.
+            elapsed: Nanoseconds.
+        """
+        return self.failed(call, error_text(error), error_type(error), elapsed)
+
+    def failed(self, call: ToolCall, message: object, kind: str | None, elapsed: int) -> ToolCall:
+        """
+        Make the call that failed in the words given.
+
+        Args:
+            call: As it was started.
+            message: Raw.
+            kind: What kind of error.
+            elapsed: Nanoseconds.
+        """
+        safe = self.sanitizer.text(message, "error")
+        kind = None if kind is None else str(self.sanitizer.identifier(kind, "error_type").value)
+        return self._outcome(call, Outcome({}, 0, None), Failure(_text(safe.value), kind), elapsed, safe.redactions)
+
+    def observed(self, call: ToolCall, arguments: object, rules: ToolRules | None = None) -> None:
+        """Put the arguments that a foreign span told into its call."""
+        if arguments is not None:
+            self._put_arguments(call, arguments, rules)
+
+    def now(self) -> str:
+        """The time, as records hold it."""
+        nanoseconds = self._clock()
+        second, rest = divmod(nanoseconds, _NS)
+        known, text = self._second
+        if known != second:
+            text = timestamp(second * _NS)[:20]
+            # one assignment of both: threads see a pair that belongs together
+            self._second = (second, text)
+        return f"{text}{rest // 1000:06d}Z"
+
+    # --- writing calls
+
+    def write_started(self, call: ToolCall) -> Receipt:
+        """
+        Append ``tool_call.started``; the tool may run when this has returned.
+
+        Raises:
+            Exception: It is not durable.
+        """
+        receipt = self.trail.append(STARTED, call)
+        self.trail.counters.add("recorded")
+        return receipt
+
+    async def write_started_async(self, call: ToolCall) -> Receipt:
+        """As :meth:`write_started`, on an event loop."""
+        receipt = await self.trail.append_async(STARTED, call)
+        self.trail.counters.add("recorded")
+        return receipt
+
+    def write_finished(self, call: ToolCall) -> Receipt | None:
+        """Append ``tool_call.finished``; what cannot be written is counted and told, never raised: the tool has run."""
+        try:
+            receipt = self.trail.append(FINISHED, call)
+        except Exception as error:  # noqa: BLE001 - the caller gets the tool's own result
+            return self.lost(call, error)
+        self.trail.counters.add("finished")
+        return receipt
+
+    async def write_finished_async(self, call: ToolCall) -> Receipt | None:
+        """As :meth:`write_finished`, on an event loop."""
+        try:
+            receipt = await self.trail.append_async(FINISHED, call)
+        except Exception as error:  # noqa: BLE001 - the caller gets the tool's own result
+            return self.lost(call, error)
+        self.trail.counters.add("finished")
+        return receipt
+
+    def write_closed(self, call: ToolCall) -> Receipt | None:
+        """
+        As :meth:`write_finished`, for a generator that is closed.
+
+        The collector may close it, in any thread, also in one that holds one of the trail's locks just then. So another
+        thread writes, and this one waits for it, but not for ever.
+        """
+        written: list[Receipt | None] = []
+        writer = threading.Thread(target=lambda: written.append(self.write_finished(call)), name="tool-audit-closed", daemon=True)
+        try:
+            writer.start()
+        except RuntimeError:
+            # the interpreter is going down and starts no threads any more: nobody else holds a lock then
+            return self.write_finished(call)
+        writer.join(_ELSEWHERE_SECONDS)
+        return written[0] if written else None
+
+    def submit(self, call: ToolCall, done: Callable[[Receipt | None], None]) -> bool:
+        """Hand ``tool_call.observed`` over; *done* hears of it on the trail's thread. False: lost, and counted."""
+
+        def recorded(receipt: Receipt | None) -> None:
+            if receipt is not None:
+                self.trail.counters.add("recorded")
+            done(receipt)
+
+        return self.trail.submit(OBSERVED, call, recorded)
+
+    def lost(self, call: ToolCall, error: BaseException) -> None:
+        """Count and tell a call of which a record could not be written."""
+        self.trail.lost(calls=1, records=1, reason=f"{type(error).__name__}: {error}", chain=call["retention_class"])
+
+    def once(self, topic: str, message: str, *values: object) -> None:
+        """Warn, once for each topic in this process."""
+        if topic not in self.warned:
+            self.warned.add(topic)
+            _log.warning(message, *values)
+
+    def unattributed(self, caller: Caller, tool: str) -> None:
+        """Count a call of which user, conversation or model is not known."""
+        if not caller.attributed:
+            self._unattributed(tool)
+
+    # --- pieces
+
+    def _unattributed(self, tool: str) -> None:
+        self.trail.counters.add("unattributed")
+        if "unattributed" not in self.warned:
+            self.once(
+                "unattributed",
+                "the tool %s was called without user, conversation or model: recorded as 'unknown' and counted; "
+                "call tools inside `with attribution(user=…, conversation=…, model=…):` (told once)",
+                tool,
+            )
+
+    def _template(self, caller: Caller, spec: ToolSpec) -> tuple[ToolCall, dict[str, Any]]:
+        call = new_call("", str(self.sanitizer.identifier(spec.name, "tool_name").value), "")
+        call.update(caller.fields)  # type: ignore[typeddict-item]  # a caller's fields are fields of the record
+        call["redactions"] = caller.redactions
+        call["retention_class"] = spec.retention or class_of(spec.name, self.settings.retention)
+        call["purpose"] = call["purpose"] or spec.purpose
+        call["trigger"] = call["trigger"] or spec.trigger
+        return caller.keep(spec, (call, semconv.identity(call)))
+
+    def _put_arguments(self, call: ToolCall, arguments: object, rules: ToolRules | None) -> str:
+        safe = self.sanitizer.value(arguments, "arguments", rules)
+        value = safe.value
+        encoded = orjson.dumps(value)
+        if len(encoded) > LONGEST_ARGUMENTS:
+            value = cut(encoded, self.keyring.digest)
+            encoded = orjson.dumps(value)
+        call["arguments"] = value
+        if safe.redactions:
+            call["redactions"] = call["redactions"] + as_entries(safe.redactions)
+        return encoded.decode()
+
+    def _identifier(self, call: ToolCall, value: object, path: str) -> str:
+        safe = self.sanitizer.identifier(value, path)
+        if safe.redactions:
+            call["redactions"] = call["redactions"] + as_entries(safe.redactions)
+        return _text(safe.value)
+
+    def _returned_failure(self, error: object) -> tuple[Failure, tuple[Redaction, ...]]:
+        if error is True:
+            return Failure("the tool's result tells of an error", None), ()
+        if isinstance(error, BaseException):
+            safe = self.sanitizer.text(error_text(error), "error")
+            return Failure(_text(safe.value), error_type(error)), safe.redactions
+        safe = self.sanitizer.text(error, "error") if isinstance(error, str) else self.sanitizer.value(error, "error")
+        return Failure(_text(safe.value), None), safe.redactions
+
+    def _outcome(
+        self, call: ToolCall, found: Outcome, failure: Failure | None, elapsed: int, removed: tuple[Redaction, ...]
+    ) -> ToolCall:
+        done = call.copy()
+        done["timestamp"] = self.now()
+        done["success"] = failure is None
+        done["duration_ms"] = round(elapsed / _NS_IN_MS, 3)
+        message = None
+        if failure is not None:
+            done["error"] = message = failure.message
+            done["error_type"] = failure.type
+            self._retries.remember(call)
+        done["result_summary"] = summary(failure is None, found, message)
+        if removed:
+            done["redactions"] = call["redactions"] + as_entries(removed)
+        return done
+
+
+def error_text(error: BaseException) -> str:
+    """Give an exception's message, also of one that cannot be shown."""
+    try:
+        return str(error)
+    except Exception:  # noqa: BLE001 - an exception's own __str__ may do anything
+        return f"<{type(error).__name__} that cannot be shown>"
+
+
+def error_type(error: BaseException) -> str:
+    """Name an exception's type, for ``error_type`` and ``error.type``."""
+    return type(error).__qualname__
+
+
+def refusal(tool: str, error: BaseException) -> AuditUnavailable:
+    """Make the error that says why a tool was not run."""
+    reason = str(error) if isinstance(error, AuditError) else f"{type(error).__name__}: {error}"
+    return AuditUnavailable(f"{tool} was not run, because its call could not be recorded: {reason}")
+
+
+def _at(arguments: Mapping[str, Any], path: str) -> object:
+    """Find an argument by name or dotted path; None when it is not there."""
+    value: Any = arguments
+    for name in path.split("."):
+        if not isinstance(value, Mapping):
+            return getattr(value, name, None)
+        value = value.get(name)
+    return value
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else orjson.dumps(value).decode()
