@@ -25,8 +25,8 @@ def start(**order: Any) -> subprocess.Popen[bytes]:
     )  # fmt: skip
 
 
-def forked(**order: Any) -> tuple[int, list[Any]]:
-    """Run a writer in a forked child: much quicker to start. Returns its wait status and what it printed."""
+def spawn(**order: Any) -> tuple[int, int]:
+    """Run a writer in a forked child: much quicker to start. Returns its pid and the pipe that it prints to."""
     read_end, write_end = os.pipe()
     child = os.fork()
     if not child:
@@ -34,6 +34,7 @@ def forked(**order: Any) -> tuple[int, list[Any]]:
         try:
             os.dup2(write_end, 1)
             os.close(read_end)
+            os.close(write_end)
             write(**order)
             code = 0
         except BaseException as error:  # noqa: BLE001 - the child must end here, whatever happened
@@ -41,9 +42,19 @@ def forked(**order: Any) -> tuple[int, list[Any]]:
         finally:
             os._exit(code)
     os.close(write_end)
-    with os.fdopen(read_end, "rb") as pipe:
-        told = parse(pipe.read())
+    return child, read_end
+
+
+def end(child: int, pipe: int) -> tuple[int, list[Any]]:
+    """Wait for a child; its wait status and what it printed."""
+    with os.fdopen(pipe, "rb") as file:
+        told = parse(file.read())
     return os.waitpid(child, 0)[1], told
+
+
+def forked(**order: Any) -> tuple[int, list[Any]]:
+    """Run a writer in a forked child to its end; its wait status and what it printed."""
+    return end(*spawn(**order))
 
 
 def was_killed(status: int) -> bool:

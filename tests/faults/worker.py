@@ -43,10 +43,11 @@ class Suicide(System):
         due = self._due(kind)
         if due and self.when == "before":
             die()
-        result = getattr(super(), kind)(*args, **named)
-        if due:
-            die()
-        return result
+        try:
+            return getattr(super(), kind)(*args, **named)
+        finally:
+            if due:
+                die()
 
     def open(self, *args: Any, **named: Any) -> int:
         return self._around("open", *args, **named)
