@@ -1,9 +1,9 @@
-"""
-Taking out of values what must not be stored: secrets by the name of their key or by their shape, and personal data.
-
-Pure: no I/O, no clock; keys are handed in.
-
-Source: DESIGN.md, section 6; REQUIREMENTS.md, R3 and R17.
-"""
+"""Sanitizing: nothing is written or exported before it has been through here."""
 
 from __future__ import annotations
+
+from otel_tool_audit.sanitize.keyring import Keyring
+from otel_tool_audit.sanitize.sanitizer import Sanitizer
+from otel_tool_audit.sanitize.values import MARK, Redaction, Sanitized, ToolRules
+
+__all__ = ["MARK", "Keyring", "Redaction", "Sanitized", "Sanitizer", "ToolRules"]

@@ -29,7 +29,7 @@ class KeyKind(Enum):
 
 _SECRET_WORDS: Final = frozenset(
     """password passwords passwd passphrase pwd passcode secret secrets apikey apikeys apitoken authtoken accesstoken refreshtoken idtoken sessiontoken bearertoken
-    secretkey privatekey accesskey signingkey encryptionkey clientsecret appsecret creditcard cardnumber creditcardnumber ssn authorization credential credentials
+    secretkey privatekey accesskey accessid signingkey encryptionkey clientsecret appsecret creditcard cardnumber creditcardnumber ssn authorization credential credentials
     cvv cvc cvv2 cookie cookies setcookie jwt bearer otp totp dsn connectionstring accountkey mnemonic""".split()
 )
 _SECRET_PAIRS: Final = frozenset(

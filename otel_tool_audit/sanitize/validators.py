@@ -61,10 +61,12 @@ def is_ssn(text: str) -> bool:
 
 
 def is_ip(text: str) -> bool:
-    """Tell whether it is an IPv4 or IPv6 address that is not merely a few colons."""
+    """Tell whether it is an IPv4 or IPv6 address of some other host, and not merely a few colons."""
     try:
         address = ipaddress.ip_address(text)
     except ValueError:
+        return False
+    if address.is_loopback or address.is_unspecified:
         return False
     return address.version == 4 or sum(1 for part in text.split(":") if part) >= 3
 
