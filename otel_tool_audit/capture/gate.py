@@ -104,9 +104,11 @@ class OpenCall:
         """The tool returned. *size*: characters of a result that came in pieces."""
         self._write(self._returned(result, size), None)
 
-    def raised(self, error: BaseException) -> None:
-        """The tool raised, or was cancelled or interrupted."""
-        self._write(self._raised(error), error)
+    def raised(self, error: BaseException) -> ToolCall | None:
+        """The tool raised, or was cancelled or interrupted; what is recorded of that is returned."""
+        done = self._raised(error)
+        self._write(done, error)
+        return done
 
     def failed(self, message: object, kind: str | None) -> None:
         """The tool failed, in the words given."""
@@ -121,9 +123,11 @@ class OpenCall:
         """As :meth:`returned`, on an event loop."""
         await self._write_async(self._returned(result, size), None)
 
-    async def raised_async(self, error: BaseException) -> None:
+    async def raised_async(self, error: BaseException) -> ToolCall | None:
         """As :meth:`raised`, on an event loop."""
-        await self._write_async(self._raised(error), error)
+        done = self._raised(error)
+        await self._write_async(done, error)
+        return done
 
     async def failed_async(self, message: object, kind: str | None) -> None:
         """As :meth:`failed`, on an event loop."""

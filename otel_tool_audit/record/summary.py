@@ -99,11 +99,14 @@ def summary(success: bool, found: Outcome, error: str | None) -> dict[str, Any]:
 
 
 def size(value: object) -> int:
-    """Count the characters of a value's JSON; of what has none, nearly."""
+    """Count the characters of a value's JSON; of what has none, nearly. Never raises."""
     try:
         encoded = orjson.dumps(value, default=_plain, option=_OPTIONS)
     except Exception:  # noqa: BLE001 - too deep, cyclic, foreign: measured piece by piece instead
-        return _walked_size(value)
+        try:
+            return _walked_size(value)
+        except Exception:  # noqa: BLE001 - a container whose own methods raise has no length that anybody could tell
+            return _leaf_size(value)
     return len(encoded) if encoded.isascii() else len(encoded.decode())
 
 

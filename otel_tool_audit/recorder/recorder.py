@@ -358,9 +358,9 @@ class Recorder:
 
 
 def error_text(error: BaseException) -> str:
-    """Give an exception's message, also of one that cannot be shown."""
+    """Give an exception's message; its type's name where it has none (``CancelledError``) or cannot be shown."""
     try:
-        return str(error)
+        return str(error) or type(error).__name__
     except Exception:  # noqa: BLE001 - an exception's own __str__ may do anything
         return f"<{type(error).__name__} that cannot be shown>"
 

@@ -1,0 +1,8 @@
+"""A call becomes a span and records: ``@tool``, ``tool_call()``, ``execute_tool()``, and the gate behind them."""
+
+from __future__ import annotations
+
+from otel_tool_audit.capture.block import execute_tool, tool_call
+from otel_tool_audit.capture.tool import tool
+
+__all__ = ["execute_tool", "tool", "tool_call"]

@@ -1,0 +1,104 @@
+"""
+Arguments by parameter name, also those given by position; worked out once for each tool, because every call pays for it.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+Binder = Callable[[tuple[Any, ...], dict[str, Any]], dict[str, Any]]
+"""Turns what a call was given into arguments by name; never raises."""
+
+_MISSING: Final = object()
+_BOUND_TO: Final = frozenset({"self", "cls", "mcs"})
+"""First parameters by which a method is told; what it is bound to is no argument."""
+
+
+def binder(function: Callable[..., Any], ahead: tuple[Any, ...] = (), always: Mapping[str, Any] | None = None) -> Binder:
+    """
+    Work out how calls of *function* become arguments by name.
+
+    Args:
+        function: The function whose parameters have the names.
+        ahead: Positional arguments that a ``partial`` puts in front.
+        always: Keyword arguments that a ``partial`` adds.
+    """
+    try:
+        parameters = list(inspect.signature(function).parameters.values())
+    except (ValueError, TypeError):
+        # some builtins have no signature: their arguments have places, not names
+        return lambda args, kwargs: unbound((*ahead, *args), {**(always or {}), **kwargs})
+    plan = _Plan(parameters, hidden=_is_method(function, parameters))
+    if not ahead and not always:
+        return plan.bind
+    return lambda args, kwargs: plan.bind((*ahead, *args), {**(always or {}), **kwargs})
+
+
+def unbound(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+    """Write arguments that fit no signature: the call will fail, and the record shows with what."""
+    return {"args": list(args), **kwargs} if args else dict(kwargs)
+
+
+class _Plan:
+    """The parameters of one function, sorted for use."""
+
+    __slots__ = ("_hidden", "_known", "_names", "_only_positional", "_required", "_template", "_var_keyword", "_var_positional")
+
+    def __init__(self, parameters: list[inspect.Parameter], *, hidden: bool) -> None:
+        positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+        named = [p for p in parameters if p.kind not in (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)]
+        self._names = tuple(p.name for p in parameters if p.kind in positional)
+        self._only_positional = frozenset(p.name for p in parameters if p.kind is inspect.Parameter.POSITIONAL_ONLY)
+        self._known = frozenset(p.name for p in named) - self._only_positional
+        self._template = {p.name: _MISSING if p.default is inspect.Parameter.empty else p.default for p in named}
+        self._required = tuple(p.name for p in named if p.default is inspect.Parameter.empty)
+        self._var_positional = next((p.name for p in parameters if p.kind is inspect.Parameter.VAR_POSITIONAL), None)
+        self._var_keyword = next((p.name for p in parameters if p.kind is inspect.Parameter.VAR_KEYWORD), None)
+        self._hidden = parameters[0].name if hidden else None
+
+    def bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+        """Bind one call, in the order of the parameters."""
+        bound = self._template.copy()
+        names = self._names
+        bound.update(zip(names, args, strict=False))
+        more = args[len(names) :]
+        extra: dict[str, Any] = {}
+        for name, value in kwargs.items():
+            if name in self._known and bound[name] is self._template[name]:
+                bound[name] = value
+            elif self._var_keyword is not None and name not in self._known:
+                extra[name] = value
+            else:
+                return self._misfit(args, kwargs)
+        if more and self._var_positional is None:
+            return self._misfit(args, kwargs)
+        for name in self._required:
+            if bound[name] is _MISSING:
+                return self._misfit(args, kwargs)
+        if self._var_positional is not None:
+            bound[self._var_positional] = list(more)
+        if extra:
+            self._add(bound, extra)
+        if self._hidden is not None:
+            bound.pop(self._hidden, None)
+        return bound
+
+    def _add(self, bound: dict[str, Any], extra: dict[str, Any]) -> None:
+        """Put ``**kwargs`` beside the parameters, or under their own name where one would hide another."""
+        if self._var_keyword is not None and any(name in bound for name in extra):
+            bound[self._var_keyword] = extra
+        else:
+            bound.update(extra)
+
+    def _misfit(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+        return unbound(args[1:] if self._hidden is not None and args else args, kwargs)
+
+
+def _is_method(function: Callable[..., Any], parameters: list[inspect.Parameter]) -> bool:
+    """Tell whether the first parameter is what the function is bound to, so that it is no argument of the tool."""
+    if not parameters or parameters[0].name not in _BOUND_TO:
+        return False
+    outer, _, _ = getattr(function, "__qualname__", "").rpartition(".")
+    return bool(outer) and not outer.endswith("<locals>")

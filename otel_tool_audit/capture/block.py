@@ -1,0 +1,236 @@
+"""
+``tool_call()``: a block of code that is one call; and ``execute_tool()``: a handler that is called as one.
+
+Source: DESIGN.md, section 7; REQUIREMENTS R5.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Awaitable, Callable, Mapping
+from types import TracebackType
+from typing import Any, Self
+
+from otel_tool_audit.capture.gate import OpenCall, begin, begin_async
+from otel_tool_audit.record.model import ToolCall
+from otel_tool_audit.recorder import ToolSpec, error_text, error_type, tool_spec
+from otel_tool_audit.trail.trail import Trail
+
+
+class tool_call:  # noqa: N801 - used like a function, as contextlib's own managers are
+    """
+    Record a block of code as one call of a tool; a sync and an async context manager.
+
+    Args:
+        name: What records call the tool.
+        arguments: By name.
+        tool_call_id: The provider's id of the call.
+        trail: Where to record, if not where ``configure()`` said.
+        **said: As for ``tool()``: ``subject``, ``purpose``, ``trigger``, ``retention``, ``redact``, ``keep``, ``pseudonymize``, ``fails``.
+
+    Raises:
+        SettingsError: Something that was said cannot be.
+        AuditUnavailable: On entering: no durable record, so no call.
+
+    Source: DESIGN.md, section 7.
+    """
+
+    __slots__ = ("_arguments", "_failure", "_opened", "_result", "_spec", "_tool_call_id", "_trail")
+
+    def __init__(
+        self,
+        name: str,
+        arguments: Mapping[str, Any] | None = None,
+        *,
+        tool_call_id: str | None = None,
+        trail: Trail | None = None,
+        **said: Any,  # noqa: ANN401 - as many types as tool() takes
+    ) -> None:
+        """Say what will be called; nothing is recorded before the block is entered."""
+        self._spec = _spec(name, said)
+        self._arguments = {} if arguments is None else arguments
+        self._tool_call_id = tool_call_id
+        self._trail = trail
+        self._opened: OpenCall | None = None
+        self._result: object = None
+        self._failure: tuple[object, str | None] | None = None
+
+    @property
+    def call_id(self) -> str | None:
+        """Names the call in all its records; None outside the block, or while recording is off."""
+        return None if self._opened is None else self._opened.call["call_id"]
+
+    def result(self, value: object) -> None:
+        """Say what came of it; it is summarised, not stored."""
+        self._result = value
+
+    def fail(self, error: object, error_type: str | None = None) -> None:
+        """
+        Say that it failed although nothing is raised.
+
+        Args:
+            error: The message.
+            error_type: What kind of error.
+        """
+        self._failure = (error, error_type)
+
+    def __enter__(self) -> Self:
+        """Record the start; what is inside runs only if that is durable."""
+        self._fresh()
+        self._opened = begin(self._spec, self._arguments, self._trail, self._tool_call_id)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        """Record the end."""
+        opened = self._opened
+        if opened is None:
+            return
+        if error is not None:
+            opened.raised(error)
+        elif self._failure is not None:
+            opened.failed(*self._failure)
+        else:
+            opened.returned(self._result)
+
+    async def __aenter__(self) -> Self:
+        """Record the start; what is inside runs only if that is durable."""
+        self._fresh()
+        self._opened = await begin_async(self._spec, self._arguments, self._trail, self._tool_call_id)
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        """Record the end."""
+        opened = self._opened
+        if opened is None:
+            return
+        if error is not None:
+            await opened.raised_async(error)
+        elif self._failure is not None:
+            await opened.failed_async(*self._failure)
+        else:
+            await opened.returned_async(self._result)
+
+    def _fresh(self) -> None:
+        self._result, self._failure = None, None
+
+
+def execute_tool(
+    name: str,
+    arguments: Mapping[str, Any] | None,
+    handler: Callable[..., Any],
+    *,
+    reraise: bool = True,
+    tool_call_id: str | None = None,
+    trail: Trail | None = None,
+    **said: Any,  # noqa: ANN401 - as many types as tool() takes
+) -> Any:  # noqa: ANN401 - the handler's own
+    """
+    Call any handler as a tool, recorded and timed.
+
+    Args:
+        name: What records call the tool.
+        arguments: By name; the handler gets them as keyword arguments.
+        handler: A function, a coroutine function, or anything else that can be called.
+        reraise: Whether an exception goes on to the caller; else ``{"error": …, "error_type": …}`` is returned in its place, sanitized.
+        tool_call_id: The provider's id of the call.
+        trail: Where to record, if not where ``configure()`` said.
+        **said: As for ``tool()``: ``subject``, ``purpose``, ``trigger``, ``retention``, ``redact``, ``keep``, ``pseudonymize``, ``fails``.
+
+    Returns:
+        What the handler returned; for an async handler, an awaitable of it.
+
+    Raises:
+        SettingsError: Something that was said cannot be.
+        AuditUnavailable: No durable record, so no call; also with ``reraise=False``.
+
+    Source: REQUIREMENTS R5.
+    """
+    spec = _spec(name, said)
+    given = {} if arguments is None else arguments
+    if _is_async(handler):
+        return _execute_async(spec, given, handler, tool_call_id, trail, reraise=reraise)
+    opened = begin(spec, given, trail, tool_call_id)
+    try:
+        result = handler(**given)
+    except BaseException as error:
+        done = None if opened is None else opened.raised(error)
+        if reraise or not isinstance(error, Exception):
+            raise
+        return _told(done, error)
+    if inspect.isawaitable(result):
+        # only calling it showed that the handler is async, in all but name
+        if opened is not None:
+            opened.leave()
+        return awaited(opened, result, reraise=reraise)
+    if opened is not None:
+        opened.returned(result)
+    return result
+
+
+async def _execute_async(  # noqa: PLR0913 - what execute_tool() was given
+    spec: ToolSpec,
+    given: Mapping[str, Any],
+    handler: Callable[..., Awaitable[Any]],
+    tool_call_id: str | None,
+    trail: Trail | None,
+    *,
+    reraise: bool,
+) -> Any:  # noqa: ANN401 - the handler's own
+    opened = await begin_async(spec, given, trail, tool_call_id)
+    try:
+        result = await handler(**given)
+    except BaseException as error:
+        done = None if opened is None else await opened.raised_async(error)
+        if reraise or not isinstance(error, Exception):
+            raise
+        return _told(done, error)
+    if opened is not None:
+        await opened.returned_async(result)
+    return result
+
+
+async def awaited(opened: OpenCall | None, result: Awaitable[Any], *, reraise: bool = True) -> Any:  # noqa: ANN401 - the tool's own
+    """
+    Put the end of a call behind what a plain function gave to await.
+
+    Args:
+        opened: The call; it was entered by the plain function.
+        result: What the function returned.
+        reraise: Whether an exception goes on to the caller.
+    """
+    if opened is not None:
+        opened.enter()
+    try:
+        value = await result
+    except BaseException as error:
+        done = None if opened is None else await opened.raised_async(error)
+        if reraise or not isinstance(error, Exception):
+            raise
+        return _told(done, error)
+    if opened is not None:
+        await opened.returned_async(value)
+    return value
+
+
+def _told(done: ToolCall | None, error: Exception) -> dict[str, Any]:
+    """What the caller gets in place of an exception: what is recorded of it."""
+    if done is None:
+        return {"error": error_text(error), "error_type": error_type(error)}
+    return {"error": done["error"], "error_type": done["error_type"]}
+
+
+def _is_async(handler: Any) -> bool:  # noqa: ANN401 - any callable
+    while isinstance(handler, functools.partial):
+        handler = handler.func
+    return inspect.iscoroutinefunction(handler) or inspect.iscoroutinefunction(getattr(handler, "__call__", None))
+
+
+def _spec(name: str, said: Mapping[str, Any]) -> ToolSpec:
+    return tool_spec(name, **said) if said else _plain_spec(name)
+
+
+@functools.lru_cache(maxsize=1024)
+def _plain_spec(name: str) -> ToolSpec:
+    """Make the spec of a tool of which only the name is known once, so that what is prepared for it is found again."""
+    return tool_spec(name)

@@ -1,0 +1,129 @@
+"""
+Generators as tools: one call from the first item asked for to the end, however that comes.
+
+Between two items the consumer's own context holds, not the call's. What is sent, thrown and closed reaches the tool, and its
+return value the consumer.
+
+Source: PEP 380 (delegating to a subgenerator), PEP 525 (asynchronous generators).
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable, Generator
+from typing import Any
+
+from otel_tool_audit.capture.arguments import Binder
+from otel_tool_audit.capture.gate import OpenCall, begin, begin_async
+from otel_tool_audit.record.summary import size
+from otel_tool_audit.recorder import ToolSpec
+from otel_tool_audit.trail.trail import Trail
+
+Stream = Generator[Any, Any, Any]
+AsyncStream = AsyncGenerator[Any, Any]
+
+
+def wrap_generator(function: Callable[..., Stream], spec: ToolSpec, bind: Binder, trail: Trail | None) -> Callable[..., Stream]:
+    """
+    Record a generator function's calls.
+
+    Args:
+        function: The tool.
+        spec: What is known of it.
+        bind: Names its arguments.
+        trail: Its own trail, if it has one.
+    """
+
+    def wrapper(*args: Any, **kwargs: Any) -> Stream:  # noqa: ANN401 - the tool's own
+        opened = begin(spec, bind(args, kwargs), trail)
+        if opened is None:
+            return (yield from function(*args, **kwargs))
+        opened.leave()
+        length = 0
+        try:
+            generator = function(*args, **kwargs)
+            step: Callable[[Any], Any] = generator.send
+            value = None
+            while True:
+                item = _within(opened, step, value)
+                length += size(item)
+                try:
+                    value = yield item
+                    step = generator.send
+                except GeneratorExit:
+                    _within(opened, lambda _: generator.close(), None)  # noqa: B023 - called at once
+                    raise
+                except BaseException as error:  # noqa: BLE001 - the tool decides what it means
+                    step, value = generator.throw, error
+        except StopIteration as end:
+            opened.returned(end.value, length if end.value is None else length + size(end.value))
+            return end.value
+        except GeneratorExit as error:
+            opened.closed(error)
+            raise
+        except BaseException as error:
+            opened.raised(error)
+            raise
+
+    return wrapper
+
+
+def wrap_async_generator(
+    function: Callable[..., AsyncStream], spec: ToolSpec, bind: Binder, trail: Trail | None
+) -> Callable[..., AsyncStream]:
+    """
+    Record an async generator function's calls.
+
+    Args:
+        function: The tool.
+        spec: What is known of it.
+        bind: Names its arguments.
+        trail: Its own trail, if it has one.
+    """
+
+    async def wrapper(*args: Any, **kwargs: Any) -> AsyncStream:  # noqa: ANN401 - the tool's own
+        opened = await begin_async(spec, bind(args, kwargs), trail)
+        if opened is not None:
+            opened.leave()
+        length = 0
+        try:
+            generator = function(*args, **kwargs)
+            step: Callable[[Any], Any] = generator.asend
+            value = None
+            while True:
+                item = await _within_async(opened, step, value)
+                length += size(item)
+                try:
+                    value = yield item
+                    step = generator.asend
+                except GeneratorExit:
+                    await _within_async(opened, lambda _: generator.aclose(), None)  # noqa: B023 - called at once
+                    raise
+                except BaseException as error:  # noqa: BLE001 - the tool decides what it means
+                    step, value = generator.athrow, error
+        except StopAsyncIteration:
+            if opened is not None:
+                await opened.returned_async(None, length)
+        except BaseException as error:
+            if opened is not None:
+                await opened.raised_async(error)
+            raise
+
+    return wrapper
+
+
+def _within(opened: OpenCall, step: Callable[[Any], Any], value: Any) -> Any:  # noqa: ANN401 - the tool's own
+    opened.enter()
+    try:
+        return step(value)
+    finally:
+        opened.leave()
+
+
+async def _within_async(opened: OpenCall | None, step: Callable[[Any], Any], value: Any) -> Any:  # noqa: ANN401 - the tool's own
+    if opened is None:
+        return await step(value)
+    opened.enter()
+    try:
+        return await step(value)
+    finally:
+        opened.leave()

@@ -1,0 +1,163 @@
+"""
+``@tool``: a function whose every call is recorded.
+
+What the tool returned or raised reaches the caller unchanged; the wrapper is of the same kind as the function (coroutine
+function, generator function, …), because frameworks look.
+
+Source: DESIGN.md, sections 4 and 7.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Iterable, Mapping
+from types import CoroutineType
+from typing import Any, TypeVar, cast, overload
+
+from otel_tool_audit.capture.arguments import Binder, binder
+from otel_tool_audit.capture.block import awaited
+from otel_tool_audit.capture.gate import begin, begin_async
+from otel_tool_audit.capture.streams import wrap_async_generator, wrap_generator
+from otel_tool_audit.errors import SettingsError
+from otel_tool_audit.record.summary import Fails
+from otel_tool_audit.recorder import ToolSpec, tool_spec
+from otel_tool_audit.trail.trail import Trail
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+@overload
+def tool(function: F, /) -> F: ...
+
+
+@overload
+def tool(
+    *,
+    name: str | None = None,
+    subject: str | None = None,
+    purpose: str | None = None,
+    trigger: str | None = None,
+    retention: str | None = None,
+    redact: Iterable[str] = (),
+    keep: Iterable[str] | None = None,
+    pseudonymize: Mapping[str, str] | Iterable[str] = (),
+    fails: Fails | None = None,
+    trail: Trail | None = None,
+) -> Callable[[F], F]: ...
+
+
+def tool(function: F | None = None, /, *, name: str | None = None, trail: Trail | None = None, **said: Any) -> F | Callable[[F], F]:
+    """
+    Record every call of a function, before it runs and after.
+
+    Use it bare or with what there is to say about the tool. Functions, coroutine functions, generators of both kinds, methods,
+    ``partial`` objects and callable objects can be tools.
+
+    Args:
+        function: The tool.
+        name: What records call it; else the function's name.
+        trail: Where to record, if not where ``configure()`` said.
+        **said: ``subject`` (the parameter that says whose data it touches), ``purpose``, ``trigger``, ``retention`` (class),
+            ``redact``, ``keep``, ``pseudonymize`` (arguments by name or dotted path) and ``fails`` (tells a failure from a result).
+
+    Raises:
+        SettingsError: Something that was said cannot be.
+        AuditUnavailable: Raised by the tool when called, before its body runs: no durable record, so no call.
+
+    Source: DESIGN.md, section 7.
+    """
+    if function is None:
+        return lambda given: _tool(given, name, trail, said)
+    return _tool(function, name, trail, said)
+
+
+def _tool(given: F, name: str | None, trail: Trail | None, said: Mapping[str, Any]) -> F:
+    if isinstance(given, (staticmethod, classmethod)):
+        inner = _tool(given.__func__, name, trail, said)
+        return cast("F", type(given)(inner))
+    if not callable(given) or isinstance(given, type):
+        message = f"tool() makes tools of functions and callable objects, not of {given!r}"
+        raise SettingsError(message)
+    function, ahead, always = _unwrapped(given)
+    spec = tool_spec(name or _name(function), **said)
+    bind = binder(function, ahead, always)
+    _check_subject(spec, function)
+    wrap = _wrapping(given, function)
+    wrapper = wrap(given, spec, bind, trail)
+    return cast("F", functools.update_wrapper(wrapper, given))
+
+
+def _unwrapped(given: Any) -> tuple[Any, tuple[Any, ...], dict[str, Any]]:  # noqa: ANN401 - any callable
+    """Look through ``partial`` objects: what they bind are arguments of the call, too."""
+    ahead: tuple[Any, ...] = ()
+    always: dict[str, Any] = {}
+    while isinstance(given, functools.partial):
+        ahead, always = (*given.args, *ahead), {**given.keywords, **always}
+        given = given.func
+    return given, ahead, always
+
+
+def _name(function: Any) -> str:  # noqa: ANN401 - any callable
+    return str(getattr(function, "__name__", None) or type(function).__name__)
+
+
+def _check_subject(spec: ToolSpec, function: Callable[..., Any]) -> None:
+    if spec.subject is None:
+        return
+    try:
+        parameters = inspect.signature(function).parameters
+    except (ValueError, TypeError):
+        return
+    first = spec.subject.partition(".")[0]
+    if first not in parameters and not any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters.values()):
+        message = f"subject={spec.subject!r} is no parameter of {spec.name}; it has: {', '.join(parameters)}"
+        raise SettingsError(message)
+
+
+def _wrapping(given: Any, function: Any) -> Callable[[Any, ToolSpec, Binder, Trail | None], Callable[..., Any]]:  # noqa: ANN401 - any callable
+    body = function if inspect.isroutine(function) else getattr(type(function), "__call__", function)
+    for tells, wrap in (
+        (inspect.iscoroutinefunction, _wrap_coroutine),
+        (inspect.isasyncgenfunction, wrap_async_generator),
+        (inspect.isgeneratorfunction, wrap_generator),
+    ):
+        if tells(given) or tells(body):
+            return wrap
+    return _wrap_function
+
+
+def _wrap_function(function: Any, spec: ToolSpec, bind: Binder, trail: Trail | None) -> Callable[..., Any]:  # noqa: ANN401 - any callable
+    def wrapper(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - the tool's own
+        opened = begin(spec, bind(args, kwargs), trail)
+        if opened is None:
+            return function(*args, **kwargs)
+        try:
+            result = function(*args, **kwargs)
+        except BaseException as error:
+            opened.raised(error)
+            raise
+        if type(result) is CoroutineType:
+            # a plain function that hands on a coroutine: the call ends when that does
+            opened.leave()
+            return awaited(opened, result)
+        opened.returned(result)
+        return result
+
+    return wrapper
+
+
+def _wrap_coroutine(function: Any, spec: ToolSpec, bind: Binder, trail: Trail | None) -> Callable[..., Any]:  # noqa: ANN401 - any callable
+    async def wrapper(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - the tool's own
+        opened = await begin_async(spec, bind(args, kwargs), trail)
+        if opened is None:
+            return await function(*args, **kwargs)
+        try:
+            result = await function(*args, **kwargs)
+        except BaseException as error:
+            await opened.raised_async(error)
+            raise
+        await opened.returned_async(result)
+        return result
+
+    return wrapper
