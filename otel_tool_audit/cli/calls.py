@@ -14,7 +14,7 @@ from otel_tool_audit.cli import output
 from otel_tool_audit.cli.options import BadUsage, directory_and, moment, trail_directory
 from otel_tool_audit.cli.output import Cell, Column, Format, RowsFormat
 from otel_tool_audit.review.reader import TrailReader
-from otel_tool_audit.review.timeline import attribution_line
+from otel_tool_audit.review.timeline import one_line
 from otel_tool_audit.settings import state_directory
 
 STYLES: Final = {"success": "green", "error": "red", "interrupted": "yellow", "running": "cyan"}
@@ -106,7 +106,7 @@ def show(
         return
     console = output.stdout()
     if found.get("tool_name"):
-        console.print(Text(output.safe(attribution_line(found)), "bold"))
+        console.print(Text(output.safe(one_line(found)), "bold"))
     for line in output.fields(_details(found)):
         console.print(line)
 

@@ -20,6 +20,8 @@ from rich.cells import cell_len, set_cell_size
 from rich.console import Console
 from rich.text import Text
 
+from otel_tool_audit.review.timeline import printable as safe
+
 GOOD: Final = 0
 BROKEN: Final = 1
 USAGE: Final = 2
@@ -30,7 +32,8 @@ SAMPLE: Final = 500
 
 _GAP: Final = 2
 _NARROWEST: Final = 6
-_UNSAFE: Final = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb\ud800-\udfff]")
+_UNSAFE: Final = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ud800-\udfff\ufeff\ufff9-\ufffb\U000e0000-\U000e007f]")
+"""What JSON may hold raw and a terminal should not see; a line feed stands between values only."""
 
 
 class Format(StrEnum):
@@ -98,16 +101,6 @@ def speak_utf8() -> None:
             reconfigure(encoding="utf-8", errors="backslashreplace")
 
 
-def safe(text: object) -> str:
-    r"""
-    Make *text* fit to stand in a line: control and direction characters become ``\x1b``, ``\n``, ``\u202e``.
-
-    Args:
-        text: Anything; what is no text is printed as ``str`` prints it.
-    """
-    return _UNSAFE.sub(lambda found: found[0].encode("unicode_escape").decode(), str(text))
-
-
 def as_json(value: object, *, indent: int | None = None) -> str:
     r"""
     Write *value* as JSON that a terminal cannot be deceived by: such characters stand as ``\uXXXX``.
@@ -117,8 +110,7 @@ def as_json(value: object, *, indent: int | None = None) -> str:
         indent: Spaces a level; None puts all on one line.
     """
     text = json.dumps(value, ensure_ascii=False, indent=indent, default=str)
-    # outside of strings JSON has only the line feeds of the indentation
-    return _UNSAFE.sub(lambda found: found[0] if found[0] == "\n" else f"\\u{ord(found[0]):04x}", text)
+    return _UNSAFE.sub(lambda found: json.dumps(found[0])[1:-1], text)
 
 
 def print_json(value: object) -> None:

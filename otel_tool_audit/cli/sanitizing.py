@@ -9,10 +9,11 @@ import orjson
 import typer
 from rich.text import Text
 
-import otel_tool_audit
 from otel_tool_audit.cli import options as opt
 from otel_tool_audit.cli import output
 from otel_tool_audit.cli.output import Format
+from otel_tool_audit.sanitize import Sanitizer
+from otel_tool_audit.settings import Settings
 
 
 def sanitize(
@@ -29,7 +30,8 @@ def sanitize(
         if sys.stdin.isatty():
             output.say("reading stdin; end with Ctrl-D", "dim")
         value = sys.stdin.buffer.read().decode("utf-8", "surrogateescape").removesuffix("\n")
-    found = otel_tool_audit.sanitize(_parsed(value))
+    settings = Settings.resolve()
+    found = Sanitizer(secret_keys=settings.secret_keys, keep_keys=settings.keep_keys).value(_parsed(value))
     redactions = [{"path": r.path, "rule": r.rule, "count": r.count} for r in found.redactions]
     if json or style is Format.json:
         output.print_json({"value": found.value, "redactions": redactions})

@@ -1,0 +1,257 @@
+"""What the demonstration does, step by step, and what it tells."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, Final
+
+from rich.cells import cell_len
+from rich.console import Console
+from rich.text import Text
+
+import otel_tool_audit as audit
+from otel_tool_audit.cli.demo.agent import converse
+from otel_tool_audit.cli.demo.forger import FORGERIES, forged
+from otel_tool_audit.cli.demo.script import CARD, CARRIER_KEY, CONVERSATIONS
+from otel_tool_audit.cli.demo.shop import Shop
+from otel_tool_audit.cli.output import home_as_tilde, safe
+from otel_tool_audit.cli.verdicts import STYLES
+from otel_tool_audit.errors import SettingsError
+from otel_tool_audit.record.model import FINISHED
+from otel_tool_audit.review.timeline import one_line
+from otel_tool_audit.review.verify import Verification, verify
+from otel_tool_audit.settings import variable
+
+_MARGIN: Final = 3
+_WIDEST: Final = 110
+_ENDPOINTS: Final = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
+_STATUS_STYLES: Final = {"✅": "green", "❌": "red", "⛔": "yellow", "⏳": "cyan"}
+_WORKER: Final = "otel_tool_audit.cli.demo.worker"
+
+
+def tell(console: Console, directory: str) -> None:
+    """
+    Run the demonstration.
+
+    Args:
+        console: Where it is told.
+        directory: Where everything is put; made if it is missing.
+
+    Raises:
+        SettingsError: Something is there already.
+    """
+    trail, state, database = (os.path.join(directory, name) for name in ("audit", "state", "shop.db"))
+    os.makedirs(directory, mode=0o700, exist_ok=True)
+    if os.listdir(directory):
+        message = f"{directory} is not empty: name a new directory for the demo"
+        raise SettingsError(message)
+    _Story(console, trail, state, database).tell()
+
+
+class _Story:
+    def __init__(self, console: Console, trail: str, state: str, database: str) -> None:
+        self._console = console
+        self._trail = trail
+        self._state = state
+        self._database = database
+        self._width = min(console.width, _WIDEST) if console.is_terminal else _WIDEST
+        self._steps = 0
+
+    def tell(self) -> None:
+        self._console.print()
+        self._text(
+            "A support agent serves customers of a small shop. Each call of its tools becomes an OpenTelemetry span for operators, "
+            "and records in a trail: evidence, on disk before the tool runs."
+        )
+        self._agent_works()
+        self._worker_dies()
+        self._secrets_are_kept_out()
+        self._trail_holds()
+        self._forger_fails()
+        self._what_next()
+
+    def _agent_works(self) -> None:
+        self._step("The agent works")
+        shop = Shop(self._database)
+        with _only_asked_exports(), audit.configure(self._trail, state=self._state, service_name="demo-shop", required=True, on_unavailable="refuse"):
+            for conversation in CONVERSATIONS:
+                converse(shop, conversation)
+        shop.close()
+        for conversation in CONVERSATIONS:
+            self._timeline(conversation.name)
+        self._exported()
+
+    def _worker_dies(self) -> None:
+        self._step("A worker is killed (-9) while it charges a customer")
+        environment = {**os.environ, "OTEL_TRACES_EXPORTER": "none"}
+        command = [sys.executable, "-m", _WORKER, self._trail, self._state]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment) as worker:  # noqa: S603 - our own module
+            told = worker.stdout.readline() if worker.stdout is not None else b""
+            worker.send_signal(signal.SIGKILL)
+        if told != b"inside\n":
+            message = f"the demo's worker did not start; try: {' '.join(command)}"
+            raise SettingsError(message)
+        self._timeline("conv_dora")
+        self._text("Its start was on disk before the tool ran, so even this leaves evidence: someone has to find out whether the customer was charged.")
+
+    def _secrets_are_kept_out(self) -> None:
+        self._step("What was kept out")
+        for call in self._reader().calls(conversation=CONVERSATIONS[0].name):
+            for redaction in call["redactions"]:
+                self._columns((call["tool_name"], "bold"), (redaction["path"], ""), (redaction["rule"], "dim"))
+        held = b"".join(_contents(self._trail))
+        leaked = [secret for secret in (CARRIER_KEY, CARD) if secret.encode() in held]
+        self._text(f"Searched for in all {len(held):,} bytes of the trail: the carrier's key and the card number. " + ("FOUND!" if leaked else "Neither is there."))
+
+    def _trail_holds(self) -> None:
+        self._step("Does the trail hold?")
+        found = self._verify()
+        self._verdict(found)
+        for gap in found.gaps:
+            self._item(gap)
+
+    def _forger_fails(self) -> None:
+        self._step("Someone changes the evidence")
+        record, segment, index = self._target()
+        self._text(f"Record {record['chain']}/{record['seq']} says that $49.00 were refunded. Whoever can write the trail's files, and knows their format, tries:")
+        for forgery in FORGERIES:
+            with forged(segment, index, forgery):
+                found = self._verify()
+            self._line(Text.assemble((forgery.deed, "bold")))
+            self._verdict(found, short=True)
+        self._line(Text("all of it undone, byte for byte", "bold"))
+        self._verdict(self._verify(), short=True)
+        self._text(
+            f"Where each chain ends is remembered outside of the trail, in the state directory. Whoever can write both is found out by "
+            "what others hold: each exported span carries its record's hash."
+        )
+
+    def _what_next(self) -> None:
+        self._step("Look around")
+        self._line(Text(f"export {variable('trail')}={self._trail}"))
+        self._line(Text(f"export {variable('state')}={self._state}"))
+        for arguments, purpose in (
+            ("calls --status error", "what failed"),
+            ("timeline conv_ben", "one conversation"),
+            (f"show {self._interrupted()}", "the call that was cut off"),
+            ("verify", "the whole trail"),
+            ("doctor", "what could be better"),
+        ):
+            self._columns((f"otel-tool-audit {arguments}", "bold"), (purpose, "dim"), first=64 if self._width >= 80 else 0)
+        self._line(Text())
+        self._text("In your agent: audit.configure(\"./audit\"), @audit.tool, with audit.attribution(user=…): see README.md.")
+        self._console.print()
+
+    # --- asking the trail
+
+    def _reader(self) -> audit.TrailReader:
+        return audit.TrailReader(self._trail, state=self._state)
+
+    def _verify(self) -> Verification:
+        return verify(self._trail, state=self._state)
+
+    def _interrupted(self) -> str:
+        return str(next(iter(self._reader().calls(status="interrupted")))["call_id"])
+
+    def _target(self) -> tuple[Mapping[str, Any], str, int]:
+        """Find the record of the refund: the record, its segment, and the index of its line there."""
+        for index, record in enumerate(self._reader().records("financial")):
+            if record["event"] == FINISHED and record["tool_name"] == "issue_refund":
+                return record, os.path.join(self._trail, "financial", "000000000000.jsonl"), index
+        raise AssertionError
+
+    # --- telling
+
+    def _step(self, title: str) -> None:
+        self._steps += 1
+        self._console.print()
+        self._console.print(Text.assemble((f"{self._steps}  ", "bold cyan"), (title, "bold")))
+        self._console.print()
+
+    def _text(self, text: str) -> None:
+        for line in Text(text).wrap(self._console, self._width - _MARGIN - 1):
+            self._line(line)
+
+    def _line(self, line: Text) -> None:
+        self._console.print(Text(" " * _MARGIN) + line)
+
+    def _item(self, text: str) -> None:
+        self._hanging(Text.assemble(("~ ", "yellow"), safe(text)), 2)
+
+    def _hanging(self, text: Text, indent: int) -> None:
+        """Print text with the lines after the first one indented, in spaces."""
+        first, *others = text.wrap(self._console, self._width - _MARGIN - 1) or [Text()]
+        self._line(first)
+        rest = Text(" ").join(others)
+        for line in rest.wrap(self._console, self._width - _MARGIN - indent - 1) if others else ():
+            self._line(Text(" " * indent) + line)
+
+    def _columns(self, *cells: tuple[str, str], first: int = 0) -> None:
+        widths = (first or 18, 22)
+        line = Text()
+        for i, (text, style) in enumerate(cells):
+            padding = max(2, widths[i] - cell_len(text)) if i < len(cells) - 1 else 0
+            line.append(safe(text), style).append(" " * padding)
+        self._line(line)
+
+    def _timeline(self, conversation: str) -> None:
+        reader = self._reader()
+        calls = list(reader.calls(conversation=conversation))
+        self._line(Text(one_line({**calls[0], "tool_name": None, "trigger": None}) + f", {conversation}", "dim"))
+        for line in reader.timeline(conversation).splitlines():
+            head, arrow, rest = line.partition(" → ")
+            mark = next((mark for mark in _STATUS_STYLES if mark in head), "")
+            self._hanging(Text.assemble((head, ""), (arrow, "dim"), (rest, _STATUS_STYLES.get(mark, ""))), 9)
+        self._line(Text())
+
+    def _verdict(self, found: Verification, *, short: bool = False) -> None:
+        verdict = Text.assemble(("integrity ", "dim"), (found.integrity, STYLES[found.integrity]))
+        if not short:
+            verdict += Text.assemble(("   completeness ", "dim"), (found.completeness, STYLES[found.completeness]), f"   {found.records} records")
+        self._line(Text("  " if short else "") + verdict)
+        for finding in found.findings[:1]:
+            where = f"{finding.chain}/{finding.seq}" if finding.seq is not None else str(finding.chain)
+            self._hanging(Text.assemble("  ", ("✗ ", "bold red"), (safe(where), "bold"), "  ", safe(finding.message)), 4)
+
+    def _exported(self) -> None:
+        endpoint = next((os.environ[name] for name in _ENDPOINTS if os.environ.get(name)), None)
+        if endpoint is None:
+            self._text("The spans went nowhere: OTEL_EXPORTER_OTLP_ENDPOINT is not set. Set it to see them in Jaeger, Phoenix or Tempo.")
+            return
+        last: Mapping[str, Any] = {}
+        for record in self._reader().records("trail"):
+            last = record["details"]["counters"] if "counters" in (record.get("details") or {}) else last
+        sent, dropped = last.get("spans_forwarded", 0), last.get("spans_dropped", 0)
+        lost = f", of which {dropped} could not be delivered: is it running?" if dropped else "."
+        self._text(f"{sent} spans were exported to {_without_credentials(endpoint)}{lost}")
+
+
+@contextmanager
+def _only_asked_exports() -> Iterator[None]:
+    """Export nothing unless an endpoint was named: the default one is nobody's wish here."""
+    before = os.environ.get("OTEL_TRACES_EXPORTER")
+    if not any(os.environ.get(name) for name in _ENDPOINTS):
+        os.environ["OTEL_TRACES_EXPORTER"] = "none"
+    try:
+        yield
+    finally:
+        if before is None:
+            os.environ.pop("OTEL_TRACES_EXPORTER", None)
+        else:
+            os.environ["OTEL_TRACES_EXPORTER"] = before
+
+
+def _contents(directory: str) -> Iterator[bytes]:
+    for folder, _, names in os.walk(directory):
+        for name in names:
+            with open(os.path.join(folder, name), "rb") as file:
+                yield file.read()
+
+
+def _without_credentials(address: str) -> str:
+    return address.rpartition("@")[2]
