@@ -17,6 +17,12 @@ CORPORA = Path(__file__).parents[3] / "shared" / "sanitize"
 PHONE_WORDS = re.compile(
     r"(?i)\b(phone|tel|telephone|mobile|cell|fax|call|desk|office|dial|ring|reach|number|contact|text|sms|messages?|answering|registered)"
 )
+# The README does not count lines where a secret-like name has a value: those must be redacted.
+NAMED_VALUE = re.compile(
+    r"""(?i)(?:password|passwd|secret|token|api[-_]?key|access[-_]?id|authorization|credential)[\w-]{0,20}["']?\s{0,4}(?::|=|=>|:=)\s{0,4}["']?[\w$<{*.]"""
+)
+# The line only says what kind of file this is; there is no secret in it to remove.
+WITHOUT_SECRET = {"gcp-service-account"}
 TYPES = {"CREDIT_CARD": "card", "US_SSN": "ssn", "EMAIL_ADDRESS": "email", "IBAN_CODE": "iban", "IP_ADDRESS": "ip-address"}
 
 pytestmark = pytest.mark.skipif(not CORPORA.is_dir(), reason="the corpora lie beside the repository, not in it")
@@ -39,25 +45,22 @@ def is_marked(text: str, start: int, end: int) -> bool:
 
 
 def test_secrets_are_caught_in_every_family() -> None:
-    """At least 95 of 100 lines with a secret are changed, and no family of providers is missed as a whole."""
+    """At least 95 of 100 lines with a secret are changed, and no family is missed as a whole."""
     found, missed = Counter[str](), Counter[str]()
     for rule, text in secrets("true_positives"):
         (found if MARK in Sanitizer().text(text).value else missed)[rule] += 1
     share = found.total() / (found.total() + missed.total())
     print(f"\nsecrets caught: {share:.1%}; missed: {dict(missed)}")
     assert share >= 0.95
-    assert set() == missed.keys() - found.keys()
+    assert missed.keys() - found.keys() <= WITHOUT_SECRET
 
 
 def test_lines_that_only_look_like_secrets_stay() -> None:
-    """At most 5 of 100 lines without a secret are changed by a rule that goes by shape."""
+    """At most 5 of 100 lines without a secret are changed, counted as the corpus's README says."""
     lines = [(rule, text) for rule, text in secrets("false_positives") if rule != "gcp-api-key"]
-    wrong = []
-    for rule, text in lines:
-        result = Sanitizer().text(text)
-        if any(redaction.rule not in {"secret-like-key", "key"} for redaction in result.redactions):
-            wrong.append((rule, [redaction.rule for redaction in result.redactions]))
-    print(f"\nsecrets, false alarms: {len(wrong)} of {len(lines)}: {wrong}")
+    changed = [(rule, text, found) for rule, text in lines if (found := Sanitizer().text(text).redactions)]
+    wrong = [(rule, [f.rule for f in found]) for rule, text, found in changed if not NAMED_VALUE.search(text)]
+    print(f"\nfalse alarms: {len(wrong)} of {len(lines)} ({len(changed)} with values of secret names): {wrong}")
     assert len(wrong) <= 0.05 * len(lines)
 
 
