@@ -76,7 +76,7 @@ def call_tail(event: str, call: ToolCall, *, salt: str, writer: str, service: by
     if len(encoded) > MAX_TAIL - 512:
         encoded = _encode(_fit(call, digest))
     head = f'"event":"{event}","call_id":"{call["call_id"]}","salt":"{salt}","writer":"{writer}","service":'
-    return head.encode() + service + b"," + encoded[_CALL_ID_END:]
+    return b"%b%b,%b" % (head.encode(), service, encoded[_CALL_ID_END:])
 
 
 def trail_tail(event: str, when: str, details: Mapping[str, Any], *, salt: str, writer: str, service: bytes, digest: Digest) -> bytes:
@@ -103,7 +103,7 @@ def trail_tail(event: str, when: str, details: Mapping[str, Any], *, salt: str, 
 
 def body(seq: int, previous_hash: str, tail: bytes) -> bytes:
     """Join a record's place and its tail into the bytes that are hashed."""
-    return b'{"seq":%d,"previous_hash":"%s",' % (seq, previous_hash.encode()) + tail
+    return b'{"seq":%d,"previous_hash":"%b",%b' % (seq, previous_hash.encode(), tail)
 
 
 def leaf_hash(record_body: bytes) -> str:
@@ -117,7 +117,7 @@ def leaf_hash(record_body: bytes) -> str:
 
 def line(record_body: bytes, record_hash: str) -> bytes:
     """Make the line that is written: the body, closed by its hash."""
-    return record_body[:-1] + b',"hash":"' + record_hash.encode() + b'"}\n'
+    return b'%b,"hash":"%b"}\n' % (record_body[:-1], record_hash.encode())
 
 
 def _encode(value: Mapping[str, Any]) -> bytes:

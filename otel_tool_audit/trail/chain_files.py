@@ -20,12 +20,13 @@ from otel_tool_audit.record.model import Receipt
 from otel_tool_audit.trail.directory import Directory
 from otel_tool_audit.trail.format import segment_name
 from otel_tool_audit.trail.head import (
-    HEAD_BYTES, NO_PENDING, OS, POISONED, SLOT_BYTES, SLOT_PACKED, Head, Mark, Pending, slot_offset,
+    HEAD_BYTES, NO_PENDING, OS, POISONED, SLOT_BYTES, SLOT_PACKED, Head, Mark, Pending,
 )  # fmt: skip
 from otel_tool_audit.trail.system import System
 
 _APPEND: Final = os.O_RDWR | os.O_APPEND
 _PATHS_SECONDS: Final = 1.0
+_SECOND_END: Final = SLOT_BYTES + SLOT_PACKED
 
 Compose = Callable[[str, Mapping[str, Any]], bytes]
 """Makes the tail of an event of the trail from its name and details."""
@@ -144,14 +145,20 @@ class ChainFiles:
 
         If we crash inside the copy the slot's checksum fails and the other slot counts: as if this had not been called.
         """
-        new = Head(head.generation + 1, *head[1:])
-        packed = new.pack()
-        at = slot_offset(new.generation)
-        self._map[at : at + SLOT_PACKED] = packed
+        return self._put_next(Head(head.generation + 1, *head[1:]))
+
+    def _put_next(self, head: Head) -> Head:
+        """PUT a head whose generation has been raised already."""
+        packed = head.pack()
         before = self._generations
-        self._generations = (before[0], packed[8:16]) if at else (packed[8:16], before[1])
-        self._head = new
-        return new
+        if head.generation % 2:
+            self._map[SLOT_BYTES:_SECOND_END] = packed
+            self._generations = (before[0], packed[8:16])
+        else:
+            self._map[0:SLOT_PACKED] = packed
+            self._generations = (packed[8:16], before[1])
+        self._head = head
+        return head
 
     def sync_head(self) -> None:
         """Bring the head to disk."""
@@ -298,7 +305,8 @@ class ChainFiles:
         mark = Mark(count + len(lines), offset + len(data), bytes.fromhex(previous))
         g, origin, boot, old_flags, first_seq, attempt, written, synced, _, prev = head
         flags |= old_flags
-        head = self.put(Head(g, origin, boot, flags, first_seq, attempt, written, synced, Pending(len(lines), len(data), mark.hash), prev))
+        pending = Pending(len(lines), len(data), mark.hash)
+        head = self._put_next(Head(g + 1, origin, boot, flags, first_seq, attempt, written, synced, pending, prev))
         try:
             done = self.system.write(segment.fd, data)
             whole = done == len(data) and self.system.position(segment.fd) == mark.offset
@@ -307,7 +315,7 @@ class ChainFiles:
             whole, reason = False, error.strerror or str(error)
         if not whole:
             raise self._failed(head, segment, reason)
-        head = self.put(Head(head.generation, origin, boot, flags, first_seq, attempt, mark, synced, NO_PENDING, prev))
+        head = self._put_next(Head(g + 2, origin, boot, flags, first_seq, attempt, mark, synced, NO_PENDING, prev))
         return head, Written(receipts, lines, segment, mark)
 
     def _failed(self, head: Head, segment: Segment, reason: str) -> WriteFailed:

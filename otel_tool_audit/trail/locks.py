@@ -25,11 +25,9 @@ _FLOCK = struct.Struct("hhlli4x")
 _SPINS: Final = 40
 
 
-def lock_exclusively(descriptor: int, what: str, deadline: float = LOCK_DEADLINE) -> None:
+def wait_for_lock(descriptor: int, what: str, deadline: float) -> None:
     """
-    Take the exclusive flock of an open file.
-
-    The holder keeps such a lock for microseconds, so the first tries do not sleep.
+    Wait for the exclusive flock of an open file.
 
     Args:
         descriptor: The file.
@@ -39,13 +37,6 @@ def lock_exclusively(descriptor: int, what: str, deadline: float = LOCK_DEADLINE
     Raises:
         AuditUnavailable: Somebody else held it all that time.
     """
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        _wait_for_lock(descriptor, what, deadline)
-
-
-def _wait_for_lock(descriptor: int, what: str, deadline: float) -> None:
     end = time.monotonic() + deadline
     tries = 0
     while time.monotonic() < end:
@@ -57,11 +48,6 @@ def _wait_for_lock(descriptor: int, what: str, deadline: float) -> None:
             time.sleep(min(0.00005 * (tries - _SPINS), 0.002))
     message = f"{what} has been locked by another process for {deadline:g} s; look for a writer that hangs, then try again"
     raise AuditUnavailable(message)
-
-
-def unlock(descriptor: int) -> None:
-    """Release the flock of an open file; one that is not held is left alone."""
-    fcntl.flock(descriptor, fcntl.LOCK_UN)
 
 
 def lock_shared_now(descriptor: int) -> bool:

@@ -6,6 +6,7 @@ Nothing here decides anything; what a failure means is decided by the callers.
 
 from __future__ import annotations
 
+import fcntl
 import mmap
 import os
 import socket
@@ -16,6 +17,7 @@ from typing import Final, Protocol
 from otel_tool_audit.trail import locks
 from otel_tool_audit.trail.head import HEAD_BYTES
 
+_NOW: Final = fcntl.LOCK_EX | fcntl.LOCK_NB
 NO_BOOT: Final = bytes(16)
 """A boot id that could not be read: every open that was not clean is then treated as after a crash of the host."""
 
@@ -98,12 +100,15 @@ class System:
         return mmap.mmap(fd, HEAD_BYTES)
 
     def lock(self, fd: int, what: str, deadline: float = locks.LOCK_DEADLINE) -> None:
-        """Take an exclusive flock (see :func:`locks.lock_exclusively`)."""
-        locks.lock_exclusively(fd, what, deadline)
+        """Take an exclusive flock ; the holder keeps it for microseconds, so the first tries do not sleep (see :func:`locks.wait_for_lock`)."""
+        try:
+            fcntl.flock(fd, _NOW)
+        except BlockingIOError:
+            locks.wait_for_lock(fd, what, deadline)
 
     def unlock(self, fd: int) -> None:
         """Release a flock."""
-        locks.unlock(fd)
+        fcntl.flock(fd, fcntl.LOCK_UN)
 
     def lock_shared_now(self, fd: int) -> bool:
         """Take a shared flock without waiting."""
