@@ -143,7 +143,9 @@ class State:
             self.system.lock(self._lock_fd, f"{self.path}/{LOCK}")
             yield
         finally:
-            self.system.unlock(self._lock_fd)
+            # closed within, because an opening failed: the lock went with the descriptor
+            if self._lock_fd >= 0:
+                self.system.unlock(self._lock_fd)
 
     def places(self) -> dict[str, Place]:
         """
