@@ -1,65 +1,106 @@
 """
-Folding the records of a call into one picture of it. Pure.
+From records to calls. Pure.
 
-Source: FORMAT.md, section 4.
+Source: FORMAT.md, section 4 ("A call is the fold of its records").
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Final, Literal
+from collections.abc import Callable, Mapping
+from typing import Any, Final
 
-from otel_tool_audit.record.model import FINISHED, OBSERVED, STARTED, UNKNOWN
+from otel_tool_audit.record.model import AMENDED, FINISHED, OBSERVED, UNKNOWN
 
-Status = Literal["success", "error", "interrupted", "running"]
-Record = dict[str, Any]
+SUCCESS: Final = "success"
+ERROR: Final = "error"
+INTERRUPTED: Final = "interrupted"
+RUNNING: Final = "running"
+STATUSES: Final = (SUCCESS, ERROR, INTERRUPTED, RUNNING)
+
+FIELDS: Final = (
+    "call_id", "service", "timestamp", "conversation_id", "turn_number", "user_id", "user_role", "agent", "model", "tool_name", "tool_call_id",
+    "attempt", "retry_of", "trigger", "purpose", "subject", "arguments", "result_summary", "success", "error", "error_type", "duration_ms",
+    "session_metadata", "redactions", "trace_id", "span_id", "parent_span_id", "source", "claimed", "retention_class",
+)  # fmt: skip
+"""The fields of a call, in the order in which a reader shows them."""
+
+_OWN: Final = frozenset({"seq", "previous_hash", "event", "salt", "hash", "chain", "joins", "writer", "timestamp", "call_id"})
+
+Record = Mapping[str, Any]
 Call = dict[str, Any]
 
-ENDED: Final = frozenset({FINISHED, OBSERVED})
-_PLACE: Final = ("seq", "previous_hash", "event", "salt", "hash", "chain", "joins")
+
+class Folding:
+    """One call while its records come in, in written order."""
+
+    __slots__ = ("amendments", "call_id", "ended", "fields", "records", "timestamp", "writer")
+
+    def __init__(self, call_id: str) -> None:
+        self.call_id = call_id
+        self.fields: dict[str, Any] = {}
+        self.records: list[dict[str, Any]] = []
+        self.timestamp = ""
+        self.writer: Any = None
+        self.ended = False
+        self.amendments = 0
+
+    def add(self, record: Record) -> None:
+        """Fold in the next record: of each field the last value counts that is neither null nor ``unknown``."""
+        if not self.records:
+            self.timestamp = str(record.get("timestamp"))
+            self.writer = record.get("writer")
+        for name, value in record.items():
+            if name in _OWN:
+                continue
+            if (value is not None and value != UNKNOWN) or name not in self.fields:
+                self.fields[name] = value
+        event = record.get("event")
+        self.ended = self.ended or event in {FINISHED, OBSERVED}
+        self.amendments += event == AMENDED
+        self.records.append({key: record.get(key) for key in ("chain", "seq", "hash", "event", "timestamp")})
+
+    def call(self, lives: Callable[[str], bool]) -> Call:
+        """
+        Give the call as a reader shows it.
+
+        Args:
+            lives: Tells whether a writer (32 hex digits) is known to live.
+        """
+        last = self.records[-1]
+        known = dict(self.fields)
+        call: Call = {name: known.pop(name, None) for name in FIELDS}
+        call["call_id"] = self.call_id
+        call["timestamp"] = self.timestamp
+        session = call["session_metadata"]
+        if isinstance(session, dict) and call["user_role"] is not None:
+            call["session_metadata"] = {**session, "user_role": call["user_role"]}
+        call.update(known)
+        call["status"] = self._status(lives)
+        call["writer"] = self.writer
+        call["chain"], call["seq"], call["hash"] = last["chain"], last["seq"], last["hash"]
+        call["records"] = self.records
+        return call
+
+    def _status(self, lives: Callable[[str], bool]) -> str:
+        success = self.fields.get("success")
+        if isinstance(success, bool):
+            return SUCCESS if success else ERROR
+        if self.fields.get("error") is not None or self.fields.get("error_type") is not None:
+            return ERROR
+        if not self.ended and isinstance(self.writer, str) and lives(self.writer):
+            return RUNNING
+        return INTERRUPTED
 
 
-def is_call_record(record: Mapping[str, Any]) -> bool:
-    """Tell whether a record is about a call, not about the trail's own life."""
-    return isinstance(record.get("call_id"), str)
-
-
-def fold(records: Iterable[Record], lives: Callable[[str], bool] = lambda _: False) -> Call:
+def fold(records: list[Record], call_id: str | None = None) -> Folding:
     """
-    Fold a call's records, in written order.
+    Fold all records of one call.
 
     Args:
-        records: At least one; each with its ``chain``.
-        lives: Tells whether a writer still runs; asked only when the call has no outcome.
-
-    Returns:
-        The fields of section 4, each the last that is neither null nor ``unknown``, and ``status``, ``chain``, ``seq`` and ``hash`` of the last
-        record, ``records`` with the place of each.
+        records: At least one, in written order.
+        call_id: The id to give to a call that several ids stand for; by default the first record's.
     """
-    call: Call = {}
-    places: list[Record] = []
-    ended = False
+    folding = Folding(call_id or str(records[0].get("call_id")))
     for record in records:
-        _lay_over(call, record)
-        ended = ended or record.get("event") in ENDED
-        places.append({name: record.get(name) for name in ("chain", "seq", "hash", "event", "timestamp")})
-    last = places[-1]
-    call["status"] = _status(call, places, ended=ended, lives=lives)
-    call.update(chain=last["chain"], seq=last["seq"], hash=last["hash"], records=places)
-    return call
-
-
-def _lay_over(call: Call, record: Record) -> None:
-    first = not call
-    for name, value in record.items():
-        if name in _PLACE or (name in {"timestamp", "call_id"} and not first):
-            continue
-        if name not in call or (value is not None and value != UNKNOWN):
-            call[name] = value
-
-
-def _status(call: Call, places: list[Record], *, ended: bool, lives: Callable[[str], bool]) -> Status:
-    if ended:
-        return "error" if call.get("success") is False else "success"
-    started = any(place["event"] == STARTED for place in places)
-    return "running" if started and lives(str(call.get("writer"))) else "interrupted"
+        folding.add(record)
+    return folding

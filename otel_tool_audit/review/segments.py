@@ -1,0 +1,124 @@
+"""
+The lines of a chain as they stand in its files, in order, a block at a time.
+
+Source: FORMAT.md, sections 2 and 3.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any, Final, NamedTuple
+
+import orjson
+
+from otel_tool_audit.record.codec import leaf_hash
+from otel_tool_audit.review.files import Folder, pread
+from otel_tool_audit.review.layout import MAX_LINE, Layout, Part, lay_out
+from otel_tool_audit.trail.format import parse_place, split_line
+from otel_tool_audit.trail.head import Head
+
+BLOCK: Final = 1 << 20
+"""Bytes that are read at once."""
+
+
+class Extent(NamedTuple):
+    """A segment and where its lines end, in bytes."""
+
+    part: Part
+    end: int
+
+
+def extents(folder: Folder, head: Head | None, boot: bytes | None = None) -> list[Extent]:
+    """
+    Tell what there is to read of a chain, first to last.
+
+    Args:
+        folder: The chain's directory.
+        head: The head that speaks for these files, or None: then the last segment is read to its last whole line.
+        boot: This boot's id; after a crash of the host the head says nothing of the end.
+    """
+    layout: Layout = lay_out(folder, head)
+    found = [Extent(part, part.end) for part in layout.parts]
+    if head is not None and found and found[-1].part.key == (head.first_seq, head.attempt) and (head.clean or head.boot == boot):
+        last = found[-1]
+        end = head.written.offset
+        if head.pending.lines and last.part.size == end + head.pending.size:
+            end = last.part.size
+        found[-1] = last._replace(end=min(end, last.part.size))
+    return found
+
+
+def lines(folder: Folder, extent: Extent, start: int = 0) -> Iterator[bytes]:
+    """
+    Give the whole lines of a segment, without their LF.
+
+    Args:
+        folder: The chain's directory.
+        extent: Which segment, and how far.
+        start: From which byte on; a line begins there.
+    """
+    with folder.opened(extent.part.name) as descriptor:
+        rest, at = b"", start
+        while at < extent.end:
+            block = pread(descriptor, min(BLOCK, extent.end - at), at)
+            if not block:
+                break
+            at += len(block)
+            whole = (rest + block).split(b"\n")
+            rest = whole.pop()
+            if len(rest) > MAX_LINE:
+                # no line is that long: what stands here is none, and must not fill the memory
+                rest = rest[-MAX_LINE:]
+            yield from whole
+
+
+def parse(line: bytes) -> dict[str, Any] | None:
+    """Read a line as a record; None when it is none."""
+    try:
+        record = orjson.loads(line)
+    except ValueError:
+        return None
+    return record if isinstance(record, dict) and type(record.get("seq")) is int else None
+
+
+def holds(line: bytes) -> bool:
+    """Tell whether a line's own hash is right."""
+    taken = split_line(line + b"\n")
+    return taken is not None and leaf_hash(taken[0]).encode() == taken[1]
+
+
+def find(folder: Folder, found: list[Extent], seq: int) -> bytes | None:
+    """
+    Find the line with that seq, by halving the segment it must stand in.
+
+    Args:
+        folder: The chain's directory.
+        found: Its segments.
+        seq: Which record.
+    """
+    inside = [extent for extent in found if extent.part.key[0] <= seq]
+    if not inside:
+        return None
+    extent = inside[-1]
+    low, high = 0, extent.end
+    with folder.opened(extent.part.name) as descriptor:
+        while high - low > 2 * MAX_LINE:
+            middle = (low + high) // 2
+            block = pread(descriptor, 2 * MAX_LINE, middle)
+            begin = block.find(b"\n") + 1
+            stop = block.find(b"\n", begin)
+            place = parse_place(block[begin:stop]) if begin and stop > 0 else None
+            if place is None:
+                break
+            low, high = (middle + begin, high) if place[0] <= seq else (low, middle + begin)
+    for line in lines(folder, extent, low):
+        place = parse_place(line)
+        if place is not None and place[0] == seq:
+            return line
+    return None
+
+
+def show(line: bytes) -> str:
+    """Show a line that is no record, cut to what fits in a message."""
+    return json.dumps(line[:80].decode("utf-8", "replace"))

@@ -1,0 +1,33 @@
+"""
+Finding a subject that is stored as a pseudonym: whoever asks with the raw value and has a key, finds it.
+
+Source: DESIGN.md, section 6 ("readers accept the raw subject and try all keys they have").
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Final
+
+from otel_tool_audit.review.state import StateView
+from otel_tool_audit.settings import Settings
+
+_LABEL: Final = b"otel-tool-audit pseudonym key id\x00"
+
+
+def stored_forms(subject: str, state: StateView) -> frozenset[str]:
+    """
+    List what a subject may look like in records.
+
+    Args:
+        subject: In clear, or as a pseudonym.
+        state: The state directory, for its keys; a key in the environment counts, too.
+    """
+    from otel_tool_audit.sanitize.keyring import Keyring
+
+    settings = Settings.resolve()
+    keys = state.keys()
+    if settings.pseudonym_key:
+        secret = settings.pseudonym_key.encode()
+        keys = ((hashlib.sha256(_LABEL + secret).hexdigest()[:16], secret), *keys)
+    return frozenset({subject, *Keyring(keys, settings.tenant).candidates(subject, "subject")})
