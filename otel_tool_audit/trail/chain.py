@@ -162,7 +162,8 @@ class Chain:
             segment = files.segment(head)
         elif size == 0:
             head = recovery.first_record(files, head, "resumed")
-        files.check_paths(segment)
+        if self._system.monotonic() >= files.paths_due:
+            files.check_paths(segment)
         offset = head.written.offset
         if incoming and offset and offset + incoming > self._rotation.bytes:
             head = recovery.rotate(files, head, "size")

@@ -110,7 +110,7 @@ class ChainFiles:
         self._segment: Segment | None = None
         self._head: Head | None = None
         self._generations = (b"", b"")
-        self._paths_due = 0.0
+        self.paths_due = 0.0
         self.head_fd = heads.open_file(name, os.O_RDWR)
         try:
             if system.fstat(self.head_fd).st_size != HEAD_BYTES:
@@ -248,14 +248,11 @@ class ChainFiles:
 
     def check_paths(self, segment: Segment) -> None:
         """
-        Check, once a second, that the paths still lead to the files that are open (HEAD.md, rule 4).
+        Check, when ``paths_due`` has come, that the paths still lead to the files that are open (HEAD.md, rule 4).
 
         Raises:
             TrailTampered: A file or directory was moved, removed or replaced while it was open.
         """
-        now = self.system.monotonic()
-        if now < self._paths_due:
-            return
         expected = (
             (self._root.path, None, self._root.identity()),
             (self.name, self._root, self.directory.identity()),
@@ -271,7 +268,7 @@ class ChainFiles:
             if found != identity:
                 what = "gone" if found is None else "another file"
                 raise TrailTampered(f"{where} is {what}, while this process still has it open: moved, removed or rotated from outside? put it back")
-        self._paths_due = now + _PATHS_SECONDS
+        self.paths_due = self.system.monotonic() + _PATHS_SECONDS
 
     # --- the write
 

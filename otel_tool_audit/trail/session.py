@@ -10,7 +10,7 @@ import grp
 import os
 import platform
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import orjson
 
@@ -28,6 +28,9 @@ from otel_tool_audit.trail.format import OWNER, PRIVATE_STATE, genesis
 from otel_tool_audit.trail.keys import given_key, state_keys
 from otel_tool_audit.trail.state import State
 from otel_tool_audit.trail.system import System
+
+
+_SALTS: Final = 64
 
 
 class TrailOptions(NamedTuple):
@@ -79,6 +82,7 @@ class Session:
         self.new_keys: list[str] = []
         self.writer_fd = -1
         self.owner_fd = -1
+        self._salts: list[str] = []
         self._service = orjson.dumps(options.service)
         self._heads = state.heads(found.document.trail_id)
 
@@ -106,15 +110,23 @@ class Session:
             place["keys"] = [*place["keys"], self.keys[0][0]]
             self.state.remember(self.document.trail_id, place)
 
+    def _salt(self) -> str:
+        """A fresh salt. Drawn in batches: a system call for each would cost as much as the encoding. A fork's child has a session of its own."""
+        try:
+            return self._salts.pop()
+        except IndexError:
+            self._salts.extend(self.system.random_id() for _ in range(_SALTS))
+            return self.system.random_id()
+
     def call_tail(self, event: str, call: ToolCall) -> bytes:
         """Encode an event of a call as this writer's."""
-        return call_tail(event, call, salt=self.system.random_id(), writer=self.writer, service=self._service, digest=self.digest)
+        return call_tail(event, call, salt=self._salt(), writer=self.writer, service=self._service, digest=self.digest)
 
     def trail_tail(self, event: str, details: Mapping[str, Any]) -> bytes:
         """Encode an event of the trail's life as this writer's."""
         return trail_tail(
             event, timestamp(self.system.now()), details,
-            salt=self.system.random_id(), writer=self.writer, service=self._service, digest=self.digest,
+            salt=self._salt(), writer=self.writer, service=self._service, digest=self.digest,
         )  # fmt: skip
 
     def open_chains(self) -> None:
