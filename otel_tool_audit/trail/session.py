@@ -115,7 +115,7 @@ class Session:
         try:
             return self._salts.pop()
         except IndexError:
-            self._salts.extend(self.system.random_id() for _ in range(_SALTS))
+            self._salts.extend(self.system.random_ids(_SALTS))
             return self.system.random_id()
 
     def call_tail(self, event: str, call: ToolCall) -> bytes:
