@@ -14,7 +14,7 @@ from typing import Any, Self
 
 from otel_tool_audit.capture.gate import OpenCall, begin, begin_async
 from otel_tool_audit.record.model import ToolCall
-from otel_tool_audit.recorder import ToolSpec, error_text, error_type, tool_spec
+from otel_tool_audit.recorder import ToolSpec, error_text, error_type, plain_spec, tool_spec
 from otel_tool_audit.trail.trail import Trail
 
 
@@ -227,10 +227,4 @@ def _is_async(handler: Any) -> bool:  # noqa: ANN401 - any callable
 
 
 def _spec(name: str, said: Mapping[str, Any]) -> ToolSpec:
-    return tool_spec(name, **said) if said else _plain_spec(name)
-
-
-@functools.lru_cache(maxsize=1024)
-def _plain_spec(name: str) -> ToolSpec:
-    """Make the spec of a tool of which only the name is known once, so that what is prepared for it is found again."""
-    return tool_spec(name)
+    return tool_spec(name, **said) if said else plain_spec(name)

@@ -23,7 +23,7 @@ from otel_tool_audit.record.model import FINISHED, OBSERVED, STARTED, Receipt, T
 from otel_tool_audit.record.summary import Outcome, outcome, summary
 from otel_tool_audit.recorder.identity import Caller, Identities, as_entries
 from otel_tool_audit.recorder.retries import Retries
-from otel_tool_audit.recorder.spec import ToolSpec
+from otel_tool_audit.recorder.spec import ToolSpec, plain_spec
 from otel_tool_audit.sanitize import Keyring, Redaction, Sanitizer, ToolRules
 from otel_tool_audit.settings import Settings
 from otel_tool_audit.trail.retention import check_class, class_of
@@ -196,10 +196,25 @@ class Recorder:
         kind = None if kind is None else str(self.sanitizer.identifier(kind, "error_type").value)
         return self._outcome(call, Outcome({}, 0, None), Failure(_text(safe.value), kind), elapsed, safe.redactions)
 
-    def observed(self, call: ToolCall, arguments: object, rules: ToolRules | None = None) -> None:
-        """Put the arguments that a foreign span told into its call."""
+    def observed(self, name: str, caller: Caller, arguments: object, tool_call_id: object) -> ToolCall:
+        """
+        Make the call that a span of another instrumentation tells of.
+
+        Args:
+            name: The tool's.
+            caller: Who called.
+            arguments: Raw; None when the span did not tell.
+            tool_call_id: The provider's id of the call; None when the span did not tell.
+        """
+        if not caller.attributed:
+            self._unattributed(name)
+        call = self._template(caller, plain_spec(name))[0].copy()
+        call["call_id"] = self._ids()
         if arguments is not None:
-            self._put_arguments(call, arguments, rules)
+            self._put_arguments(call, arguments, None)
+        if tool_call_id is not None:
+            call["tool_call_id"] = self._identifier(call, tool_call_id, "tool_call_id")
+        return call
 
     def now(self) -> str:
         """The time, as records hold it."""
@@ -285,11 +300,6 @@ class Recorder:
         if topic not in self.warned:
             self.warned.add(topic)
             _log.warning(message, *values)
-
-    def unattributed(self, caller: Caller, tool: str) -> None:
-        """Count a call of which user, conversation or model is not known."""
-        if not caller.attributed:
-            self._unattributed(tool)
 
     # --- pieces
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -91,3 +92,9 @@ def tool_spec(  # noqa: PLR0913 - what can be said about a tool
     if subject is not None:
         disguising = ToolRules(redacted, kept, {**kinds, subject: "subject"})
     return ToolSpec(name[:LONGEST_NAME], subject, purpose, trigger, retention, rules, disguising, fails)
+
+
+@functools.lru_cache(maxsize=1024)
+def plain_spec(name: str) -> ToolSpec:
+    """Make the spec of a tool of which only the name is known; once, so that what is prepared for it is found again."""
+    return tool_spec(name)

@@ -1,0 +1,9 @@
+"""Span in; record out where nobody else wrote it; stamped and sanitized copy forwarded."""
+
+from __future__ import annotations
+
+from otel_tool_audit.processor.neighbours import exporting_neighbours, processors
+from otel_tool_audit.processor.processor import AuditSpanProcessor
+from otel_tool_audit.processor.sampler import RecordAll, records_all
+
+__all__ = ["AuditSpanProcessor", "RecordAll", "exporting_neighbours", "processors", "records_all"]

@@ -1,0 +1,186 @@
+"""
+Sanitized copies of spans. A span that has ended is frozen, so what must not be exported can only be left out of a copy.
+
+Source: DESIGN.md, sections 3 and 6.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import Event, ReadableSpan
+from opentelemetry.trace import Link, Status
+
+from otel_tool_audit.sanitize import Sanitizer
+
+FAILED: Final = "tool_audit.sanitizer_failed"
+"""Stands alone on a span whose attributes could not be sanitized."""
+
+_MOST_NAMES: Final = 4096
+_NOTHING: Final[Mapping[str, Any]] = {}
+
+
+class SpanCopy(ReadableSpan):
+    """A span with other contents, which still knows how much the original had dropped."""
+
+    def __init__(  # noqa: PLR0913 - the parts of a span
+        self,
+        original: ReadableSpan,
+        *,
+        name: str,
+        attributes: Mapping[str, Any],
+        events: Sequence[Event],
+        links: Sequence[Link],
+        resource: Resource,
+        status: Status,
+    ) -> None:
+        """Take everything else from *original*."""
+        super().__init__(
+            name=name,
+            context=original.context,
+            parent=original.parent,
+            resource=resource,
+            attributes=attributes,
+            events=events,
+            links=links,
+            kind=original.kind,
+            status=status,
+            start_time=original.start_time,
+            end_time=original.end_time,
+            instrumentation_scope=original.instrumentation_scope,
+        )
+        self._dropped = (original.dropped_attributes, original.dropped_events, original.dropped_links)
+
+    @property
+    def dropped_attributes(self) -> int:
+        """How many attributes the original had dropped."""
+        return self._dropped[0]
+
+    @property
+    def dropped_events(self) -> int:
+        """How many events the original had dropped."""
+        return self._dropped[1]
+
+    @property
+    def dropped_links(self) -> int:
+        """How many links the original had dropped."""
+        return self._dropped[2]
+
+
+class SpanSanitizer:
+    """Makes copies that may be exported."""
+
+    def __init__(self, sanitizer: Sanitizer) -> None:
+        """Take the rules."""
+        self._sanitizer = sanitizer
+        self._names: dict[str, str] = {}
+        self._resource: tuple[Resource | None, Resource | None] = (None, None)
+
+    def cleaned(self, span: ReadableSpan, stamped: Mapping[str, Any] = _NOTHING, stamp: Mapping[str, Any] = _NOTHING) -> ReadableSpan:
+        """
+        Sanitize a span.
+
+        Args:
+            span: Ended.
+            stamped: Attributes that the gate put there itself: they are sanitized already.
+            stamp: Attributes to add.
+
+        Returns:
+            *span* itself when nothing in it had to change.
+        """
+        attributes = _plain(span.attributes)
+        cleaned = self._attributes(attributes, stamped)
+        if stamp:
+            cleaned = {**cleaned, **stamp}
+        name = self._name(span.name)
+        resource = self._cleaned_resource(span.resource)
+        status = self._status(span.status)
+        events, links = span.events, span.links
+        if events:
+            events = self._events(events)
+        if links:
+            links = self._links(links)
+        if (
+            cleaned is attributes
+            and name == span.name
+            and resource is span.resource
+            and status is span.status
+            and all(a is b for a, b in zip(events, span.events, strict=True))
+            and all(a is b for a, b in zip(links, span.links, strict=True))
+        ):
+            return span
+        return SpanCopy(span, name=name, attributes=cleaned, events=events, links=links, resource=resource, status=status)
+
+    def bare(self, span: ReadableSpan) -> ReadableSpan:
+        """Keep of a span only what no one can have put a secret into: when and where it happened, and whether it failed."""
+        status = Status(span.status.status_code)
+        return SpanCopy(span, name="span", attributes={FAILED: True}, events=(), links=(), resource=Resource({}), status=status)
+
+    def _attributes(self, attributes: Mapping[str, Any], stamped: Mapping[str, Any] = _NOTHING) -> Mapping[str, Any]:
+        suspects = attributes
+        if stamped:
+            # equal to what the gate stamped means sanitized; a limit may have cut it, the tool may have put something over it
+            suspects = {key: value for key, value in attributes.items() if key not in stamped or stamped[key] != value}
+        if not suspects:
+            return attributes
+        safe = self._sanitizer.attributes(suspects).value
+        if len(safe) == len(suspects) and all(key in safe and safe[key] is value for key, value in suspects.items()):
+            return attributes
+        if suspects is attributes:
+            return dict(safe)
+        kept = {key: value for key, value in attributes.items() if key not in suspects}
+        return {**kept, **safe}
+
+    def _name(self, name: str) -> str:
+        known = self._names.get(name)
+        if known is None:
+            known = str(self._sanitizer.text(name).value)
+            if len(self._names) >= _MOST_NAMES:
+                # names with ids in them: the table is no use then, and must not grow
+                self._names.clear()
+            self._names[name] = known
+        return known
+
+    def _status(self, status: Status) -> Status:
+        if not status.description:
+            return status
+        safe = str(self._sanitizer.text(status.description).value)
+        return status if safe == status.description else Status(status.status_code, safe)
+
+    def _events(self, events: Sequence[Event]) -> Sequence[Event]:
+        made = []
+        for event in events:
+            attributes = _plain(event.attributes)
+            cleaned = self._attributes(attributes)
+            name = self._name(event.name)
+            same = cleaned is attributes and name == event.name
+            made.append(event if same else Event(name, cleaned, event.timestamp))
+        return made
+
+    def _links(self, links: Sequence[Link]) -> Sequence[Link]:
+        made = []
+        for link in links:
+            attributes = _plain(link.attributes)
+            cleaned = self._attributes(attributes)
+            made.append(link if cleaned is attributes else Link(link.context, cleaned))
+        return made
+
+    def _cleaned_resource(self, resource: Resource) -> Resource:
+        known, cleaned = self._resource
+        if known is not resource or cleaned is None:
+            attributes = dict(resource.attributes)
+            safe = self._attributes(attributes)
+            cleaned = resource if safe is attributes else Resource(safe, resource.schema_url)
+            # one assignment of both: threads see a pair that belongs together
+            self._resource = (resource, cleaned)
+        return cleaned
+
+
+def _plain(attributes: Mapping[str, Any] | None) -> Mapping[str, Any]:
+    """Copy attributes out of the SDK's locked mapping at once instead of key by key."""
+    if not attributes:
+        return _NOTHING
+    copy = getattr(attributes, "copy", None)
+    return copy() if copy is not None else dict(attributes)
