@@ -15,7 +15,6 @@ from otel_tool_audit.cli.options import BadUsage, directory_and, moment, trail_d
 from otel_tool_audit.cli.output import Cell, Column, Format, RowsFormat
 from otel_tool_audit.review.reader import TrailReader
 from otel_tool_audit.review.timeline import one_line
-from otel_tool_audit.settings import state_directory
 
 STYLES: Final = {"success": "green", "error": "red", "interrupted": "yellow", "running": "cyan"}
 
@@ -49,13 +48,14 @@ def calls(
     status: opt.StatusIs = None,
     since: opt.Since = None,
     until: opt.Until = None,
+    trace_id: opt.Trace = None,
     limit: opt.Limit = None,
     style: opt.TableOrRows = RowsFormat.table,
     json: opt.Json = False,
     state: opt.State = None,
 ) -> None:
     """List tool calls, oldest first."""
-    reader = TrailReader(trail_directory(directory), state=state_directory(state))
+    reader = TrailReader(trail_directory(directory), state=state)
     found = reader.calls(
         user=user,
         role=role,
@@ -67,8 +67,9 @@ def calls(
         subject=subject,
         purpose=purpose,
         status=status,
-        since=moment(since, "--since"),
-        until=moment(until, "--until"),
+        trace_id=trace_id,
+        since=moment(since),
+        until=moment(until),
         limit=limit,
     )
     if json or style is RowsFormat.json:
@@ -77,6 +78,8 @@ def calls(
         output.print_json_lines(found)
     elif not output.print_table(_COLUMNS, map(_row, found)):
         output.say("no calls", "dim")
+    for note in reader.notes:
+        output.say(note, "yellow")
 
 
 def show(
@@ -91,7 +94,7 @@ def show(
 ) -> None:
     """Show one record (CHAIN/SEQ), or one call with all its records (its id)."""
     directory, wanted = directory_and(first, record, "RECORD")
-    reader = TrailReader(directory, state=state_directory(state))
+    reader = TrailReader(directory, state=state)
     address = _ADDRESS.fullmatch(wanted)
     if address is not None:
         found = reader.record(address[1], int(address[2]))
@@ -121,7 +124,7 @@ def timeline(
 ) -> None:
     """Tell a conversation, turn by turn."""
     directory, wanted = directory_and(first, conversation, "CONVERSATION")
-    reader = TrailReader(directory, state=state_directory(state))
+    reader = TrailReader(directory, state=state)
     if json or style is Format.json:
         output.print_json_array(reader.calls(conversation=wanted))
         return

@@ -62,6 +62,7 @@ Purpose = Annotated[str | None, _option("--purpose", metavar="WHY", help="Why it
 StatusIs = Annotated[Status | None, _option("--status", metavar="STATUS", help=f"Came to: {', '.join(Status)}.")]
 Since = Annotated[str | None, _option("--since", metavar="TIME", help="At this time or later: 2026-03-01, 2026-03-01T09:30+01:00, 90m, 12h, 7d. UTC where no zone is named.")]
 Until = Annotated[str | None, _option("--until", metavar="TIME", help="Before this time.")]
+Trace = Annotated[str | None, _option("--trace-id", metavar="HEX", help="In this trace, 32 hex digits.")]
 Limit = Annotated[int | None, typer.Option("--limit", metavar="N", min=1, help="At most so many.", show_default=False)]
 
 
@@ -108,25 +109,21 @@ def directory_and(first: str | None, second: str | None, name: str) -> tuple[str
     return (trail_directory(None), first) if second is None else (trail_directory(first), second)
 
 
-def moment(text: str | None, option: str, now: datetime | None = None) -> datetime | None:
+def moment(text: str | None, now: datetime | None = None) -> str | datetime | None:
     """
-    Read a time: ISO 8601, UTC where it names no zone, or how long ago (``90m``, ``12h``, ``7d``, ``2w``).
+    Read how long ago something was (``90m``, ``12h``, ``7d``, ``2w``); anything else the reader understands, or refuses.
 
     Args:
         text: What was given; None stays None.
-        option: Where, for the message.
         now: What "ago" counts from.
 
     Raises:
-        BadUsage: It is no time.
+        BadUsage: It was longer ago than the calendar goes.
     """
-    if text is None:
-        return None
-    ago = _RELATIVE.fullmatch(text)
+    ago = None if text is None else _RELATIVE.fullmatch(text)
+    if ago is None:
+        return text
     try:
-        if ago is not None:
-            return (now or datetime.now(UTC)) - timedelta(seconds=int(ago[1]) * _SECONDS[ago[2]])
-        read = datetime.fromisoformat(text)
-        return read.replace(tzinfo=UTC) if read.tzinfo is None else read.astimezone(UTC)
-    except (ValueError, OverflowError):
-        raise BadUsage(f"{option} {text!r} is no time: write 2026-03-01, 2026-03-01T09:30+01:00, or how long ago: 90m, 12h, 7d") from None
+        return (now or datetime.now(UTC)) - timedelta(seconds=int(ago[1]) * _SECONDS[ago[2]])
+    except OverflowError:
+        raise BadUsage(f"{text} ago is before the calendar begins") from None

@@ -18,7 +18,6 @@ from otel_tool_audit.cli.options import BadUsage, trail_directory
 from otel_tool_audit.cli.output import Cell, Format
 from otel_tool_audit.review.verify import Verification
 from otel_tool_audit.review.verify import verify as verify_trail
-from otel_tool_audit.settings import state_directory
 
 STYLES: Final = {
     "intact": "bold green",
@@ -48,7 +47,7 @@ def verify(
     """Check a trail: exit 0 intact, 1 broken, 3 cannot tell."""
     path = trail_directory(directory)
     with progress() as report:
-        found = verify_trail(path, state=state_directory(state), deep=deep, progress=report)
+        found = verify_trail(path, state=state, deep=deep, progress=report)
     if json or style is Format.json:
         output.print_json(found.as_dict())
     else:
@@ -133,7 +132,7 @@ def progress() -> Iterator[Callable[[int, int], None] | None]:
 def _plan(path: str, state: str | None) -> None:
     """Say what is wrong and what accepting it would mean; leaves with the verdict's exit code."""
     with progress() as report:
-        found = verify_trail(path, state=state_directory(state), progress=report)
+        found = verify_trail(path, state=state, progress=report)
     print_verification(found, path)
     if found.ok:
         output.say("nothing to recover: the next writer goes on by itself")
