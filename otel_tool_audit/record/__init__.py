@@ -1,0 +1,1 @@
+"""What is written: values and bytes. Pure: no OpenTelemetry, no files, no clock."""

@@ -11,13 +11,14 @@ from typing import Any, Final
 
 LARGEST_INT: Final = 2**53 - 1
 _DEEPEST: Final = 100
+_LONGEST_DECIMAL: Final = 8_000
 
 
-def json_safe(value: object, depth: int = 0) -> Any:  # noqa: ANN401 - any JSON value
+def json_safe(value: object, depth: int = 0) -> Any:  # noqa: ANN401, PLR0911 - any JSON value; one return for each type
     """
     Make a value that every JSON reader reads back as it was written.
 
-    Integers beyond ±(2^53−1) become ``<int N>``, non-finite numbers ``<float nan>`` and the like, text with lone surrogates
+    Integers beyond 2^53 - 1 in size become ``<int N>``, non-finite numbers ``<float nan>`` and the like, text with lone surrogates
     ``<text …>`` with the surrogates written out, and what is no JSON value at all ``<TYPE>``.
 
     Args:
@@ -51,4 +52,4 @@ def _safe_text(text: str) -> str:
 
 def _large_int(number: int) -> str:
     # past this length Python itself refuses to write a number out in decimal
-    return f"<int {number}>" if number.bit_length() < 8_000 else f"<int of {number.bit_length()} bits>"
+    return f"<int {number}>" if number.bit_length() < _LONGEST_DECIMAL else f"<int of {number.bit_length()} bits>"

@@ -9,6 +9,7 @@ Source: HEAD.md, rule 9; FORMAT.md, section 7.
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from otel_tool_audit import settings
@@ -240,7 +241,7 @@ def _details(epoch: _Epoch) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _tail(state: State, event: str, details: Any) -> bytes:
+def _tail(state: State, event: str, details: Mapping[str, Any]) -> bytes:
     system = state.system
     return trail_tail(
         event, timestamp(system.now()), details, salt=system.random_id(), writer="0" * 32, service=b"null", digest=lambda _: None

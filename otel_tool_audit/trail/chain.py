@@ -17,7 +17,6 @@ from typing import Any, Final, NamedTuple
 import orjson
 
 from otel_tool_audit.errors import AuditUnavailable, TrailTampered
-from otel_tool_audit.record.model import Receipt
 from otel_tool_audit.trail import recovery
 from otel_tool_audit.trail.chain_files import ChainFiles, Segment, Written
 from otel_tool_audit.trail.directory import Directory, read_exactly

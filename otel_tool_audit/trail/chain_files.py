@@ -20,7 +20,15 @@ from otel_tool_audit.record.model import Receipt
 from otel_tool_audit.trail.directory import Directory
 from otel_tool_audit.trail.format import segment_name
 from otel_tool_audit.trail.head import (
-    HEAD_BYTES, NO_PENDING, OS, POISONED, SLOT_BYTES, SLOT_PACKED, Head, Mark, Pending,
+    HEAD_BYTES,
+    NO_PENDING,
+    OS,
+    POISONED,
+    SLOT_BYTES,
+    SLOT_PACKED,
+    Head,
+    Mark,
+    Pending,
 )  # fmt: skip
 from otel_tool_audit.trail.system import System
 
@@ -32,7 +40,7 @@ Compose = Callable[[str, Mapping[str, Any]], bytes]
 """Makes the tail of an event of the trail from its name and details."""
 
 
-class WriteFailed(Exception):
+class WriteFailedError(Exception):
     """
     A write did not do what it was asked.
 
@@ -286,7 +294,7 @@ class ChainFiles:
             flags: ``OS`` if the caller acknowledges without sync.
 
         Raises:
-            WriteFailed: And what must follow from it is the caller's.
+            WriteFailedError: And what must follow from it is the caller's.
         """
         count, offset, last = head.written
         previous = last.hex()
@@ -315,7 +323,7 @@ class ChainFiles:
         head = self._put_next(Head(g + 2, origin, boot, flags, first_seq, attempt, mark, synced, NO_PENDING, prev))
         return head, Written(receipts, lines, segment, mark)
 
-    def _failed(self, head: Head, segment: Segment, reason: str) -> WriteFailed:
+    def _failed(self, head: Head, segment: Segment, reason: str) -> WriteFailedError:
         """Say in the head what a failed write left: nothing, or a segment that everybody must leave."""
         unchanged = False
         with contextlib.suppress(OSError):
@@ -324,7 +332,7 @@ class ChainFiles:
             self.put(head._replace(pending=NO_PENDING))
         else:
             self.put(head._replace(flags=head.flags | POISONED))
-        return WriteFailed(reason, unchanged=unchanged)
+        return WriteFailedError(reason, unchanged=unchanged)
 
     def size(self, segment: Segment) -> int:
         """

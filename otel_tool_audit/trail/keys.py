@@ -16,9 +16,6 @@ from otel_tool_audit.errors import SettingsError
 from otel_tool_audit.record.keyed import Key
 from otel_tool_audit.trail.state import KEYS, State
 
-
-
-
 _FILE: Final = "pseudonym"
 _SHORTEST: Final = 16
 

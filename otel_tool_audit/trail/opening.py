@@ -208,7 +208,7 @@ def _check_chains(state: State, root: Directory, trail_id: str) -> None:
     """Every chain has a head, and every head its chain; only a chain that is being made may have no directory yet."""
     heads = set(state.head_names(trail_id))
     for name in root.names():
-        if name == PRIVATE_STATE or not valid_chain(name) or name == OWNER:
+        if name in {PRIVATE_STATE, OWNER} or not valid_chain(name):
             continue
         if name not in heads and stat.S_ISDIR(state.system.stat(name, dir_fd=root.fd).st_mode):
             raise TrailTampered(f"{root.path}/{name} looks like a chain, but this trail's writers made none of that name: look at it, then remove it")

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from otel_tool_audit.errors import AuditUnavailable, TrailTampered
 from otel_tool_audit.record.model import RECOVERED, SEGMENT_OPENED
-from otel_tool_audit.trail.chain_files import ChainFiles, WriteFailed, Written
+from otel_tool_audit.trail.chain_files import ChainFiles, WriteFailedError, Written
 from otel_tool_audit.trail.format import segment_name
 from otel_tool_audit.trail.head import NO_PENDING, NONE, OS, POISONED, ZERO_HASH, Head, Mark, Previous
 from otel_tool_audit.trail.scan import follow, last_hash_before, sha256_of
@@ -164,7 +164,7 @@ def write(files: ChainFiles, head: Head, tails: Sequence[bytes], flags: int) -> 
     for _ in range(_TRIES):
         try:
             return files.write(head, files.segment(head), tails, flags)
-        except WriteFailed as failed:
+        except WriteFailedError as failed:
             reason = failed.reason
             if failed.unchanged:
                 break

@@ -10,6 +10,7 @@ import grp
 import os
 import platform
 from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Final, NamedTuple
 
 import orjson
@@ -28,7 +29,6 @@ from otel_tool_audit.trail.format import OWNER, PRIVATE_STATE, genesis
 from otel_tool_audit.trail.keys import given_key, state_keys
 from otel_tool_audit.trail.state import State
 from otel_tool_audit.trail.system import System
-
 
 _SALTS: Final = 64
 
@@ -262,8 +262,6 @@ def _modes(group: str | None) -> Modes:
 
 def introduction(system: System, path: str, opened: Session, options: TrailOptions) -> dict[str, Any]:
     """Say who opened the trail: the details of ``trail.opened`` (FORMAT.md, section 4)."""
-    from importlib.metadata import PackageNotFoundError, version
-
     versions = {"python": platform.python_version()}
     for name in ("otel-tool-audit", "opentelemetry-sdk"):
         try:

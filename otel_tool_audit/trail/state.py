@@ -11,7 +11,7 @@ import hashlib
 import os
 import stat
 from collections.abc import Iterator
-from typing import Any, Final, TypedDict
+from typing import Final, TypedDict
 
 import orjson
 
@@ -231,15 +231,17 @@ class State:
         return living
 
     def release_writer(self, writer: str, fd: int) -> None:
-        """End a writer: its lock and its file."""
-        writers = self.directory.open_directory(WRITERS)
+        """End a writer: its lock and its file. Never fails: a file that stays behind is held by nobody, and the next who looks forgets it."""
         try:
-            with contextlib.suppress(FileNotFoundError):
-                self.system.unlink(writer, dir_fd=writers.fd)
+            with contextlib.suppress(OSError, TrailTampered):
+                writers = self.directory.open_directory(WRITERS)
+                try:
+                    self.system.unlink(writer, dir_fd=writers.fd)
+                finally:
+                    writers.close()
         finally:
-            writers.close()
             self.system.close(fd)
 
 
-def _is_place(value: Any) -> bool:
+def _is_place(value: object) -> bool:
     return isinstance(value, dict) and Place.__required_keys__ <= value.keys() and isinstance(value["documents"], list)

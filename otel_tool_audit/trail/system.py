@@ -29,7 +29,8 @@ class MappedHead(Protocol):
 
     def __setitem__(self, key: slice, value: bytes, /) -> None: ...
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Unmap it."""
 
 
 class System:

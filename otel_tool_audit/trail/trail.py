@@ -17,15 +17,23 @@ from typing import Any, Final, Literal, Self
 
 from otel_tool_audit.errors import AuditError, AuditUnavailable
 from otel_tool_audit.record.codec import timestamp
+from otel_tool_audit.record.keyed import Key
 from otel_tool_audit.record.model import (
-    CLOSED, CONFIGURATION_CHANGED, GAP, HEARTBEAT, KEY_ROTATED, OPENED, TRAIL_CHAIN, Receipt, ToolCall,
+    CLOSED,
+    CONFIGURATION_CHANGED,
+    GAP,
+    HEARTBEAT,
+    KEY_ROTATED,
+    OPENED,
+    TRAIL_CHAIN,
+    Receipt,
+    ToolCall,
 )  # fmt: skip
 from otel_tool_audit.trail import session
 from otel_tool_audit.trail.background import Background
 from otel_tool_audit.trail.commit import GroupCommit
 from otel_tool_audit.trail.counters import Counters
 from otel_tool_audit.trail.gaps import Gaps
-from otel_tool_audit.record.keyed import Key
 from otel_tool_audit.trail.record_log import log_lines
 from otel_tool_audit.trail.retention import GENERAL, check_class
 from otel_tool_audit.trail.session import Session, TrailOptions
@@ -204,7 +212,7 @@ class Trail:
                 self.lost(calls=1, records=1, reason="the trail could not be written", chain=call["retention_class"])
             try:
                 done(receipt)
-            except Exception:
+            except Exception:  # noqa: BLE001 - whatever it was; the record stands, and this thread serves others
                 _log.exception("what should follow a receipt failed; the record stands")
 
         try:
@@ -420,7 +428,7 @@ class Trail:
 
 def _reopen_all() -> None:
     for trail in list(_open_trails):
-        trail._after_fork()
+        trail._after_fork()  # noqa: SLF001 - this module's own hook
 
 
 def _close_all() -> None:
