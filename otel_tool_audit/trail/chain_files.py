@@ -93,7 +93,7 @@ class Written(NamedTuple):
 class ChainFiles:
     """The head, the directory and the open segment of one chain."""
 
-    def __init__(self, system: System, name: str, root: Directory, heads: Directory, compose: Compose) -> None:
+    def __init__(self, system: System, name: str, root: Directory, heads: Directory, compose: Compose, *, append_only: bool = False) -> None:
         """
         Open the head; the chain's directory is opened by :meth:`open_directory`.
 
@@ -103,6 +103,7 @@ class ChainFiles:
             root: The trail's directory; stays the caller's.
             heads: The directory of this trail's heads; stays the caller's.
             compose: Makes events of the trail.
+            append_only: Set the append-only attribute on segments, where the host allows it.
 
         Raises:
             FileNotFoundError: The chain has no head file.
@@ -111,6 +112,7 @@ class ChainFiles:
         self.system = system
         self.name = name
         self.compose = compose
+        self._append_only = append_only
         self.head_path = f"{heads.path}/{name}"
         self._root = root
         self._heads = heads
@@ -235,6 +237,8 @@ class ChainFiles:
 
     def _take(self, fd: int, first_seq: int, attempt: int) -> Segment:
         found = self.system.fstat(fd)
+        if self._append_only:
+            self.system.set_append_only(fd)
         started = _first_moment(self.system.read(fd, 4096, 0)) or self.system.now()
         self.retire()
         self._segment = Segment(fd, first_seq, attempt, (found.st_dev, found.st_ino), started)

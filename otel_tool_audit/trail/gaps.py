@@ -7,6 +7,7 @@ Source: FORMAT.md, section 4, ``trail.gap``.
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 
@@ -61,6 +62,20 @@ class Gaps:
         """Take one chain's losses to record them."""
         with self._lock:
             return self._by_chain.pop(next(iter(self._by_chain)), None) if self._by_chain else None
+
+    def pay(self, record: Callable[[Gap], object]) -> None:
+        """
+        Record everything that is owed.
+
+        Args:
+            record: Writes one gap; when it raises, the gap stays owed.
+        """
+        while (gap := self.take()) is not None:
+            try:
+                record(gap)
+            except BaseException:
+                self.give_back(gap)
+                raise
 
     def take_all(self) -> list[Gap]:
         """Take everything that is owed."""

@@ -142,7 +142,7 @@ class Session:
 
     def _open_chain(self, name: str) -> Chain:
         options = self.options
-        files = ChainFiles(self.system, name, self.root, self._heads, self.trail_tail)
+        files = ChainFiles(self.system, name, self.root, self._heads, self.trail_tail, append_only=options.append_only_flag)
         chain = Chain(files, Rotation(options.segment_bytes, options.segment_seconds), os_flag(options.durability))
         try:
             if chain.head().written.lines == 0:

@@ -17,6 +17,9 @@ from typing import Final, Protocol
 from otel_tool_audit.trail import locks
 from otel_tool_audit.trail.head import HEAD_BYTES
 
+_GET_FLAGS: Final = 0x80086601
+_SET_FLAGS: Final = 0x40086602
+_APPEND_ONLY: Final = 0x20
 _NOW: Final = fcntl.LOCK_EX | fcntl.LOCK_NB
 NO_BOOT: Final = bytes(16)
 """A boot id that could not be read: every open that was not clean is then treated as after a crash of the host."""
@@ -95,6 +98,25 @@ class System:
     def chown_group(self, fd: int, gid: int) -> None:
         """Give an open file to a group."""
         os.fchown(fd, -1, gid)
+
+    def free(self, fd: int) -> float:
+        """Tell which part of the file's disk is free for this user, from 0 to 1."""
+        found = os.fstatvfs(fd)
+        return found.f_bavail / max(1, found.f_blocks)
+
+    def set_append_only(self, fd: int) -> bool:
+        """
+        Set the file system's append-only attribute; False where the host does not allow it.
+
+        Source: ioctl_iflags(2), ``FS_APPEND_FL``.
+        """
+        try:
+            flags = int.from_bytes(fcntl.ioctl(fd, _GET_FLAGS, bytes(8)), "little")
+            if not flags & _APPEND_ONLY:
+                fcntl.ioctl(fd, _SET_FLAGS, (flags | _APPEND_ONLY).to_bytes(8, "little"))
+        except OSError:
+            return False
+        return True
 
     def map(self, fd: int) -> MappedHead:
         """Map a head file, shared between processes."""

@@ -7,11 +7,9 @@ Source: DESIGN, "The trail"; HEAD.md; FORMAT.md.
 from __future__ import annotations
 
 import asyncio
-import atexit
 import logging
 import os
 import threading
-import weakref
 from collections.abc import Callable, Mapping
 from typing import Any, Final, Literal, Self
 
@@ -29,7 +27,7 @@ from otel_tool_audit.record.model import (
     Receipt,
     ToolCall,
 )  # fmt: skip
-from otel_tool_audit.trail import session
+from otel_tool_audit.trail import lifetimes, session
 from otel_tool_audit.trail.background import Background
 from otel_tool_audit.trail.commit import GroupCommit
 from otel_tool_audit.trail.counters import Counters
@@ -40,9 +38,11 @@ from otel_tool_audit.trail.session import Session, TrailOptions
 from otel_tool_audit.trail.system import System
 
 _log = logging.getLogger("otel_tool_audit")
-_open_trails: weakref.WeakSet[Trail] = weakref.WeakSet()
 QUEUE: Final = 10_000
 """Records that may wait for the trail's thread when they were handed over without waiting; more are counted as lost."""
+
+LITTLE_SPACE: Final = 0.05
+"""Part of the disk that is free below which the log warns."""
 
 Durability = Literal["fsync", "os"]
 
@@ -121,7 +121,7 @@ class Trail:
         ))  # fmt: skip
         trail = cls(os.fspath(path), options, system or System())
         trail._opened()
-        _open_trails.add(trail)
+        lifetimes.watch(trail)
         return trail
 
     # --- what it is
@@ -333,15 +333,8 @@ class Trail:
 
     def _write_gaps(self) -> None:
         """Record what was lost, before anything new: no call is accepted while a gap is owed."""
-        while self._gaps.owed:
-            gap = self._gaps.take()
-            if gap is None:
-                return
-            try:
-                self.tell(GAP, gap.details(), gap.chain)
-            except BaseException:
-                self._gaps.give_back(gap)
-                raise
+        if self._gaps.owed:
+            self._gaps.pay(lambda gap: self.tell(GAP, gap.details(), gap.chain))
 
     def tick(self) -> None:
         """Do what is due in the background: sync what was appended, pay gaps, seal, beat the heart. Never raises."""
@@ -359,8 +352,14 @@ class Trail:
                 self._appended = False
                 self._heartbeat_due = self._system.monotonic() + self._options.heartbeat_seconds
                 self.tell(HEARTBEAT, self._standing(current))
+                self._warn_of_full_disk(current)
         except (AuditError, OSError) as error:
             _log.warning("the trail %s cannot be kept in order in the background: %s", self.path, error)
+
+    def _warn_of_full_disk(self, current: Session) -> None:
+        free = self._system.free(current.root.fd)
+        if free < LITTLE_SPACE:
+            _log.warning("the disk of the trail %s is %.1f %% free; at 0 tools are refused: make room", self.path, free * 100)
 
     def _standing(self, current: Session) -> dict[str, Any]:
         heads: dict[str, Any] = {}
@@ -387,7 +386,7 @@ class Trail:
         with self._mutex:
             self._closed = True
             current, self._session, self._groups = self._session, None, {}
-        _open_trails.discard(self)
+        lifetimes.forget(self)
         if current is None:
             return
         try:
@@ -412,7 +411,7 @@ class Trail:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _after_fork(self) -> None:
+    def after_fork(self) -> None:
         """In a fork's child: nothing that the parent holds is ours; the next append opens the trail again, as a writer of its own."""
         abandoned, self._session = self._session, None
         self._mutex = threading.RLock()
@@ -424,17 +423,3 @@ class Trail:
         self._handed_over = 0
         if abandoned is not None:
             abandoned.abandon()
-
-
-def _reopen_all() -> None:
-    for trail in list(_open_trails):
-        trail._after_fork()  # noqa: SLF001 - this module's own hook
-
-
-def _close_all() -> None:
-    for trail in list(_open_trails):
-        trail.close()
-
-
-os.register_at_fork(after_in_child=_reopen_all)
-atexit.register(_close_all)

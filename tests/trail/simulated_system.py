@@ -287,6 +287,9 @@ class SimulatedSystem(System):
     def map(self, fd: int) -> SimulatedMap:
         return SimulatedMap(self, self.fds[fd])
 
+    def free(self, fd: int) -> float:
+        return 1.0
+
     def lock(self, fd: int, what: str, deadline: float = 0.0) -> None: ...
 
     def unlock(self, fd: int) -> None: ...

@@ -11,7 +11,7 @@ from simulated_system import Crash, SimulatedSystem
 
 from otel_tool_audit.errors import AuditUnavailable, SettingsError
 from otel_tool_audit.record.model import STARTED, new_call
-from otel_tool_audit.trail import trail as trail_module
+from otel_tool_audit.trail import lifetimes
 from otel_tool_audit.trail.background import Background
 from otel_tool_audit.trail.head import Head
 from otel_tool_audit.trail.trail import Trail
@@ -94,9 +94,7 @@ class World:
         writer = self.writers.pop(name, None)
         if writer is not None:
             writer._closing = True
-        for trail in list(trail_module._open_trails):
-            if trail is writer:
-                trail_module._open_trails.discard(trail)
+            lifetimes.forget(writer)
 
     def power_loss(self) -> None:
         self.losses += 1
