@@ -1,8 +1,29 @@
-"""Lets these tests import their helpers: test directories are no packages."""
+"""Where these tests lie, and how they find their helpers: test directories are no packages."""
 
 from __future__ import annotations
 
+import os
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+
 sys.path.insert(0, str(Path(__file__).parent))
+
+_MEMORY = "/dev/shm"  # noqa: S108 - each test makes a private directory in it
+
+
+@pytest.fixture
+def tmp_path(tmp_path: Path) -> Iterator[Path]:
+    """
+    A directory in memory where there is one: thousands of syncs then cost no disk.
+
+    A killed process and an injected error are the same on any file system; what only a power loss shows is tested on the simulated disk.
+    """
+    if not os.access(_MEMORY, os.W_OK) or os.environ.get("OTEL_TOOL_AUDIT_TEST_ON_DISK"):
+        yield tmp_path
+        return
+    with tempfile.TemporaryDirectory(dir=_MEMORY, prefix="otel-tool-audit-test-") as made:
+        yield Path(made)
