@@ -69,8 +69,3 @@ def test_no_unbounded_repeat_lies_in_another(name: str) -> None:
     repeats(parser.parse(FOUND[name]), 0, deepest)
     assert max(deepest) <= 1
 
-
-@pytest.mark.parametrize("name", FOUND)
-def test_no_pattern_refers_back(name: str) -> None:
-    """A reference to what another group matched cannot be decided in linear time (a quote that closes its own is allowed)."""
-    assert re.search(r"\\[1-9]|\(\?P=(?!q\))", FOUND[name]) is None
