@@ -45,14 +45,17 @@ _PARTS: Final = 4
 class AttributionHeader(TextMapPropagator):
     """Writes and reads the header; a propagator of OpenTelemetry, and useful by hand."""
 
-    def __init__(self, keys: Sequence[str] = (), clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, keys: Sequence[str] = (), *, unsigned: bool = True, clock: Callable[[], float] = time.time) -> None:
         """
         Prepare the keys.
 
         Args:
             keys: Shared secrets; the first signs, all verify.
+            unsigned: Whether the header is written without a key, too. The global propagator does not: it would tell every server
+                that this process asks something who its users are, and nobody could rely on it.
             clock: Seconds since the Unix epoch.
         """
+        self._writes = unsigned or bool(keys)
         self._keys = {_key_id(key.encode()): key.encode() for key in keys}
         self._clock = clock
 
@@ -71,7 +74,7 @@ class AttributionHeader(TextMapPropagator):
             setter: How a header is set.
         """
         known = current(context)
-        if known.values or known.metadata:
+        if self._writes and (known.values or known.metadata):
             setter.set(carrier, HEADER, self.encode(known))
 
     def extract(self, carrier: CarrierT, context: Context | None = None, getter: Getter[CarrierT] = default_getter) -> Context:

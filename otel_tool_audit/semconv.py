@@ -61,7 +61,7 @@ ATTEMPT: Final = "tool_audit.attempt"
 RETRY_OF: Final = "tool_audit.retry_of"
 REDACTIONS: Final = "tool_audit.redactions"
 
-RETRY: Final = ((ATTEMPT, "attempt"), (RETRY_OF, "retry_of"))
+RETRY: Final[tuple[tuple[str, Any], ...]] = ((ATTEMPT, "attempt"), (RETRY_OF, "retry_of"))
 """Attributes of a retry, and the record's fields."""
 
 TOOL_ERROR: Final = "tool_error"

@@ -161,21 +161,24 @@ class OpenCall:
         try:
             return self.recorder.returned(self.call, self.spec, result, elapsed, size)
         except Exception as error:  # noqa: BLE001 - the caller gets the tool's own result
-            return self.recorder.lost(self.call, error)
+            self.recorder.lost(self.call, error)
+            return None
 
     def _raised(self, raised: BaseException) -> ToolCall | None:
         elapsed = self._elapsed()
         try:
             return self.recorder.raised(self.call, raised, elapsed)
         except Exception as error:  # noqa: BLE001 - the caller gets the tool's own exception
-            return self.recorder.lost(self.call, error)
+            self.recorder.lost(self.call, error)
+            return None
 
     def _failed(self, message: object, kind: str | None) -> ToolCall | None:
         elapsed = self._elapsed()
         try:
             return self.recorder.failed(self.call, message, kind, elapsed)
         except Exception as error:  # noqa: BLE001 - the block goes on as it would have
-            return self.recorder.lost(self.call, error)
+            self.recorder.lost(self.call, error)
+            return None
 
     def _write(self, done: ToolCall | None, error: BaseException | None) -> None:
         receipt = None
@@ -218,7 +221,7 @@ class OpenCall:
             if refused is not None:
                 span.set_attribute(semconv.ERROR_TYPE, AuditUnavailable.__name__)
             return
-        told = semconv.stamp(done, receipt, self.recorder.trail.trail_id)
+        told = semconv.stamp(done, receipt, self.recorder.trail_id)
         if self.recorder.settings.openinference:
             told.update(semconv.openinference(done, self._told[semconv.TOOL_ARGUMENTS]))
         self._told.update(told)

@@ -69,14 +69,14 @@ def tool(function: F | None = None, /, *, name: str | None = None, trail: Trail 
     """
     if function is None:
         return lambda given: _tool(given, name, trail, said)
-    return _tool(function, name, trail, said)
+    return cast("F", _tool(function, name, trail, said))
 
 
-def _tool(given: F, name: str | None, trail: Trail | None, said: Mapping[str, Any]) -> F:
+def _tool(given: Any, name: str | None, trail: Trail | None, said: Mapping[str, Any]) -> Any:  # noqa: ANN401 - any callable, and a wrapper of its kind
     if isinstance(given, (staticmethod, classmethod)):
         inner = _tool(given.__func__, name, trail, said)
-        return cast("F", type(given)(inner))
-    if not callable(given) or isinstance(given, type):
+        return type(given)(inner)
+    if isinstance(given, type) or not callable(given):
         message = f"tool() makes tools of functions and callable objects, not of {given!r}"
         raise SettingsError(message)
     function, ahead, always = _unwrapped(given)
@@ -85,7 +85,7 @@ def _tool(given: F, name: str | None, trail: Trail | None, said: Mapping[str, An
     _check_subject(spec, function)
     wrap = _wrapping(given, function)
     wrapper = wrap(given, spec, bind, trail)
-    return cast("F", functools.update_wrapper(wrapper, given))
+    return functools.update_wrapper(wrapper, given)
 
 
 def _unwrapped(given: Any) -> tuple[Any, tuple[Any, ...], dict[str, Any]]:  # noqa: ANN401 - any callable

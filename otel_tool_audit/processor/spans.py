@@ -78,22 +78,19 @@ class SpanSanitizer:
         self._names: dict[str, str] = {}
         self._resource: tuple[Resource | None, Resource | None] = (None, None)
 
-    def cleaned(self, span: ReadableSpan, stamped: Mapping[str, Any] = _NOTHING, stamp: Mapping[str, Any] = _NOTHING) -> ReadableSpan:
+    def cleaned(self, span: ReadableSpan, stamped: Mapping[str, Any] = _NOTHING) -> ReadableSpan:
         """
         Sanitize a span.
 
         Args:
             span: Ended.
             stamped: Attributes that the gate put there itself: they are sanitized already.
-            stamp: Attributes to add.
 
         Returns:
             *span* itself when nothing in it had to change.
         """
         attributes = _plain(span.attributes)
         cleaned = self._attributes(attributes, stamped)
-        if stamp:
-            cleaned = {**cleaned, **stamp}
         name = self._name(span.name)
         resource = self._cleaned_resource(span.resource)
         status = self._status(span.status)
@@ -112,6 +109,12 @@ class SpanSanitizer:
         ):
             return span
         return SpanCopy(span, name=name, attributes=cleaned, events=events, links=links, resource=resource, status=status)
+
+    def stamped(self, span: ReadableSpan, attributes: Mapping[str, Any]) -> ReadableSpan:
+        """Copy a sanitized span with other attributes."""
+        return SpanCopy(
+            span, name=span.name, attributes=attributes, events=span.events, links=span.links, resource=span.resource, status=span.status
+        )
 
     def bare(self, span: ReadableSpan) -> ReadableSpan:
         """Keep of a span only what no one can have put a secret into: when and where it happened, and whether it failed."""

@@ -43,14 +43,16 @@ class Binding:
     Attributes:
         recorder: Writes.
         provider: Makes the spans of own calls; None: whatever provider is the global one when a tool is called.
+        processor: The processor that forwards them; None when there is none.
     """
 
-    __slots__ = ("_made", "provider", "recorder")
+    __slots__ = ("_made", "processor", "provider", "recorder")
 
     def __init__(self, recorder: Recorder, provider: TracerProvider | None = None) -> None:
         """Join the two."""
         self.recorder = recorder
         self.provider = provider
+        self.processor: object | None = None
         self._made: tuple[TracerProvider | None, Tracer | None] = (None, None)
 
     def tracer(self) -> Tracer:

@@ -115,7 +115,7 @@ class Identities:
         carried = baggage.get_all(context)
         key: Any = self._token if not carried else (self._token, tuple(carried.items()))
         try:
-            found = known.cache.get(key)
+            found: Caller | None = known.cache.get(key)
         except TypeError:
             # baggage set in this process may hold anything, also what cannot be a key
             return self._caller(self._with_baggage(known, carried))
@@ -123,7 +123,7 @@ class Identities:
             found = self._caller(self._with_baggage(known, carried) if carried else known)
             if len(known.cache) < _MOST_KEPT:
                 known.cache[key] = found
-        return found  # type: ignore[no-any-return]  # the cache holds what each recorder puts there
+        return found
 
     def told(self, known: Attribution, said: Mapping[str, Any]) -> Caller:
         """Tell who called when a span said something about it too: what holds in this process counts more."""

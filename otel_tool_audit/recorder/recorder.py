@@ -60,6 +60,7 @@ class Recorder:
 
     Attributes:
         trail: Where they go.
+        trail_id: Its id, 32 hex digits.
         sanitizer: What they go through first.
         settings: How.
         identities: Who calls.
@@ -88,6 +89,8 @@ class Recorder:
             SettingsError: A retention class cannot be one.
         """
         self.trail = trail
+        # asked once: a closed trail does not answer, and a span may end after it
+        self.trail_id = trail.trail_id
         self.settings = settings
         keyring = Keyring(trail.keys, settings.tenant)
         self.sanitizer = Sanitizer(keyring, secret_keys=settings.secret_keys, keep_keys=settings.keep_keys)
@@ -251,7 +254,8 @@ class Recorder:
         try:
             receipt = self.trail.append(FINISHED, call)
         except Exception as error:  # noqa: BLE001 - the caller gets the tool's own result
-            return self.lost(call, error)
+            self.lost(call, error)
+            return None
         self.trail.counters.add("finished")
         return receipt
 
@@ -260,7 +264,8 @@ class Recorder:
         try:
             receipt = await self.trail.append_async(FINISHED, call)
         except Exception as error:  # noqa: BLE001 - the caller gets the tool's own result
-            return self.lost(call, error)
+            self.lost(call, error)
+            return None
         self.trail.counters.add("finished")
         return receipt
 

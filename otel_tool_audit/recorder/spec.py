@@ -72,7 +72,7 @@ def tool_spec(  # noqa: PLR0913 - what can be said about a tool
     Raises:
         SettingsError: A trigger is unknown, or a retention class cannot be one.
     """
-    if not isinstance(name, str) or not name:
+    if not name:
         message = f"a tool cannot be named {name!r}; give it a text of at least one character"
         raise SettingsError(message)
     if trigger is not None and trigger not in TRIGGERS:

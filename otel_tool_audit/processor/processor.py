@@ -1,0 +1,296 @@
+"""
+``AuditSpanProcessor``: stands before the processor that exports, so that nothing unsanitized passes and every tool span is recorded.
+
+``on_start`` and ``on_end`` hand over and never wait, and never raise. Own calls were recorded and stamped by the gate; they are
+only forwarded. Spans of other instrumentations get their record here, and their stamped copy goes on when that is durable.
+
+Source: DESIGN.md, sections 2 and 3.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import time
+from collections.abc import Mapping
+from typing import Any, Final
+
+from opentelemetry import baggage, trace
+from opentelemetry import context as otel
+from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
+from opentelemetry.trace import TracerProvider
+
+from otel_tool_audit import semconv
+from otel_tool_audit.attribution import KEY, NOBODY
+from otel_tool_audit.processor.exporting import counted
+from otel_tool_audit.processor.neighbours import exporting_neighbours, processors
+from otel_tool_audit.processor.observed import observed_call
+from otel_tool_audit.processor.sampler import records_all
+from otel_tool_audit.processor.spans import SpanSanitizer
+from otel_tool_audit.recognise.genai import Facts, recognise
+from otel_tool_audit.record.model import Receipt, ToolCall
+from otel_tool_audit.recorder import CALL_KEY, ENDING, Binding, Recorder, bind
+from otel_tool_audit.settings import Settings
+from otel_tool_audit.trail.trail import Trail
+
+_MOST_OPEN: Final = 65_536
+"""Open spans whose context is remembered; spans that are never ended must not fill the memory."""
+
+_PATIENCE: Final = 5.0
+"""Seconds that shutting down waits for spans to be recorded, and again for them to be exported."""
+
+_TICK: Final = 0.002
+_NOTHING: Final[Mapping[str, Any]] = {}
+
+
+class AuditSpanProcessor(SpanProcessor):
+    """
+    Records tool spans and forwards sanitized copies of all spans. Making one binds this process' tools to its trail.
+
+    Attributes:
+        binding: The recorder, and where spans of own calls are made.
+        forward: The processor that exports; None: nothing is exported.
+        exporter: Its exporter, counted, where that could be found.
+        forwarded: Spans that were handed to it.
+    """
+
+    def __init__(
+        self,
+        trail: Trail,
+        forward: SpanProcessor | None = None,
+        *,
+        settings: Settings | None = None,
+        tracer_provider: TracerProvider | None = None,
+    ) -> None:
+        """
+        Stand before a processor.
+
+        Args:
+            trail: Open; it is flushed, and never closed, by this processor.
+            forward: Exports, for instance ``BatchSpanProcessor(OTLPSpanExporter())``.
+            settings: Else as the environment says.
+            tracer_provider: Makes the spans of own calls, if not the global one.
+
+        Raises:
+            SettingsError: A setting cannot be used.
+        """
+        self.binding = Binding(Recorder(trail, settings or Settings.resolve()), tracer_provider)
+        self.recorder = self.binding.recorder
+        self.forward = forward
+        self.exporter = None if forward is None else counted(forward, trail)
+        self.forwarded = 0
+        self._spans = SpanSanitizer(self.recorder.sanitizer)
+        self._starts: dict[int, otel.Context] = {}
+        # no lock guards this set: a fork's child may not inherit a held one; adding and discarding are atomic
+        self._waiting: set[object] = set()
+        self._pid = os.getpid()
+        self._shut = False
+        self._retired = False
+        self._neighbours: tuple[Any, ...] = ()
+        self.binding.processor = self
+        bind(self.binding)
+
+    # --- the SDK calls these
+
+    def on_start(self, span: Span, parent_context: otel.Context | None = None) -> None:
+        """Remember the context: when the span ends nobody tells any more who called."""
+        if self._retired:
+            return
+        try:
+            self._started(span, otel.get_current() if parent_context is None else parent_context)
+        except Exception as error:  # noqa: BLE001 - what a processor raises reaches the application
+            self.recorder.once("on_start", "the start of a span could not be looked at (%r); its call lacks attribution", error)
+
+    def on_end(self, span: ReadableSpan) -> None:
+        """Record a tool span, unless the gate did, and forward a sanitized copy of any."""
+        if self._retired:
+            return
+        try:
+            self._ended(span)
+        except Exception as error:  # noqa: BLE001 - what a processor raises reaches the application
+            self.recorder.once("on_end", "a span could not be sanitized (%r); it is forwarded without its contents", error)
+            self._pass_on_bare(span)
+
+    def force_flush(self, timeout_millis: int = 30_000) -> bool:
+        """
+        Wait until everything that ended is recorded and exported.
+
+        Args:
+            timeout_millis: How long, in milliseconds.
+
+        Returns:
+            Whether it is, as far as the exporter told.
+        """
+        deadline = time.monotonic() + timeout_millis / 1000
+        recorded = self._settle(deadline)
+        if self.forward is None or self._shut:
+            return recorded
+        failed = 0 if self.exporter is None else self.exporter.failed
+        left = max(0, int((deadline - time.monotonic()) * 1000))
+        flushed = self.forward.force_flush(left) is not False
+        return recorded and flushed and (self.exporter is None or self.exporter.failed == failed)
+
+    def shutdown(self) -> None:
+        """Record and export what ended, tell what was not delivered. The trail stays open: own calls are recorded on."""
+        if self._shut:
+            return
+        self._settle(time.monotonic() + _PATIENCE)
+        self._shut = True
+        if self.forward is None:
+            return
+        self._shut_forward()
+        self._tell_undelivered()
+
+    def retire(self) -> None:
+        """Do nothing any more, for a provider that it cannot be taken out of."""
+        self._shut = self._retired = True
+
+    # --- starting and ending
+
+    def _started(self, span: Span, context: otel.Context) -> None:
+        call: Any = context.get(CALL_KEY)
+        if call is not None and call.span is None:
+            # the gate is making this very span: who calls is in the call already
+            return
+        if KEY in context or baggage.get_all(context):
+            span_context = span.get_span_context()
+            if span_context is not None:
+                if len(self._starts) >= _MOST_OPEN:
+                    self._starts.pop(next(iter(self._starts)), None)
+                self._starts[span_context.span_id] = context
+        if not records_all(getattr(span, "_sampler", None)):
+            self.recorder.once(
+                "sampler",
+                "spans that are not sampled never reach this processor, so tool calls of other instrumentations may go unrecorded: "
+                "use configure(), or make the provider with sampler=otel_tool_audit.processor.RecordAll(sampler)",
+            )
+        self._look_around()
+
+    def _look_around(self) -> None:
+        """Tell of a processor beside this one that exports; looked for whenever the provider's processors changed."""
+        provider = self.binding.provider or trace.get_tracer_provider()
+        found = processors(provider)
+        if found is self._neighbours:
+            return
+        self._neighbours = found
+        if self in found and (others := exporting_neighbours(provider, AuditSpanProcessor)):
+            self.recorder.once(
+                "neighbours",
+                "UNSANITIZED SPANS ARE EXPORTED by %s on the same provider, secrets and personal data included: "
+                "remove it, and hand its processor to AuditSpanProcessor(trail, forward=…) instead",
+                ", ".join(others),
+            )
+
+    def _ended(self, span: ReadableSpan) -> None:
+        context = span.context
+        if context is None:
+            return
+        start = self._starts.pop(context.span_id, None)
+        stamped = ENDING.get(context.span_id)
+        facts = None
+        if stamped is None:
+            facts = recognise(span.name, span.attributes or _NOTHING)
+        if facts is not None:
+            self._observe(span, facts, start)
+        elif context.trace_flags.sampled:
+            self._pass_on(self._spans.cleaned(span, _NOTHING if stamped is None else stamped))
+
+    def _observe(self, span: ReadableSpan, facts: Facts, start: otel.Context | None) -> None:
+        recorder = self.recorder
+        counters = recorder.trail.counters
+        counters.add("calls")
+        sampled = span.context is not None and span.context.trace_flags.sampled
+        if not sampled:
+            counters.add("unsampled")
+        raised = sys.exc_info()[1]
+        try:
+            known = NOBODY if start is None else recorder.identities.with_baggage(start)
+            call = observed_call(recorder, span, facts, known, None if isinstance(raised, Exception) else raised)
+        except Exception as error:  # noqa: BLE001 - lost, and said so; the span goes on all the same
+            recorder.trail.lost(calls=1, records=1, reason=f"a span of {facts.tool_name[:100]!r}: {type(error).__name__}: {error}")
+            if sampled:
+                self._pass_on(self._spans.cleaned(span))
+            return
+        cleaned = self._spans.cleaned(span) if sampled else None
+        waiting = object()
+        self._waiting.add(waiting)
+
+        def recorded(receipt: Receipt | None) -> None:
+            try:
+                self._pass_on_stamped(cleaned, call, receipt)
+            finally:
+                self._waiting.discard(waiting)
+
+        if not recorder.submit(call, recorded):
+            recorded(None)
+
+    # --- forwarding
+
+    def _pass_on_stamped(self, cleaned: ReadableSpan | None, call: ToolCall, receipt: Receipt | None) -> None:
+        if cleaned is not None:
+            stamp = {**semconv.identity(call), **(cleaned.attributes or _NOTHING), **semconv.stamp(call, receipt, self.recorder.trail_id)}
+            self._pass_on(self._spans.stamped(cleaned, stamp))
+
+    def _pass_on(self, span: ReadableSpan) -> None:
+        if self.forward is None or self._shut:
+            return
+        self.forwarded += 1
+        self.recorder.trail.counters.add("spans_forwarded")
+        try:
+            self.forward.on_end(span)
+        except Exception as error:  # noqa: BLE001 - what a processor raises reaches the application
+            self.recorder.trail.counters.add("spans_dropped")
+            self.recorder.once("forward", "the processor that exports failed (%r); spans are lost to the backend, not to the trail", error)
+
+    def _pass_on_bare(self, span: ReadableSpan) -> None:
+        try:
+            if span.context is not None and span.context.trace_flags.sampled:
+                self._pass_on(self._spans.bare(span))
+        except Exception as error:  # noqa: BLE001 - then nothing of it is exported
+            self.recorder.once("bare", "a span could not be forwarded at all (%r)", error)
+
+    # --- the end
+
+    def _settle(self, deadline: float) -> bool:
+        """Wait until every span that was handed over is recorded and forwarded."""
+        if self._pid != os.getpid():
+            # in a fork's child: what the parent waits for is the parent's
+            self._pid = os.getpid()
+            self._waiting.clear()
+        while self._waiting:
+            if time.monotonic() >= deadline:
+                return False
+            time.sleep(_TICK)
+        return True
+
+    def _shut_forward(self) -> None:
+        """Shut the exporting processor down, for a limited time: without a backend its exporter tries again for long."""
+        forward = self.forward
+        if forward is None:
+            return
+        worker = threading.Thread(target=forward.shutdown, name="tool-audit-shutdown", daemon=True)
+        try:
+            worker.start()
+        except RuntimeError:
+            # the interpreter starts no threads any more
+            forward.shutdown()
+            return
+        worker.join(_PATIENCE)
+        if worker.is_alive() and self.exporter is not None:
+            # tells an exporter that waits for its next try to give up
+            self.exporter.shutdown()
+            worker.join(1)
+
+    def _tell_undelivered(self) -> None:
+        exporter = self.exporter
+        if exporter is None:
+            return
+        # what neither arrived nor failed fell out of the batch processor's full queue, which tells nobody
+        missing = self.forwarded - exporter.exported - exporter.failed
+        if missing > 0:
+            self.recorder.trail.counters.add("spans_dropped", missing)
+        if lost := max(0, missing) + exporter.failed:
+            self.recorder.once(
+                "undelivered", "%d of %d spans did not reach their backend; their tool calls are on record in the trail", lost, self.forwarded
+            )
