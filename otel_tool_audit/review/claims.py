@@ -1,0 +1,89 @@
+"""
+What others say that a chain's records were: heartbeats, closings, heads, earlier readers. Each names a count and the hash of the record before it.
+
+Source: FORMAT.md, section 4 (``heads``), section 5; HEAD.md, rule 7.
+"""
+
+from __future__ import annotations
+
+from array import array
+from typing import Final, NamedTuple
+
+_WIDTH: Final = 32
+_LABELS_FIRST: Final = 1 << 63
+"""Sources from here on are labels, below they are seqs in the chain ``trail``: 48 bytes a claim, so that years of heartbeats fit."""
+
+
+class Claim(NamedTuple):
+    """
+    What somebody says of a chain.
+
+    Attributes:
+        count: How many seqs had been given out.
+        hash: The hash of the record before that, in hex.
+        source: Who says so, in words.
+        from_outside: Whether the one who says so stands outside the trail's files.
+    """
+
+    count: int
+    hash: str
+    source: str
+    from_outside: bool
+
+
+class Claims:
+    """All claims on one chain, in little memory."""
+
+    def __init__(self) -> None:
+        self._counts = array("Q")
+        self._hashes = bytearray()
+        self._sources = array("Q")
+        self._labels: list[str] = []
+        self._order: list[int] | None = None
+
+    def __len__(self) -> int:
+        return len(self._counts)
+
+    def add(self, count: int, digest: str, source: int | str) -> bool:
+        """
+        Add a claim.
+
+        Args:
+            count: How many seqs had been given out.
+            digest: The hash of the record before that, in hex.
+            source: The seq of the record of chain ``trail`` that says so, or words.
+
+        Returns:
+            False when that is no claim at all.
+        """
+        try:
+            hashed = bytes.fromhex(digest)
+        except (ValueError, TypeError):
+            return False
+        if len(hashed) != _WIDTH or type(count) is not int or not 0 <= count < _LABELS_FIRST:
+            return False
+        if isinstance(source, int) and self._counts and self._counts[-1] == count and self._hashes[-_WIDTH:] == hashed:
+            return True
+        self._counts.append(count)
+        self._hashes += hashed
+        if isinstance(source, str):
+            self._sources.append(_LABELS_FIRST + len(self._labels))
+            self._labels.append(source)
+        else:
+            self._sources.append(source)
+        self._order = None
+        return True
+
+    def sorted(self, number: int) -> Claim:
+        """Give the claim of that number when ordered by count."""
+        if self._order is None:
+            self._order = sorted(range(len(self._counts)), key=self._counts.__getitem__)
+        at = self._order[number]
+        source = self._sources[at]
+        outside = source >= _LABELS_FIRST
+        says = self._labels[source - _LABELS_FIRST] if outside else f"record trail/{source}"
+        return Claim(self._counts[at], self._hashes[at * _WIDTH : (at + 1) * _WIDTH].hex(), says, outside)
+
+    def highest(self) -> Claim | None:
+        """Give the claim with the highest count, or None."""
+        return self.sorted(len(self) - 1) if len(self) else None

@@ -1,0 +1,167 @@
+"""
+What a verification found.
+
+Source: DESIGN.md, section 5 ("Verdict"); HEAD.md, "Verdicts".
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+INTACT: Final = "intact"
+BROKEN: Final = "broken"
+COMPLETE: Final = "complete"
+KNOWN_GAPS: Final = "known gaps"
+CANNOT_TELL: Final = "cannot tell"
+
+DIRECTORY: Final = "1 directory"
+DOCUMENT: Final = "2 trail.json"
+PLACE: Final = "3 place"
+CHAINS: Final = "4 chains"
+SEGMENTS: Final = "5 segments"
+LINES: Final = "6 lines"
+CHAIN: Final = "7 chain"
+HEAD: Final = "8 head"
+SEALS: Final = "9 seals"
+HEARTBEATS: Final = "10 heartbeats"
+EPOCHS: Final = "11 epochs and pruning"
+DEEP: Final = "12 content"
+
+CHECKS: Final[dict[str, str]] = {
+    DIRECTORY: "the trail is a directory that holds only what its writers put there, each file theirs and under one name",
+    DOCUMENT: "trail.json is the one that the writers left",
+    PLACE: "the trail lies where its writers know it, and no other lies there",
+    CHAINS: "every chain was created by a writer, and every chain that was created is there",
+    SEGMENTS: "every segment is there and ends where its successor says, and no other is there",
+    LINES: "every line is whole and holds its own hash",
+    CHAIN: "every record names the one before it, and seq counts without a gap",
+    HEAD: "every chain ends where the head outside the trail says",
+    SEALS: "every seal says what its segment is",
+    HEARTBEATS: "every chain is the one that heartbeats, closings and earlier readers saw",
+    EPOCHS: "every loss that was accepted and every segment that was pruned is on record",
+    DEEP: "every line reads strictly as a record (only with --deep)",
+}
+"""The checks by name, numbered in the order in which they are made, and what each of them says when it passes."""
+
+MOST_FINDINGS: Final = 1000
+"""Findings of one check in one chain that are listed; more are counted."""
+
+EXIT_GOOD: Final = 0
+EXIT_BROKEN: Final = 1
+EXIT_CANNOT_TELL: Final = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that is not as it must be."""
+
+    check: str
+    """One of :data:`CHECKS`."""
+    chain: str | None
+    """The chain it concerns; None when it concerns the whole trail."""
+    seq: int | None
+    """The record it concerns, as near as can be told."""
+    message: str
+    """What is wrong."""
+
+    @property
+    def where(self) -> str:
+        """Its address: ``CHAIN/SEQ``, a chain, or ``trail``."""
+        return "the trail" if self.chain is None else self.chain if self.seq is None else f"{self.chain}/{self.seq}"
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """The verdict on a trail: whether it is what was written, and whether everything was written."""
+
+    path: str
+    trail_id: str | None
+    integrity: str
+    """``intact``, ``broken``, or ``cannot tell``."""
+    completeness: str
+    """``complete``, ``known gaps``, or ``cannot tell``."""
+    records: int
+    """Lines that hold, in all chains."""
+    findings: list[Finding]
+    """Everything that is wrong, by check, chain and seq. Empty unless integrity is broken."""
+    doubts: list[str]
+    """Why integrity cannot be told, where it cannot."""
+    gaps: list[str]
+    """What completeness lacks."""
+    notes: list[str]
+    """What is worth knowing and no finding."""
+    chains: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """Of each chain: ``count`` (the next seq), ``hash`` (of the last record), ``bytes``, ``segments``."""
+    deep: bool = False
+
+    @property
+    def ok(self) -> bool:
+        """Whether integrity is intact."""
+        return self.integrity == INTACT
+
+    def exit_code(self, *, require_complete: bool = False) -> int:
+        """
+        Give the exit code of ``otel-tool-audit verify``.
+
+        Args:
+            require_complete: Whether completeness counts, too.
+
+        Source: HEAD.md, "Verdicts".
+        """
+        if self.integrity == BROKEN:
+            return EXIT_BROKEN
+        if self.integrity == CANNOT_TELL or (require_complete and self.completeness != COMPLETE):
+            return EXIT_CANNOT_TELL
+        return EXIT_GOOD
+
+    def as_dict(self) -> dict[str, Any]:
+        """Give it as one JSON object."""
+        return {
+            "ok": self.ok,
+            "integrity": self.integrity,
+            "completeness": self.completeness,
+            "records": self.records,
+            "findings": [{"check": f.check, "chain": f.chain, "seq": f.seq, "message": f.message} for f in self.findings],
+            "doubts": self.doubts,
+            "gaps": self.gaps,
+            "notes": self.notes,
+            "path": self.path,
+            "trail_id": self.trail_id,
+            "chains": self.chains,
+            "deep": self.deep,
+        }
+
+
+class Ledger:
+    """Collects what is found while a trail is checked."""
+
+    def __init__(self) -> None:
+        self.findings: list[Finding] = []
+        self.doubts: list[str] = []
+        self.gaps: list[str] = []
+        self.unknown: list[str] = []
+        """Why completeness cannot be told."""
+        self.notes: list[str] = []
+        self._counts: dict[tuple[str, str | None], int] = {}
+        self._seen: set[Finding] = set()
+
+    def find(self, check: str, chain: str | None, seq: int | None, message: str) -> None:
+        """Add a finding; of one check in one chain no more than :data:`MOST_FINDINGS` are kept."""
+        finding = Finding(check, chain, seq, message)
+        if finding in self._seen:
+            return
+        number = self._counts[check, chain] = self._counts.get((check, chain), 0) + 1
+        if number <= MOST_FINDINGS:
+            self._seen.add(finding)
+            self.findings.append(finding)
+
+    def sorted_findings(self) -> list[Finding]:
+        """Give all findings in order of check, chain and seq, and how many were left out."""
+        for (check, chain), number in self._counts.items():
+            if number > MOST_FINDINGS:
+                self.findings.append(Finding(check, chain, None, f"and {number - MOST_FINDINGS} more of this kind"))
+        self._counts.clear()
+        order = list(CHECKS)
+        last = 1 << 64
+        return sorted(self.findings, key=lambda f: (order.index(f.check), f.chain or "", last if f.seq is None else f.seq))

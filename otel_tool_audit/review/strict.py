@@ -1,0 +1,132 @@
+"""
+Reading a line as strictly as it was written: what a lenient parser would pass over is found.
+
+Source: FORMAT.md, sections 2 and 4; RFC 8259, section 4 (names within an object SHOULD be unique), RFC 7493 (I-JSON).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any, Final, NoReturn
+
+import orjson
+
+from otel_tool_audit.record.model import AMENDED, CALL_EVENTS, ToolCall
+
+LARGEST_INTEGER: Final = 2**53 - 1
+_FRONT: Final = ("seq", "previous_hash", "event", "call_id", "salt", "writer", "service", "timestamp")
+_CALL: Final = (*_FRONT, *(name for name in ToolCall.__annotations__ if name not in {"call_id", "timestamp"}))
+_CALL_LINE: Final = (*_CALL, "hash")
+_TRAIL: Final = (*_FRONT, "details")
+_ID: Final = re.compile(r"[0-9a-f]{32}").fullmatch
+_MOMENT: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z").fullmatch
+_CALLS: Final = frozenset(CALL_EVENTS)
+
+
+class _Flaw(ValueError):
+    """A value that no record may hold."""
+
+
+def flaw_of(line: bytes) -> str | None:
+    """
+    Tell what is wrong with the content of a line, or None.
+
+    Args:
+        line: Without its LF; its hash holds.
+    """
+    try:
+        record = orjson.loads(line)
+        # written again it is the same bytes only if no key stood twice and every number, string and escape was as records have them
+        if orjson.dumps(record, option=orjson.OPT_STRICT_INTEGER) == line:
+            return _shape(record)
+    except (ValueError, TypeError):
+        pass
+    return _slowly(line)
+
+
+def _slowly(line: bytes) -> str | None:
+    try:
+        text = line.decode("utf-8")
+    except UnicodeDecodeError as error:
+        return f"it is not UTF-8 (byte {error.start})"
+    try:
+        record = json.loads(text, object_pairs_hook=_pairs, parse_constant=_constant, parse_int=_integer, parse_float=_float)
+        json.dumps(record, ensure_ascii=False).encode("utf-8")
+    except _Flaw as flaw:
+        return str(flaw)
+    except UnicodeEncodeError:
+        return "a string holds a lone surrogate"
+    except RecursionError:
+        return "it is nested too deep to be read"
+    except ValueError as error:
+        return f"it is not JSON ({error})"
+    return _shape(record)
+
+
+def _shape(record: Any) -> str | None:
+    """Check the fields that every record has; keys and events that this version does not know are kept."""
+    if not isinstance(record, dict):
+        return "it is no object"
+    keys = tuple(record)
+    is_call = record.get("event") in _CALLS
+    if not (is_call and keys == _CALL_LINE):
+        wanted = _CALL if is_call else _TRAIL if record.get("call_id") is None else _FRONT
+        if keys[: len(_FRONT)] != _FRONT:
+            return f"its first fields are not {', '.join(_FRONT)}"
+        absent = [name for name in wanted if name not in record]
+        if absent:
+            return f"the field {absent[0]} is absent"
+        if keys[-1] != "hash":
+            return "its last field is not hash"
+    if not (type(record["salt"]) is str and _ID(record["salt"]) and type(record["writer"]) is str and _ID(record["writer"])):
+        return "salt and writer are not 32 hex digits each"
+    if type(record["timestamp"]) is not str or not _MOMENT(record["timestamp"]):
+        return "its timestamp is not of the form 2026-03-01T12:00:00.000000Z"
+    if is_call:
+        return _call_shape(record)
+    if record["call_id"] is None and not isinstance(record["details"], dict):
+        return "its details are no object"
+    return None
+
+
+def _call_shape(record: dict[str, Any]) -> str | None:
+    if not isinstance(record["call_id"], str) or not _ID(record["call_id"]):
+        return "its call_id is not 32 hex digits"
+    if not isinstance(record["tool_name"], str):
+        return "its tool_name is no string"
+    if record["success"] is not None and type(record["success"]) is not bool:
+        return "success is neither true, false nor null"
+    if record["event"] == AMENDED and not isinstance(record.get("joins", []), list | dict):
+        return "joins is no list"
+    return None
+
+
+def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        message = f"the key {twice[:60]!r} stands twice"
+        raise _Flaw(message)
+    return found
+
+
+def _constant(text: str) -> NoReturn:
+    message = f"{text} is no number that a record may hold"
+    raise _Flaw(message)
+
+
+def _integer(text: str) -> int:
+    if len(text) > len(str(-LARGEST_INTEGER)) or abs(int(text)) > LARGEST_INTEGER:
+        message = f"the integer {text[:30]} is beyond 2^53-1"
+        raise _Flaw(message)
+    return int(text)
+
+
+def _float(text: str) -> float:
+    number = float(text)
+    if number in {float("inf"), float("-inf")}:
+        message = f"the number {text[:30]} is not finite"
+        raise _Flaw(message)
+    return number
