@@ -6,13 +6,15 @@ import json
 import os
 import signal
 import sys
+import time
 from typing import Any
 
+from otel_tool_audit.record.codec import timestamp
 from otel_tool_audit.record.model import STARTED, new_call
 from otel_tool_audit.trail.system import MappedHead, System
 from otel_tool_audit.trail.trail import Trail
 
-WHEN = "2026-03-01T12:00:00.000000Z"
+WHEN = timestamp(time.time_ns())
 
 
 def call(number: int, tag: str, chain: str = "general", size: int = 0) -> Any:
