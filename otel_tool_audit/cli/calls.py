@@ -55,6 +55,8 @@ def calls(
     state: opt.State = None,
 ) -> None:
     """List tool calls, oldest first."""
+    if limit is not None and limit < 1:
+        raise BadUsage("--limit must be 1 or more")
     reader = TrailReader(trail_directory(directory), state=state)
     found = reader.calls(
         user=user,
@@ -92,7 +94,7 @@ def show(
     json: opt.Json = False,
     state: opt.State = None,
 ) -> None:
-    """Show one record (CHAIN/SEQ), or one call with all its records (its id)."""
+    """Show one record, or one call with all its records."""
     directory, wanted = directory_and(first, record, "RECORD")
     reader = TrailReader(directory, state=state)
     address = _ADDRESS.fullmatch(wanted)

@@ -16,7 +16,7 @@ def demo(
         typer.Option("--dir", metavar="DIR", help="Where to put everything; by default a new temporary directory.", show_default=False),
     ] = None,
 ) -> None:
-    """Watch an agent work, its trail verify, and a forger fail. Takes seconds."""
+    """Watch an agent work, its trail verify, a forger fail."""
     from otel_tool_audit.cli.demo.story import tell  # noqa: PLC0415 - the writer and the SDK, which no other verb loads
 
     tell(output.stdout(), directory or tempfile.mkdtemp(prefix="otel-tool-audit-"))

@@ -24,7 +24,10 @@ def doctor(
     json: opt.Json = False,
     state: opt.State = None,
 ) -> None:
-    """Examine this machine, its settings and, if one is named, a trail: exit 1 if calls would go unrecorded."""
+    """Find what could keep calls off the record.
+
+    Examines this machine, its settings and, if one is named, a trail. Exit 1 if there is a problem, 0 if there are warnings at most.
+    """
     path = directory or os.environ.get(variable("trail"))
     where = state_directory(state)
     found = [*host_checks.packages(), *host_checks.environment(), *checks.of_state(where, path)]

@@ -63,7 +63,7 @@ StatusIs = Annotated[Status | None, _option("--status", metavar="STATUS", help=f
 Since = Annotated[str | None, _option("--since", metavar="TIME", help="At this time or later: 2026-03-01, 2026-03-01T09:30+01:00, 90m, 12h, 7d. UTC where no zone is named.")]
 Until = Annotated[str | None, _option("--until", metavar="TIME", help="Before this time.")]
 Trace = Annotated[str | None, _option("--trace-id", metavar="HEX", help="In this trace, 32 hex digits.")]
-Limit = Annotated[int | None, typer.Option("--limit", metavar="N", min=1, help="At most so many.", show_default=False)]
+Limit = Annotated[int | None, _option("--limit", metavar="N", help="At most so many.")]
 
 
 class DirectoryMayBeLeftOut(TyperCommand):

@@ -25,7 +25,7 @@ def sanitize(
     style: opt.TableOrJson = Format.table,
     json: opt.Json = False,
 ) -> None:
-    """Show what would be stored of a text or a JSON value, and what was taken out."""
+    """Show what would be stored of a value, and what not."""
     if value is None:
         if sys.stdin.isatty():
             output.say("reading stdin; end with Ctrl-D", "dim")

@@ -44,7 +44,10 @@ def verify(
     json: opt.Json = False,
     state: opt.State = None,
 ) -> None:
-    """Check a trail: exit 0 intact, 1 broken, 3 cannot tell."""
+    """Check a trail: intact, broken, or cannot tell.
+
+    Exit 0 when it is intact, 1 when it is broken, 3 when that cannot be told. Whether anything is missing is told beside it.
+    """
     path = trail_directory(directory)
     with progress() as report:
         found = verify_trail(path, state=state, deep=deep, progress=report)
@@ -63,7 +66,11 @@ def recover(
     who: Annotated[str | None, typer.Option("--who", metavar="NAME", help="Who accepts; by default who is logged in.", show_default=False)] = None,
     state: opt.State = None,
 ) -> None:
-    """Say what a broken trail needs; with --accept, let it be written again."""
+    """Say what a broken trail needs; --accept lets it go on.
+
+    After --accept the trail can be written again, in a new epoch. No byte of it is removed, the reason is recorded, and completeness is
+    "known gaps" for ever.
+    """
     if not accept:
         _plan(trail_directory(directory), state)
     if not reason:

@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+import io
+import json
+import unicodedata
+from collections.abc import Callable, Iterator
+from contextlib import redirect_stdout
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from otel_tool_audit.cli import output
+from otel_tool_audit.cli.output import Cell, Column
+
+DANGEROUS = {"Cc", "Cs", "Zl", "Zp"}
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@given(VALUES)
+def test_json_keeps_every_value_and_holds_no_control_characters(value: object) -> None:
+    """What is printed as JSON parses to the same value, and has nothing in it that a terminal acts on."""
+    text = output.as_json(value)
+    assert value == json.loads(text)
+    assert not [c for c in text if unicodedata.category(c) in DANGEROUS]
+
+
+@given(st.text(alphabet=st.characters(categories=["Cc", "Cf", "Zl", "Zp", "Lu"])))
+def test_text_stays_one_line_without_control_characters(text: str) -> None:
+    """Whatever a cell holds, it can neither end its line nor drive the terminal."""
+    shown = output.safe(text)
+    assert 1 == len((shown + "x").splitlines())
+    assert not [c for c in shown if unicodedata.category(c) in {*DANGEROUS, "Cf"}]
+
+
+def test_indented_json_keeps_its_line_feeds() -> None:
+    """Only line feeds inside of strings are escaped."""
+    assert '{\n  "a": "x\\ny"\n}' == output.as_json({"a": "x\ny"}, indent=2)
+
+
+def test_an_empty_array_is_a_document() -> None:
+    """No result is still one JSON document."""
+    assert "[]\n" == _printed(lambda: output.print_json_array([]))
+
+
+def test_an_array_is_printed_value_by_value() -> None:
+    """A result is on its way before the next one is asked for."""
+    seen: list[str] = []
+
+    def values() -> Iterator[int]:
+        yield 1
+        seen.append(stream.getvalue())
+        yield 2
+
+    stream = io.StringIO()
+    with redirect_stdout(stream):
+        output.print_json_array(values())
+    assert ["[\n1"] == seen
+    assert [1, 2] == json.loads(stream.getvalue())
+
+
+def test_a_table_lines_its_columns_up(capsys: pytest.CaptureFixture[str]) -> None:
+    """Columns are as wide as their widest value; numbers stand at the right; no line ends in blanks."""
+    rows = [(Cell("a"), Cell("5 ms"), Cell("general/1")), (Cell("long"), Cell("12 ms"), Cell("x"))]
+    assert 2 == output.print_table((Column("NAME"), Column("TOOK", right=True), Column("RECORD")), rows)
+    assert ["NAME   TOOK  RECORD", "a      5 ms  general/1", "long  12 ms  x"] == capsys.readouterr().out.splitlines()
+
+
+def test_wide_characters_count_as_two_cells(capsys: pytest.CaptureFixture[str]) -> None:
+    """Columns line up on the screen, not in characters."""
+    output.print_table((Column("A"), Column("B")), [(Cell("注文"), Cell("x")), (Cell("abcd"), Cell("y"))])
+    assert ["A     B", "注文  x", "abcd  y"] == capsys.readouterr().out.splitlines()
+
+
+def test_markup_in_data_is_text(capsys: pytest.CaptureFixture[str]) -> None:
+    """Square brackets are no markup, colons no emoji."""
+    output.print_table((Column("A"),), [(Cell("[bold red]x[/] :warning:"),)])
+    assert "[bold red]x[/] :warning:" == capsys.readouterr().out.splitlines()[1]
+
+
+def test_nothing_is_cut_when_nobody_looks(capsys: pytest.CaptureFixture[str]) -> None:
+    """What goes into a pipe is whole, whatever the width of a terminal would be."""
+    output.print_table((Column("A", shrinks=True), Column("B")), [(Cell("x" * 300), Cell("y"))])
+    assert "x" * 300 + "  y" == capsys.readouterr().out.splitlines()[1]
+
+
+def _printed(act: Callable[[], object]) -> str:
+    stream = io.StringIO()
+    with redirect_stdout(stream):
+        act()
+    return stream.getvalue()
