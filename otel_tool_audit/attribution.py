@@ -150,7 +150,7 @@ class attribution:  # noqa: N801 - used like a function, as contextlib's own man
 
     __slots__ = ("_metadata", "_tokens", "_values")
 
-    def __init__(  # noqa: PLR0913 - one for each field of the record
+    def __init__(
         self,
         *,
         user: str | None = None,
@@ -220,7 +220,7 @@ class attribution:  # noqa: N801 - used like a function, as contextlib's own man
     def _again(self) -> Self:
         """Make a copy with tokens of its own: a decorated function runs in many threads and tasks at a time."""
         copy = type(self)()
-        copy._values, copy._metadata = self._values, self._metadata
+        copy._values, copy._metadata = self._values, self._metadata  # noqa: SLF001 - another one of our own
         return copy
 
 

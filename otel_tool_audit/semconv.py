@@ -10,6 +10,7 @@ OpenInference semantic conventions; DESIGN.md, section 4.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 import orjson
@@ -61,13 +62,13 @@ ATTEMPT: Final = "tool_audit.attempt"
 RETRY_OF: Final = "tool_audit.retry_of"
 REDACTIONS: Final = "tool_audit.redactions"
 
-RETRY: Final[tuple[tuple[str, Any], ...]] = ((ATTEMPT, "attempt"), (RETRY_OF, "retry_of"))
+RETRY: Final = ((ATTEMPT, "attempt"), (RETRY_OF, "retry_of"))
 """Attributes of a retry, and the record's fields."""
 
 TOOL_ERROR: Final = "tool_error"
 """``error.type`` of a call whose result told of an error, as MCP's conventions call it."""
 
-_OPTIONAL: Final[tuple[tuple[str, Any], ...]] = (
+_OPTIONAL: Final = (
     (TOOL_CALL_ID, "tool_call_id"),
     (AGENT, "agent"),
     (TRIGGER, "trigger"),
@@ -96,8 +97,9 @@ def identity(call: ToolCall) -> dict[str, Any]:
         told[CONVERSATION] = call["conversation_id"]
     if call["model"] != UNKNOWN:
         told[MODEL] = call["model"]
+    fields: Mapping[str, Any] = call
     for attribute, name in _OPTIONAL:
-        value = call[name]
+        value = fields[name]
         if value is not None:
             told[attribute] = value
     for attribute, key in ((CLIENT_ADDRESS, "client_ip"), (USER_AGENT, "user_agent")):

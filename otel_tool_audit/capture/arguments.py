@@ -1,6 +1,4 @@
-"""
-Arguments by parameter name, also those given by position; worked out once for each tool, because every call pays for it.
-"""
+"""Arguments by parameter name, also those given by position; worked out once for each tool, because every call pays for it."""
 
 from __future__ import annotations
 

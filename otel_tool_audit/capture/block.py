@@ -168,7 +168,7 @@ def execute_tool(
     return result
 
 
-async def _execute_async(  # noqa: PLR0913 - what execute_tool() was given
+async def _execute_async(
     spec: ToolSpec,
     given: Mapping[str, Any],
     handler: Callable[..., Awaitable[Any]],
@@ -223,7 +223,7 @@ def _told(done: ToolCall | None, error: Exception) -> dict[str, Any]:
 def _is_async(handler: Any) -> bool:  # noqa: ANN401 - any callable
     while isinstance(handler, functools.partial):
         handler = handler.func
-    return inspect.iscoroutinefunction(handler) or inspect.iscoroutinefunction(getattr(handler, "__call__", None))
+    return inspect.iscoroutinefunction(handler) or inspect.iscoroutinefunction(getattr(type(handler), "__call__", None))
 
 
 def _spec(name: str, said: Mapping[str, Any]) -> ToolSpec:

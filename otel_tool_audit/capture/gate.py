@@ -43,7 +43,7 @@ class OpenCall:
         recorded: Whether ``tool_call.started`` is durable.
     """
 
-    __slots__ = ("_begun", "_inside", "_told", "_token", "call", "recorded", "recorder", "span", "spec")
+    __slots__ = ("_begun", "_inside", "_token", "_told", "call", "recorded", "recorder", "span", "spec")
 
     def __init__(self, binding: Binding, spec: ToolSpec, arguments: Mapping[str, Any], tool_call_id: object) -> None:
         """

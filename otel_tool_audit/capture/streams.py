@@ -50,7 +50,7 @@ def wrap_generator(function: Callable[..., Stream], spec: ToolSpec, bind: Binder
                     value = yield item
                     step = generator.send
                 except GeneratorExit:
-                    _within(opened, lambda _: generator.close(), None)  # noqa: B023 - called at once
+                    _within(opened, lambda _: generator.close(), None)
                     raise
                 except BaseException as error:  # noqa: BLE001 - the tool decides what it means
                     step, value = generator.throw, error
@@ -96,7 +96,7 @@ def wrap_async_generator(
                     value = yield item
                     step = generator.asend
                 except GeneratorExit:
-                    await _within_async(opened, lambda _: generator.aclose(), None)  # noqa: B023 - called at once
+                    await _within_async(opened, lambda _: generator.aclose(), None)
                     raise
                 except BaseException as error:  # noqa: BLE001 - the tool decides what it means
                     step, value = generator.athrow, error

@@ -116,7 +116,7 @@ def _check_subject(spec: ToolSpec, function: Callable[..., Any]) -> None:
 
 
 def _wrapping(given: Any, function: Any) -> Callable[[Any, ToolSpec, Binder, Trail | None], Callable[..., Any]]:  # noqa: ANN401 - any callable
-    body = function if inspect.isroutine(function) else getattr(type(function), "__call__", function)
+    body = function if inspect.isroutine(function) else type(function).__call__
     for tells, wrap in (
         (inspect.iscoroutinefunction, _wrap_coroutine),
         (inspect.isasyncgenfunction, wrap_async_generator),

@@ -14,9 +14,9 @@ from opentelemetry.trace import StatusCode
 
 from otel_tool_audit import semconv
 from otel_tool_audit.attribution import Attribution
+from otel_tool_audit.recognise.genai import SOURCE, Facts
 from otel_tool_audit.record.codec import timestamp
 from otel_tool_audit.record.model import ToolCall
-from otel_tool_audit.recognise.genai import SOURCE, Facts
 from otel_tool_audit.recorder import Recorder, error_text, error_type, plain_spec
 
 LONGEST_NAME: Final = 200
@@ -39,10 +39,7 @@ def observed_call(recorder: Recorder, span: ReadableSpan, facts: Facts, known: A
     call = recorder.observed(spec.name, caller, facts.arguments, facts.tool_call_id)
     elapsed = max(0, (span.end_time or 0) - (span.start_time or 0))
     failure = _failure(span, facts, raised)
-    if failure is None:
-        done = recorder.returned(call, spec, facts.result, elapsed)
-    else:
-        done = recorder.failed(call, *failure, elapsed)
+    done = recorder.returned(call, spec, facts.result, elapsed) if failure is None else recorder.failed(call, *failure, elapsed)
     done["timestamp"] = timestamp(span.start_time) if span.start_time else recorder.now()
     done["source"] = SOURCE
     context = span.context

@@ -32,7 +32,7 @@ class RecordAll(Sampler):
         """
         self.root = root
 
-    def should_sample(
+    def should_sample(  # noqa: PLR0917 - the SDK's interface
         self,
         parent_context: Context | None,
         trace_id: int,

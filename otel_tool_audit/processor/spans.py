@@ -25,7 +25,7 @@ _NOTHING: Final[Mapping[str, Any]] = {}
 class SpanCopy(ReadableSpan):
     """A span with other contents, which still knows how much the original had dropped."""
 
-    def __init__(  # noqa: PLR0913 - the parts of a span
+    def __init__(
         self,
         original: ReadableSpan,
         *,

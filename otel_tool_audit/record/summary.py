@@ -70,15 +70,16 @@ def outcome(result: object, *, identifiers: Iterable[str] = (), fails: Fails | N
         mapping: Mapping[Any, Any] = result
     else:
         mapping = _as_mapping(result)
-    found = {}
-    for key, value in mapping.items():
-        if isinstance(key, str) and (key in _IDENTIFIERS or key.endswith(("_id", "Id")) or key in identifiers) and _small(value):
-            found[key] = value
+    found = {
+        key: value
+        for key, value in mapping.items()
+        if isinstance(key, str) and (key in _IDENTIFIERS or key.endswith(("_id", "Id")) or key in identifiers) and _small(value)
+    }
     error = returned_error(mapping) if fails is None else (fails(result) or None)
     return Outcome(found, size(result), error)
 
 
-def summary(success: bool, found: Outcome, error: str | None) -> dict[str, Any]:  # noqa: FBT001 - the record's own field
+def summary(success: bool, found: Outcome, error: str | None) -> dict[str, Any]:
     """
     Put a summary together from values that are sanitized.
 

@@ -143,7 +143,7 @@ class Recorder:
             call["tool_call_id"] = told[semconv.TOOL_CALL_ID] = self._identifier(call, tool_call_id, "tool_call_id")
         if call["trigger"] == "retry" or (call["attempt"] or 0) > 1:
             self._retries.link(call)
-            told.update((name, call[field]) for name, field in semconv.RETRY if call[field] is not None)
+            told.update({name: call.get(field) for name, field in semconv.RETRY if call.get(field) is not None})
         return call, told
 
     def returned(self, call: ToolCall, spec: ToolSpec, result: object, elapsed: int, size: int | None = None) -> ToolCall:

@@ -43,7 +43,7 @@ class ToolSpec:
     fails: Fails | None = None
 
 
-def tool_spec(  # noqa: PLR0913 - what can be said about a tool
+def tool_spec(
     name: str,
     *,
     subject: str | None = None,

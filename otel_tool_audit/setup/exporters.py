@@ -13,7 +13,13 @@ from importlib.metadata import entry_points
 from typing import Final
 
 from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
-from opentelemetry.sdk.trace.export import BatchSpanProcessor, ConsoleSpanExporter, SimpleSpanProcessor, SpanExporter, SpanExportResult
+from opentelemetry.sdk.trace.export import (
+    BatchSpanProcessor,
+    ConsoleSpanExporter,
+    SimpleSpanProcessor,
+    SpanExporter,
+    SpanExportResult,
+)
 
 from otel_tool_audit.errors import SettingsError
 
@@ -129,7 +135,8 @@ class Several(SpanProcessor):
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
         """Flush all of them."""
-        return all([processor.force_flush(timeout_millis) is not False for processor in self.inner])
+        flushed = [processor.force_flush(timeout_millis) is not False for processor in self.inner]
+        return all(flushed)
 
 
 def forward() -> SpanProcessor | None:
