@@ -107,12 +107,17 @@ def body(seq: int, previous_hash: str, tail: bytes) -> bytes:
 
 
 def leaf_hash(record_body: bytes) -> str:
+    """Hash a body: :func:`leaf_digest` in 64 hex digits."""
+    return leaf_digest(record_body).hex()
+
+
+def leaf_digest(record_body: bytes) -> bytes:
     """
-    Hash a body.
+    Hash a body, in 32 bytes.
 
     Source: RFC 6962, section 2.1: the Merkle leaf hash, SHA-256 of a zero byte and the entry.
     """
-    return hashlib.sha256(b"\x00" + record_body).hexdigest()
+    return hashlib.sha256(b"\x00" + record_body).digest()
 
 
 def line(record_body: bytes, record_hash: str) -> bytes:

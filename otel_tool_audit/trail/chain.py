@@ -29,6 +29,8 @@ from otel_tool_audit.trail.system import NO_BOOT
 
 _TRIES: Final = 5
 _NS: Final = 1_000_000_000
+_PLACE_AND_HASH: Final = 200
+"""Bytes that a line has besides its tail, at most."""
 LONGEST_GROUP: Final = 512
 """Records in one write, at most."""
 
@@ -132,7 +134,7 @@ class Chain:
             raise AuditUnavailable(f"chain {self.name} is held by another thread for {deadline:g} s; the disk may hang")
         try:
             self._system.lock(self.files.head_fd, self.files.head_path, deadline)
-            head = self._ready(sum(map(len, tails)) + 256 * len(tails))
+            head = self._ready(sum([len(tail) + _PLACE_AND_HASH for tail in tails]))
             written = recovery.write(self.files, head, tails, self._flags)[1]
             if sync_follows:
                 written.segment.users += 1
@@ -161,13 +163,13 @@ class Chain:
             segment = files.segment(head)
         elif size == 0:
             head = recovery.first_record(files, head, "resumed")
+        offset = head.written.offset
         if self._system.monotonic() >= files.paths_due:
             files.check_paths(segment)
-        offset = head.written.offset
+            if incoming and offset and self._system.now() - segment.started > self._rotation.seconds * _NS:
+                return recovery.rotate(files, head, "age")
         if incoming and offset and offset + incoming > self._rotation.bytes:
-            head = recovery.rotate(files, head, "size")
-        elif incoming and offset and self._system.now() - segment.started > self._rotation.seconds * _NS:
-            head = recovery.rotate(files, head, "age")
+            return recovery.rotate(files, head, "size")
         return head
 
     def _sync_head(self) -> None:

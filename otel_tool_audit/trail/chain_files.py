@@ -15,7 +15,7 @@ from datetime import datetime
 from typing import Any, Final, NamedTuple
 
 from otel_tool_audit.errors import TrailTampered
-from otel_tool_audit.record.codec import body, leaf_hash, line
+from otel_tool_audit.record.codec import body, leaf_digest, line
 from otel_tool_audit.record.model import Receipt
 from otel_tool_audit.trail.directory import Directory
 from otel_tool_audit.trail.format import segment_name
@@ -300,21 +300,22 @@ class ChainFiles:
         Raises:
             WriteFailedError: And what must follow from it is the caller's.
         """
-        count, offset, last = head.written
+        g, origin, boot, old_flags, first_seq, attempt, written, synced, _, prev = head
+        count, offset, last = written
         previous = last.hex()
         receipts: list[Receipt] = []
         lines: list[bytes] = []
         for seq, tail in enumerate(tails, count):
             content = body(seq, previous, tail)
-            found = leaf_hash(content)
+            last = leaf_digest(content)
+            found = last.hex()
             receipts.append(Receipt(self.name, seq, previous, found))
             lines.append(line(content, found))
             previous = found
         data = lines[0] if len(lines) == 1 else b"".join(lines)
-        mark = Mark(count + len(lines), offset + len(data), bytes.fromhex(previous))
-        g, origin, boot, old_flags, first_seq, attempt, written, synced, _, prev = head
+        mark = Mark(count + len(lines), offset + len(data), last)
         flags |= old_flags
-        pending = Pending(len(lines), len(data), mark.hash)
+        pending = Pending(len(lines), len(data), last)
         head = self._put_next(Head(g + 1, origin, boot, flags, first_seq, attempt, written, synced, pending, prev))
         try:
             done = self.system.write(segment.fd, data)

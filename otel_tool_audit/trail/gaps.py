@@ -42,15 +42,13 @@ class Gaps:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._by_chain: dict[str, Gap] = {}
-
-    @property
-    def owed(self) -> bool:
-        """Whether anything waits to be recorded."""
-        return bool(self._by_chain)
+        self.owed = False
+        """Whether anything waits to be recorded; looked at before every append."""
 
     def add(self, chain: str, when: str, calls: int, records: int, reason: str) -> bool:
         """Add a loss; True when it is the first since the last one was recorded."""
         with self._lock:
+            self.owed = True
             known = self._by_chain.get(chain)
             if known is None:
                 self._by_chain[chain] = Gap(chain, when, when, calls, records, reason)
@@ -61,7 +59,10 @@ class Gaps:
     def take(self) -> Gap | None:
         """Take one chain's losses to record them."""
         with self._lock:
-            return self._by_chain.pop(next(iter(self._by_chain)), None) if self._by_chain else None
+            if not self._by_chain:
+                self.owed = False
+                return None
+            return self._by_chain.pop(next(iter(self._by_chain)))
 
     def pay(self, record: Callable[[Gap], object]) -> None:
         """
@@ -86,6 +87,7 @@ class Gaps:
     def give_back(self, gap: Gap) -> None:
         """Put losses back that could not be recorded."""
         with self._lock:
+            self.owed = True
             later = self._by_chain.get(gap.chain)
             if later is not None:
                 gap = gap._replace(last=later.last, calls=gap.calls + later.calls, records=gap.records + later.records)

@@ -23,6 +23,9 @@ _SLOT = struct.Struct("<8sQ32s16sIQIQQ32sQQ32sII32sQIQQQQ32s")
 _GENERATION = struct.Struct("<Q")
 _CRC = struct.Struct("<I")
 _PACKED: Final = _SLOT.size
+SLOT_PACKED: Final = _PACKED + _CRC.size
+"""Bytes of a slot that mean anything."""
+
 ZERO_HASH: Final = bytes(32)
 
 
@@ -125,8 +128,10 @@ class Head(NamedTuple):
         Returns:
             None when no slot is valid ("no head").
         """
-        slots = [slot for slot in (_unpack(file[:SLOT_BYTES]), _unpack(file[SLOT_BYTES:HEAD_BYTES])) if slot is not None]
-        return max(slots, key=lambda slot: slot.generation, default=None)
+        first, second = generations(file)
+        newer, older = (0, SLOT_BYTES) if first > second else (SLOT_BYTES, 0)
+        # a generation is believed only where its slot's checksum holds; of two that hold the newer one counts
+        return _unpack(file[newer : newer + SLOT_PACKED]) or _unpack(file[older : older + SLOT_PACKED])
 
     @property
     def clean(self) -> bool:
@@ -138,8 +143,6 @@ class Head(NamedTuple):
         """Whether a write or sync failed in the open segment, so that every process must leave it."""
         return bool(self.flags & POISONED)
 
-
-SLOT_PACKED: Final = _PACKED + _CRC.size
 
 
 def slot_offset(generation: int) -> int:

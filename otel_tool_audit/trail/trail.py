@@ -175,14 +175,17 @@ class Trail:
             AuditUnavailable: It is not durable. The tool must not run.
             TrailTampered: The files contradict the head; nothing more is appended.
         """
-        group = self._group(call["retention_class"])
-        self._write_gaps()
+        chain = call["retention_class"]
+        group = self._groups.get(chain) or self._group(chain)
+        if self._gaps.owed:
+            self._write_gaps()
         return group.append(self._opened().call_tail(event, call))
 
     async def append_async(self, event: str, call: ToolCall) -> Receipt:
         """As :meth:`append`, without holding up the event loop for the disk."""
         group = self._group(call["retention_class"])
-        self._write_gaps()
+        if self._gaps.owed:
+            self._write_gaps()
         tail = self._opened().call_tail(event, call)
         if self._options.durability == "os":
             # a write to the page cache takes microseconds: a trip through another thread costs more
@@ -333,8 +336,7 @@ class Trail:
 
     def _write_gaps(self) -> None:
         """Record what was lost, before anything new: no call is accepted while a gap is owed."""
-        if self._gaps.owed:
-            self._gaps.pay(lambda gap: self.tell(GAP, gap.details(), gap.chain))
+        self._gaps.pay(lambda gap: self.tell(GAP, gap.details(), gap.chain))
 
     def tick(self) -> None:
         """Do what is due in the background: sync what was appended, pay gaps, seal, beat the heart. Never raises."""
