@@ -105,6 +105,6 @@ def accepted_loss(hashes: list[bytes], count: int) -> bool:
 
 if __name__ == "__main__":
     this_boot = bytes.fromhex(Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip().replace("-", ""))
-    verdict, reasons = verify(Path(sys.argv[1]), Path(sys.argv[2]) if len(sys.argv) > 2 else None, this_boot)  # noqa: PLR2004
+    verdict, reasons = verify(Path(sys.argv[1]), Path(sys.argv[2]) if len(sys.argv) > 2 else None, this_boot)
     sys.stdout.write("\n".join([verdict, *reasons]) + "\n")
     sys.exit({"intact": 0, "broken": 1, "cannot tell": 3}[verdict])

@@ -14,10 +14,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from making import Made, call, killed, lines_of, next_lines, rewrite, write
+from making import Made, call, killed, lines_of, next_lines, rehash, rewrite, write
+from otel_tool_audit.review.verify import verify
 
 from otel_tool_audit.errors import AuditError
-from otel_tool_audit.review.verify import verify
 from otel_tool_audit.trail.trail import Trail
 
 Where = tuple[str | None, int | None]
@@ -67,8 +67,6 @@ def delete_and_rehash(made: Made) -> Where:
 def delete_and_renumber(made: Made) -> Where:
     lines = lines_of(made.general)
     previous = bytes.fromhex(lines[2][-67:-3].decode())
-    from making import rehash
-
     rest = []
     for seq, line in enumerate(lines[4:], 3):
         made_line, previous = rehash(line, previous, seq=seq)

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from making import Made, write
+from otel_tool_audit.review.verify import verify
 
 from otel_tool_audit.errors import AuditError
 from otel_tool_audit.review.reader import TrailReader
-from otel_tool_audit.review.verify import verify
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +63,7 @@ def test_every_truncation_is_found(frozen: Made, data: st.DataObject) -> None:
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(junk=st.one_of(st.binary(max_size=300), st.binary(max_size=100).map(lambda b: b'{"seq":0,"previous_hash":"' + b + b'\n'), st.just(b"\n" * 50), st.just(b"9" * 200_000)))
+@given(junk=st.one_of(st.binary(max_size=300), st.binary(max_size=100).map(lambda b: b'{"seq":0,"previous_hash":"' + b + b"\n"), st.just(b"\n" * 50), st.just(b"9" * 200_000)))
 def test_junk_in_a_segment_never_makes_the_reader_fall_over(frozen: Made, junk: bytes) -> None:
     """Whatever stands in a segment: verify says broken, and reading gives records or a clear error."""
     segment = _segments(frozen)[0]
@@ -85,23 +85,20 @@ def test_junk_in_a_segment_never_makes_the_reader_fall_over(frozen: Made, junk: 
 @pytest.mark.parametrize("name", ["owner", "trail.json"])
 def test_junk_in_small_files_is_a_finding_or_a_clear_error(frozen: Made, tmp_path: Path, name: str) -> None:
     """Random bytes in the trail's small files never make the verification fall over."""
-    dice = random.Random(7)  # noqa: S311 - not for secrets
+    dice = random.Random(7)
     file = frozen.path / name
     before = file.read_bytes()
     try:
         for junk in (b"", b"{}", b"[]", b"null", b"\xff\xfe", dice.randbytes(300), b"[" * 5000):
             file.write_bytes(junk)
-            try:
-                assert "broken" == _integrity(frozen)
-            except AuditError as error:
-                assert name in str(error)
+            assert "broken" == _integrity(frozen)
     finally:
         file.write_bytes(before)
 
 
 def test_junk_in_a_state_directory_is_never_intact(frozen: Made, tmp_path: Path) -> None:
     """A damaged head or place never makes a verdict milder than "cannot tell"."""
-    for file in sorted((frozen.state / "heads").rglob("*")) + [frozen.state / "places", frozen.state / "id"]:
+    for file in [*sorted((frozen.state / "heads").rglob("*")), frozen.state / "places", frozen.state / "id"]:
         if file.is_file():
             state = tmp_path / file.name / "state"
             shutil.copytree(frozen.state, state)

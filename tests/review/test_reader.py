@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from making import Made, call, killed, lines_of, write
+from otel_tool_audit.review.verify import verify
 
 from otel_tool_audit.errors import TrailCorrupt, UnsupportedFormat
 from otel_tool_audit.record.model import AMENDED, OBSERVED, STARTED, new_call
@@ -177,8 +178,6 @@ def test_a_linked_trail_is_refused(made: Made) -> None:
 
 def test_reading_works_on_read_only_media(made: Made) -> None:
     """Nothing needs to be written to read or verify: not in the trail, not in the state."""
-    from otel_tool_audit.review.verify import verify
-
     write(made)
     every = [made.path, made.state, *made.path.rglob("*"), *made.state.rglob("*")]
     for path in every:
