@@ -7,10 +7,14 @@ Source: DESIGN, "Sanitizing"; RFC 2104 (HMAC). A bare hash of a five-digit recor
 from __future__ import annotations
 
 import hmac
+import re
 from collections.abc import Sequence
+from typing import Final
 
 from otel_tool_audit.errors import SettingsError
 from otel_tool_audit.record.keyed import Key, keyed_digest
+
+_PSEUDONYM: Final = re.compile(r"psn:[^:\s]{1,64}:[0-9a-f]{32}")
 
 
 class Keyring:
@@ -26,6 +30,11 @@ class Keyring:
         """
         self._keys = tuple(keys)
         self._tenant = tenant
+
+    @property
+    def has_key(self) -> bool:
+        """Whether there is a key."""
+        return bool(self._keys)
 
     def digest(self, data: bytes) -> str | None:
         """Digest *data* with the current key: ``hmac-sha256:<key id>:<hex>``; None where there is no key."""
@@ -56,3 +65,8 @@ class Keyring:
         parts = [part.encode("utf-8", "surrogatepass") for part in (key[0], self._tenant, kind, value)]
         data = b"".join(len(part).to_bytes(4, "big") + part for part in parts)
         return f"psn:{key[0]}:{hmac.digest(key[1], data, 'sha256').hex()[:32]}"
+
+
+def is_pseudonym(text: str) -> bool:
+    """Tell whether *text* is a pseudonym already."""
+    return _PSEUDONYM.fullmatch(text) is not None

@@ -1,9 +1,10 @@
 """
-What a key's name says about its value: secret, an identifier, a telephone number, or nothing.
+Names under which secrets are kept, told from names that only sound like it.
 
-Names are compared word by word, whatever the convention: ``apiKey``, ``API_KEY``, ``x-api-key`` are the same two words and one more.
+A name is cut into words (``dbPassword``, ``DB-PASSWORD`` and ``db.password`` are *db password*), and word sequences are compared,
+so ``token`` matches and ``token_count``, ``max_tokens`` and ``tokenizer`` don't.
 
-Source: REQUIREMENTS R3.
+Source: DESIGN.md, section 6; REQUIREMENTS.md, R3.
 """
 
 from __future__ import annotations
@@ -11,126 +12,193 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from enum import Enum
-from typing import Final
+from typing import Final, NamedTuple
 
-_WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
-_LONGEST: Final = 128
-_CACHED: Final = 10_000
+_LONGEST_KEY: Final = 128
+_CACHE: Final = 4_096
 
+_HUMP: Final = re.compile(r"([a-z0-9])([A-Z])")
+_ACRONYM: Final = re.compile(r"([A-Z])([A-Z][a-z])")
+_WORD: Final = re.compile(r"[^\W\d_]+|\d+")
 
-class KeyKind(Enum):
-    """What the value under a key is."""
+_SINGLE: Final = (
+    "password passwords passwd passphrase passphrases passcode pwd passwort contrasena senha secret secrets token apikey apikeys"
+    " authorization credential credentials creds cookie cookies setcookie ssn cvv cvv2 cvc cvc2 jwt bearer otp totp mnemonic"
+    " creditcard cardnumber ccnumber ccnum"
+).split()
+_SEQUENCES: Final = (
+    "api key|api keys|app key|application key|access key|access keys|access tokens|account key|admin key|auth key|auth keys"
+    "|auth tokens|api tokens|refresh tokens|bearer tokens|session tokens|backup code|backup codes|card number|card pin|cc number"
+    "|client key|consumer key|connection string|conn string|credit card|credit cards|debit card|card no|encryption key|license key"
+    "|master key|pin number|private key|private keys|recovery code|recovery codes|recovery phrase|root key|secret key|secret keys"
+    "|security answer|security code|security key|seed phrase|service key|session cookie|session key|shared key|signing key"
+    "|social security|social security number|ssh key|ssh keys|storage key|subscription key|verification code|webhook key|pass phrase"
+    "|pass word|deploy key|proxy authorization|auth header|hmac key|aes key|pgp key|gpg key|user pin"
+).split("|")
+_COMPACT: Final = ("password", "passwd", "passphrase", "apikey", "secretkey", "accesskey", "privatekey", "authkey", "token", "secret", "pwd")
 
-    PLAIN = "plain"
-    SECRET = "secret"
-    IDENTIFIER = "identifier"
-    PHONE = "phone"
-
-
-_SECRET_WORDS: Final = frozenset(
-    """password passwords passwd passphrase pwd passcode secret secrets apikey apikeys apitoken authtoken accesstoken refreshtoken idtoken sessiontoken bearertoken
-    secretkey privatekey accesskey accessid signingkey encryptionkey clientsecret appsecret creditcard cardnumber creditcardnumber ssn authorization credential credentials
-    cvv cvc cvv2 cookie cookies setcookie jwt bearer otp totp dsn connectionstring accountkey mnemonic""".split()
+_AFTER: Final = frozenset(
+    "count counts counter limit limits budget usage used length len size type types name names kind ttl expiry expires expiration"
+    " expire policy policies endpoint field fields rate price cost costs index position version format status state valid required"
+    " enabled disabled exists present provided ratio per window arn created updated at in rotation manager store provider"
+    " scope scopes issuer audience strength algorithm alg method mode label description title last4 brand consent banner id3 url uri"
+    " age min max total distribution ids classification embedding embeddings probability logprob".split()
 )
-_SECRET_PAIRS: Final = frozenset(
-    tuple(pair.split("_"))
-    for pair in """api_key api_keys api_token access_key access_keys access_id private_key secret_key signing_key encryption_key master_key account_key shared_key
-    session_key auth_key service_key deploy_key license_key app_key application_key webhook_key server_key storage_key ssh_key gpg_key hmac_key credit_card debit_card
-    card_number card_no card_pan social_security connection_string session_cookie auth_code pin_code security_code recovery_code backup_code mfa_code client_credential
-    bearer_token sas_signature account_password user_pass db_pass""".split()
+_BEFORE: Final = frozenset(
+    "max min num number total input output prompt completion cached reasoning has is use uses needs need requires require count avg"
+    " unexpected next previous prev eos bos pad unk special stop start end csv public no without".split()
 )
-_EXACT: Final = frozenset({"pass", "auth", "pin", "pan", "credit card number", "authorisation"})
-_TOKEN_KINDS: Final = frozenset({"access", "auth", "refresh", "bearer", "api", "session", "id", "csrf", "xsrf", "oauth", "security", "secret", "user", "app", "bot", "jwt", "device"})
-_COUNTS: Final = frozenset(
-    """count counts limit limits usage used budget type types length size rate per cost costs price max min index position offset ids details window remaining left total
-    logprobs logprob ratio url uri endpoint expiry expires expiration ttl lifetime name names hint policy rotation reset strength required present valid""".split()
+_TAIL: Final = frozenset({"auth", "pass", "pin"})
+_PASS_AFTER: Final = frozenset(
+    "db database user smtp mail email admin root ftp sftp ssh redis mysql pg postgres mongo mongodb login auth ldap proxy service svc"
+    " my sudo wifi rabbitmq kafka http basic account client server".split()
 )
-_MEASURES: Final = frozenset(
-    """max min input output total prompt completion cached cache reasoning num number n audio image text thinking tokenized special stop eos bos pad unk next page
-    continuation cursor sync""".split()
+_INNOCENT_KEYS: Final = frozenset(
+    "primary foreign public sort partition cache object row hash idempotency file dict map group shard range index lookup issue project"
+    " natural surrogate unique composite routing dedup deduplication correlation translation message metric event template config json"
+    " registry publishable feature store state".split()
 )
-_IDENTIFIERS: Final = frozenset({"id", "ids", "uuid", "guid", "hash", "sha256", "sha1", "md5", "digest", "checksum", "etag", "fingerprint", "version", "timestamp", "revision"})
-_PHONE_WORDS: Final = frozenset({"phone", "telephone", "tel", "mobile", "cell", "fax", "msisdn", "whatsapp", "phonenumber", "cellphone", "handy"})
-_IDENTIFIER_PREFIXES: Final = ("service.", "server.", "telemetry.", "otel.", "host.", "process.", "k8s.", "cloud.", "container.", "deployment.", "audit.", "gen_ai.usage.")
-_IDENTIFIER_NAMES: Final = frozenset({
-    "user.id", "enduser.id", "session.id", "client.address", "client.ip", "client_ip", "user_id", "gen_ai.conversation.id", "gen_ai.tool.call.id", "gen_ai.response.id",
-    "gen_ai.agent.id", "user_agent.original", "user_agent", "network.peer.address", "net.peer.ip", "tool_audit.hash", "audit.record.id", "conversation_id",
-})  # fmt: skip
+_PHONE: Final = frozenset("phone phones mobile cellphone telephone telefon telefono tel fax msisdn whatsapp landline".split())
+_IDENTIFIERS: Final = frozenset("id ids uuid guid hash sha256 sha1 md5 digest checksum etag fingerprint version timestamp revision".split())
+_IDENTIFIER_NAMES: Final = frozenset(
+    "client.address client.ip client_ip user_id user_agent user_agent.original network.peer.address network.local.address net.peer.ip"
+    " conversation_id enduser.id user.id session.id".split()
+)
+_IDENTIFIER_PREFIXES: Final = ("service.", "server.", "telemetry.", "otel.", "host.", "process.", "k8s.", "cloud.", "container.", "deployment.", "audit.")
+PROVIDERS: Final = frozenset(
+    "adafruit adobe airtable algolia alibaba anthropic artifactory asana atlassian auth0 aws azure beamer bitbucket bittrex cloudflare"
+    " codecov cohere coinbase confluence confluent contentful databricks datadog digitalocean discord docker doppler drone droneci"
+    " dropbox dynatrace easypost etsy facebook fastly figma finicity finnhub flickr flutterwave flyio freshbooks gcp gemini github"
+    " gitlab gitter gocardless grafana groq harness hashicorp heroku hubspot huggingface infracost intercom jfrog jira kraken kucoin"
+    " launchdarkly linear linkedin lob looker mailchimp mailgun mapbox mattermost meraki messagebird mistral netlify newrelic notion"
+    " npm nuget nytimes okta openai openshift paypal pinecone plaid planetscale postman privateai pulumi pypi rapidapi readme"
+    " rubygems segment sendbird sendgrid sendinblue sentry shippo shopify sidekiq slack snyk sonar sourcegraph square squarespace"
+    " stripe sumologic supabase telegram travis travisci trello twilio twitch twitter typeform vault vercel yandex zendesk".split()
+)
+
+
+class Kind(Enum):
+    """What a name says of its value."""
+
+    PLAIN = 0
+    SUSPECT = 1
+    """Secret when the value looks random (``HEROKU_KEY``)."""
+    SECRET = 2
+
+
+class KeyName(NamedTuple):
+    """
+    What a name says of its value.
+
+    Attributes:
+        kind: Whether the value is a secret.
+        phone: Whether it is a telephone number.
+        provider: Whether the name tells of a service that gives out keys.
+        identifier: Whether it names who or what the record is about; such a value may look like personal data.
+    """
+
+    kind: Kind
+    phone: bool
+    provider: bool
+    identifier: bool
+
+
+PLAIN_NAME: Final = KeyName(Kind.PLAIN, phone=False, provider=False, identifier=False)
+"""What no name, or one that says nothing, says."""
+
+
+def words(key: str) -> tuple[str, ...]:
+    """Cut a name into lower-case words, whatever its style."""
+    spaced = _ACRONYM.sub(r"\1 \2", _HUMP.sub(r"\1 \2", key))
+    return tuple(_WORD.findall(spaced.lower()))
 
 
 class KeyNames:
-    """The judgement on key names, with an application's own additions; each name is judged once."""
+    """Judges names, and remembers a bounded number of judgements."""
 
-    def __init__(self, secret: Iterable[str] = (), keep: Iterable[str] = ()) -> None:
+    __slots__ = ("_extra", "_keep", "_known", "cache", "stems")
+
+    def __init__(self, secret_keys: Iterable[str] = (), keep_keys: Iterable[str] = ()) -> None:
         """
-        Take additions.
+        Judge names.
 
         Args:
-            secret: More names whose values are secret, in any convention.
-            keep: Names that are not, whatever the packaged rules say.
+            secret_keys: More names of secrets; a name that ends with one is secret too.
+            keep_keys: Names that are none, whatever they sound like.
         """
-        self._secret = {_words(name) for name in secret}
-        self._keep = {_words(name) for name in keep}
-        self._known: dict[str, KeyKind] = {}
+        self._extra = frozenset(found for key in secret_keys if (found := words(key)))
+        self._keep = frozenset(found for key in keep_keys if (found := words(key)))
+        self.cache = _CACHE
+        """How many names are remembered."""
+        self._known: dict[str, KeyName] = {}
+        self.stems = tuple(sorted({found[0] for found in self._extra}))
+        """What a text must hold, in lower case, for one of *secret_keys* to stand in it."""
 
-    def kind(self, name: str) -> KeyKind:
-        """Judge a name."""
-        known = self._known.get(name)
+    def judge(self, key: str) -> KeyName:
+        """Judge one name."""
+        known = self._known.get(key)
         if known is None:
-            known = self._judge(name)
-            if len(self._known) < _CACHED and len(name) <= _LONGEST:
-                self._known[name] = known
+            known = self._judge(key)
+            if len(key) <= _LONGEST_KEY:
+                if len(self._known) >= _CACHE:
+                    self._known.clear()
+                self._known[key] = known
         return known
 
-    def _judge(self, name: str) -> KeyKind:
-        words = _words(name[-_LONGEST:])
-        if words in self._keep:
-            return KeyKind.PLAIN
-        if words in self._secret or any(_contains(words, own) for own in self._secret) or is_secret_name(words):
-            return KeyKind.SECRET
-        if name in _IDENTIFIER_NAMES or name.startswith(_IDENTIFIER_PREFIXES):
-            return KeyKind.IDENTIFIER
-        if words and words[-1] in _IDENTIFIERS and "." in name:
-            return KeyKind.IDENTIFIER
-        return KeyKind.PHONE if _PHONE_WORDS.intersection(words) else KeyKind.PLAIN
+    def _judge(self, key: str) -> KeyName:
+        # the end of a name decides, and nobody's name is this long
+        found = words(key[-_LONGEST_KEY:])
+        phone = not _PHONE.isdisjoint(found)
+        provider = not PROVIDERS.isdisjoint(found)
+        identifier = _is_identifier(key, found)
+        if found in self._keep:
+            return KeyName(Kind.PLAIN, phone, provider, identifier)
+        if any(found[-len(extra) :] == extra for extra in self._extra) or _is_secret(found) or _is_bundler(key):
+            return KeyName(Kind.SECRET, phone, provider, identifier)
+        return KeyName(Kind.SUSPECT if _is_suspect(found, provider=provider) else Kind.PLAIN, phone, provider, identifier)
 
 
-def _words(name: str) -> tuple[str, ...]:
-    return tuple(word.lower() for word in _WORDS.findall(name))
+_BY_FIRST: Final[dict[str, list[tuple[str, ...]]]] = {}
+for _sequence in [*([single] for single in _SINGLE), *(sequence.split() for sequence in _SEQUENCES)]:
+    _BY_FIRST.setdefault(_sequence[0], []).append(tuple(_sequence))
+_SQUASHED: Final = frozenset("".join(sequence) for sequences in _BY_FIRST.values() for sequence in sequences)
 
 
-def _contains(words: tuple[str, ...], part: tuple[str, ...]) -> bool:
-    size = len(part)
-    return size > 0 and any(words[i : i + size] == part for i in range(len(words) - size + 1))
-
-
-def is_secret_name(words: tuple[str, ...]) -> bool:
-    """
-    Tell whether the words of a name say that its value is secret.
-
-    Args:
-        words: Lower case, in order.
-    """
-    if not words or " ".join(words) in _EXACT:
-        return bool(words)
-    last = words[-1]
-    if last in _COUNTS:
-        return False
-    if _SECRET_WORDS.intersection(words) or any(pair in _SECRET_PAIRS for pair in zip(words, words[1:], strict=False)):
+def _is_secret(found: tuple[str, ...]) -> bool:
+    if "".join(found) in _SQUASHED:
         return True
-    if "token" in words:
-        at = words.index("token")
-        return not _MEASURES.intersection(words[:at]) and not _COUNTS.intersection(words[at + 1 :])
-    return last == "tokens" and len(words) > 1 and words[-2] in _TOKEN_KINDS
+    for i, word in enumerate(found):
+        if i and found[i - 1] in _BEFORE:
+            continue
+        ends = [i + len(sequence) for sequence in _BY_FIRST.get(word, ()) if found[i : i + len(sequence)] == sequence]
+        if word.endswith(_COMPACT):
+            ends.append(i + 1)
+        if any(_AFTER.isdisjoint(found[end:]) for end in ends):
+            return True
+    if not found or found[-1] not in _TAIL:
+        return False
+    last = found[-1]
+    if last == "auth":
+        return len(found) == 1 or found[-2] not in _BEFORE
+    return (last == "pass" and found[-2:-1] != () and found[-2] in _PASS_AFTER) or (last == "pin" and len(found) == 1)
 
 
-def name_is_secret(name: str) -> bool:
-    """Tell whether a name found in free text is that of a secret."""
-    return is_secret_name(_words(name[-_LONGEST:]))
+def _is_bundler(key: str) -> bool:
+    # Bundler keeps a gem server's user and password in BUNDLE_HOST__NAME, dots written as two underscores
+    return key.startswith("BUNDLE_") and "__" in key
 
 
-def is_weak_key_name(name: str) -> bool:
-    """Tell whether a name ends in ``key`` and does not say that it is another kind of key than a secret one."""
-    words = _words(name[-_LONGEST:])
-    harmless = {"primary", "foreign", "partition", "sort", "cache", "idempotency", "public", "routing", "object", "row", "group", "unique", "sub", "lookup", "range", "map"}
-    return bool(words) and words[-1] == "key" and len(words) > 1 and not harmless.intersection(words)
+def _is_suspect(found: tuple[str, ...], *, provider: bool) -> bool:
+    if not found:
+        return False
+    if found[-1] in {"key", "keys"} and len(found) > 1:
+        return found[-2] not in _INNOCENT_KEYS
+    if found[-1] == "accessid" or found[-2:] == ("access", "id"):
+        return True
+    return provider and (len(found) == 1 or found[-1] in {"key", "id", "sid", "code", "hash", "sig", "signature"})
+
+
+def _is_identifier(key: str, found: tuple[str, ...]) -> bool:
+    if key in _IDENTIFIER_NAMES or key.startswith(_IDENTIFIER_PREFIXES):
+        return True
+    return bool(found) and found[-1] in _IDENTIFIERS and "." in key

@@ -1,65 +1,120 @@
 """
-Telephone numbers in free text: certain where something marks them, likely where only their grouping speaks.
+Telephone numbers, told from dates, amounts and order numbers by shape and by the words around.
 
-Dates, times, coordinates, amounts, versions and years are none.
-
-Source: ITU-T E.123 (notation), E.164 (at most 15 digits).
+Source: ITU-T E.164 (at most 15 digits; country codes), E.123 (how they are written).
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from typing import Final
+from itertools import pairwise
+from typing import Final, NamedTuple
 
-_CANDIDATE = re.compile(r"(?:(?<=\\[nrt])|(?<![\w.:/#$€£=-])(?<![0-9],))(?:\+|\(\+?)?[0-9](?:[ ().\-/]{0,3}[0-9]){5,16}(?:\s?(?:x|ext\.?)\s?[0-9]{1,6})?(?!\w|[:/=%]|-[0-9])(?![.,][0-9])")
-_WORD = re.compile(
-    r"(?i)\b(?:phone|telephone|telefon\w*|tel|call(?:ed|ing)?|mobile|mobil|cell|fax|sms|text(?: me)?|dial|whatsapp|ring|reach|contact|handy|hotline|number|tél\w*|móvil|ph)\b"
+NUMBER: Final = re.compile(
+    r"(?:\+ ?|00 ?)?(?:\(\+?[0-9]{1,5}\)[ .-]{0,2})?[0-9]{1,16}(?:(?:[ \u00a0\u2011\u2013./-]{1,2}|[ .-]?\([0-9]{1,5}\)[ .-]?)[0-9]{1,16}){0,7}"
 )
-_WORD_AFTER = re.compile(r"(?i)^[\s,-]{0,2}(?:office|fax|mobile|home|work|cell|phone|tel|direct|desk|main|\(?(?:h|w|m|c|o)\)?\b)")
-_DATE = re.compile(r"^(?:(?:19|20)[0-9]{2}[-./ ](?:0?[1-9]|1[0-2])[-./ ](?:0?[1-9]|[12][0-9]|3[01])\b|(?:0?[1-9]|[12][0-9]|3[01])[-./ ](?:0?[1-9]|[12][0-9]|3[01])[-./ ](?:19|20)?[0-9]{2}$)")
-_YEARS = re.compile(r"^(?:19|20)[0-9]{2} ?[-/] ?(?:19|20)[0-9]{2}$")
-_DECIMAL = re.compile(r"^[0-9]{1,3}\.[0-9]+$")
-_THOUSANDS = re.compile(r"^[0-9]{1,3}(?:[ .][0-9]{3})+$")
-_ZIP = re.compile(r"^[0-9]{5}-[0-9]{4}$")
-_GROUPS = re.compile(r"[0-9]+")
-_NEAR: Final = 40
+_EXTENSION: Final = re.compile(r" ?(?:x|ext\.? ?|#)[0-9]{1,6}")
+_GROUP: Final = re.compile(r"[0-9]+")
+_STRONG: Final = re.compile(
+    r"phone|\btel\b|\btel[.:]|telefon|t[ée]l[ée]fon|tlf|mobil|m[óo]vil|celular|\bcell\b|\bfax|handy|\bdial\b|\bcall(?:ed|ing)? (?:\w+ ){0,3}(?:at|on|to)?\W{0,2}$"
+    r"|\bcall(?:ed|ing)?\W{1,3}$|whatsapp|\bsms\b|voicemail|landline|hotline|msisdn|\bdesk:|\bring (?:me|us|him|her|them)\b|номер|телефон|τηλ|電話|电话|전화"
+)
+_WEAK: Final = re.compile(
+    r"\bcall|answer|\btext(?:ed|s|ing)?\b|messag|\breach\b|contact|registered|\boffice\b|\bdesk\b|number|\bpager\b|\bring\b|\bhelpline\b|support|appel|llam|anruf|rufnummer|chiam|puhelin"
+)
+_AFTER: Final = re.compile(r"[\s,(-]{0,3}(?:office|fax|mobile|home|work|cell|tel|phone|mob\b)", re.IGNORECASE)
+_NO_PHONE: Final = re.compile(
+    r"(?:order|invoice|ticket|account|acct|reference|ref|tracking|case|serial|model|version|release|build|isbn|sku|id|part|batch|lot|po|pin|zip"
+    r"|postcode|year|date|line|port|page|row|record|code|card|price|total|amount|cost|eur|usd|inr|gbp)[ .:#=\"'-]{0,4}(?:number|no|nr|id)?[ .:#=\"'-]{0,4}$"
+    r"|[$€£¥₹]\s?$"
+)
+_DATES: Final = re.compile(
+    r"(?:[0-9]{1,2}[./-][0-9]{1,2}[./-](?:1[89]|20)?[0-9]{2}|(?:1[89]|20|21)[0-9]{2}[./-][0-9]{1,2}[./-][0-9]{1,2})(?:[ T][0-9]{1,2})?"
+    r"|(?:1[89]|20)[0-9]{2} ?[-/–] ?(?:1[89]|20)[0-9]{2}|(?:1[89]|20)[0-9]{2} (?:1[89]|20)[0-9]{2}"
+)
+_DECIMAL: Final = re.compile(r"[0-9]+\.[0-9]+")
+_FEWEST, _MOST = 6, 15
+_BEFORE: Final = 40
 
 
-def find_phones(text: str, *, marked: bool = False) -> Iterator[tuple[int, int]]:
+class Number(NamedTuple):
+    """A run of digits and what stands between them, as written."""
+
+    start: int
+    end: int
+    raw: str
+    groups: tuple[str, ...]
+
+    @property
+    def digits(self) -> int:
+        """How many digits there are."""
+        return sum(map(len, self.groups))
+
+
+def number_at(text: str, match: re.Match[str]) -> Number:
+    """Read a match of :data:`NUMBER`, with the extension after it."""
+    extension = _EXTENSION.match(text, match.end())
+    end = extension.end() if extension else match.end()
+    return Number(match.start(), end, match.group(), tuple(_GROUP.findall(match.group())))
+
+
+def is_phone(text: str, number: Number, *, hinted: bool = False) -> bool:
     """
-    Find telephone numbers.
+    Tell whether a number is a telephone's.
 
     Args:
-        text: Free text.
-        marked: Whether the text as a whole is known to be a number (its key says so).
-
-    Yields:
-        Start and end of each.
+        text: Where it stands.
+        number: The run of digits.
+        hinted: Whether the name it is kept under says so.
     """
-    for match in _CANDIDATE.finditer(text):
-        found = match.group()
-        start, end = match.span()
-        if found.startswith("(") and ")" not in found:
-            start, found = start + 1, found[1:]
-        digits = sum(c.isdigit() for c in found)
-        if not 7 <= digits <= 15 or _is_other(found):
-            continue
-        before = text[max(0, start - _NEAR) : start]
-        if marked or found[0] in "+(" or "(" in found or _WORD.search(before) or _WORD_AFTER.match(text[end : end + 12]) or _is_grouped(found):
-            yield start, end
-
-
-def _is_other(found: str) -> bool:
-    return any(pattern.match(found) for pattern in (_DATE, _YEARS, _DECIMAL, _ZIP))
-
-
-def _is_grouped(found: str) -> bool:
-    """Two to five groups, told apart by one kind of separator, as people write numbers down."""
-    separators = set(re.findall(r"[^0-9]+", found))
-    groups = _GROUPS.findall(found)
-    if not 2 <= len(groups) <= 6 or len(separators) > 2 or not separators <= {" ", "-", "."}:
+    size = number.digits
+    if not _FEWEST <= size <= _MOST or _is_other(number):
         return False
-    if _THOUSANDS.match(found) and not found.startswith("0") and " " not in separators:
+    before = text[max(0, number.start - _BEFORE) : number.start].lower()
+    if hinted:
+        return True
+    if number.raw.startswith("+"):
+        return size >= 8 and number.groups[0][0] != "0"  # noqa: PLR2004 - country code and the shortest numbers
+    if _NO_PHONE.search(before):
         return False
-    return max(map(len, groups)) <= 8 and (len(groups) > 2 or min(map(len, groups)) >= 2)
+    if _STRONG.search(before) or _AFTER.match(text, number.end):
+        return len(number.groups) > 1 or size >= 7  # noqa: PLR2004 - local numbers have seven
+    bracketed = number.raw.startswith("(") and ")" in number.raw
+    if bracketed and size >= 7:  # noqa: PLR2004 - as above
+        return True
+    written = len(number.groups) > 1
+    if _WEAK.search(before):
+        return written or (number.raw[0] == "0" and size >= 9) or size == 10  # noqa: PLR2004
+    return written and _is_written_like_one(number)
+
+
+def _is_other(number: Number) -> bool:
+    """Dates, decimals, ISBNs, postcodes with an extension: never a telephone number, whatever is said before."""
+    raw = number.raw
+    if _DATES.fullmatch(raw):
+        return True
+    groups = number.groups
+    if len(groups) == 2 and _DECIMAL.fullmatch(raw) and (len(groups[0]) < 3 or len(groups[1]) != 4):  # noqa: PLR2004
+        return True
+    if groups[0] in ("978", "979") and number.digits == 13:  # noqa: PLR2004
+        return True
+    return raw.count(".") == len(groups) - 1 == 3 and all(int(g) < 256 for g in groups)  # noqa: PLR2004 - an IPv4 address
+
+
+def _is_written_like_one(number: Number) -> bool:
+    """Without a word that tells, only the ways of writing that little else uses."""
+    sizes = tuple(map(len, number.groups))
+    between = {b for b in re.split(r"[0-9]+", number.raw) if b}
+    if any("/" in b for b in between):
+        return False
+    uniform = len(between) == 1
+    if sizes in ((3, 3, 4), (1, 3, 3, 4)) and uniform:
+        return number.groups[-3][0] in "23456789" or number.groups[0][0] == "0"
+    if number.groups[0][0] == "0" and number.groups[0] != "0":
+        return 9 <= number.digits <= 12 and 3 <= sizes[0] <= 5 or (set(sizes) == {2} and number.digits == 10)  # noqa: PLR2004
+    pairs = set(sizes) == {2} and len(sizes) == 4  # noqa: PLR2004
+    return pairs and uniform and between <= {"-", "."} and not _rising(number.groups)
+
+
+def _rising(groups: tuple[str, ...]) -> bool:
+    return all(int(a) <= int(b) for a, b in pairwise(groups))

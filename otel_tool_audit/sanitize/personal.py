@@ -1,0 +1,245 @@
+"""
+Personal data that a pattern can find: cards, IBANs, social security numbers, addresses of mail and machines, telephone numbers.
+
+Names, streets and birthdays in free text cannot be found by patterns; per-tool allow-lists are for them.
+
+Source: DESIGN.md, section 6; RFC 5322, section 3.4.1 (mail addresses), RFC 4291, section 2.2 (IPv6).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Final, NamedTuple
+
+from otel_tool_audit.sanitize.phones import NUMBER, is_phone, number_at
+from otel_tool_audit.sanitize.spans import Span
+from otel_tool_audit.sanitize.validators import is_address, is_card, is_iban, is_ssn
+
+_NUMERIC: Final = re.compile(r"[0-9](?:[^0-9A-Za-z]{0,3}[0-9]){3}")
+_RUN: Final = re.compile(r"[0-9]+(?:[ .\u00a0\u2011\u2013-]{1,2}[0-9]+)*")
+_GROUP: Final = re.compile(r"[0-9]+")
+_IBAN: Final = re.compile(r"[A-Za-z]{2}[0-9]{2}[ -]?[A-Za-z0-9]{3}")
+_IBAN_LONGEST: Final = 33
+_IPV4: Final = re.compile(r"[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}")
+_IPV6: Final = re.compile(r"[0-9A-Fa-f:]*:[0-9A-Fa-f:]*:[0-9A-Fa-f:.]*(?:%[A-Za-z0-9]{1,16})?")
+_HOST: Final = re.compile(r"(?:[^\W_]|-){1,63}(?:\.(?:[^\W_]|-){1,63}){1,8}")
+_LOCAL_REVERSED: Final = re.compile(r"[\w.+'%&=!#$~^-]{1,64}")
+_FILES: Final = frozenset("png jpg jpeg gif svg webp css js ts mjs json html htm txt py yml yaml md lock ico map pdf".split())
+_PROTECTED: Final = re.compile(
+    r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}"
+    r"|(?:hmac-sha256|psn):[A-Za-z0-9._-]{1,64}:[0-9a-f]{32,64}"
+    r"|[0-9a-fA-F]{32,128}"
+    r"|<(?:int|float|cut)[^<>]{1,64}>"
+    r"|[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(?::[0-9]{2})?(?:[.,][0-9]{1,9})?(?:Z|[+-][0-9]{2}:?[0-9]{2})?"
+)
+_CARD_WORDS: Final = re.compile(r"card|\bcc\b|credit|debit|visa|master|maestro|amex|discover|\bpan\b|tarjeta|carte|karte|carta", re.IGNORECASE)
+_SSN_WORDS: Final = re.compile(r"ssn|social|taxpayer|\bitin\b|\btin\b", re.IGNORECASE)
+_VERSION_WORDS: Final = re.compile(r"(?i)(?:version|release|build|ver|v)[ :=\"']{1,3}$")
+_AROUND: Final = 48
+_CARD_FEWEST, _CARD_MOST, _SSN_DIGITS = 12, 19, 9
+
+
+def find_personal(text: str, *, hinted: bool) -> Iterator[Span]:
+    """
+    Find personal data.
+
+    Args:
+        text: Any text.
+        hinted: Whether the name the text is kept under tells of a telephone number.
+    """
+    if "@" in text:
+        yield from _mail(text)
+    if not _NUMERIC.search(text):
+        if ":" in text:
+            yield from _ipv6(text)
+        return
+    protected = [match.span() for match in _PROTECTED.finditer(text)]
+    for span in _numbers(text, hinted=hinted):
+        if not any(start < span[1] and span[0] < end for start, end in protected):
+            yield span
+    yield from _ibans(text)
+    if ":" in text:
+        yield from _ipv6(text)
+
+
+def is_card_number(number: int) -> bool:
+    """Tell whether an integer is a payment card's number."""
+    return 10**12 <= number < 10**19 and is_card(str(number))
+
+
+def _numbers(text: str, *, hinted: bool) -> Iterator[Span]:
+    taken: list[tuple[int, int]] = []
+    for run in _RUN.finditer(text):
+        for span in _in_run(text, run):
+            taken.append(span[:2])
+            yield span
+    if "." in text:
+        for match in _IPV4.finditer(text):
+            if _stands_alone(text, *match.span()) and is_address(match.group()) and not _is_version(text, match.start(), match.group()):
+                taken.append(match.span())
+                yield *match.span(), "ip-address"
+    for match in NUMBER.finditer(text):
+        start, end = match.span()
+        if any(a < end and start < b for a, b in taken) or not _stands_alone(text, start, end):
+            continue
+        number = number_at(text, match)
+        if is_phone(text, number, hinted=hinted):
+            yield number.start, number.end, "phone"
+
+
+class _Group(NamedTuple):
+    start: int
+    end: int
+    digits: str
+
+
+def _in_run(text: str, run: re.Match[str]) -> Iterator[Span]:
+    """Find cards and social security numbers among the groups of one run of digits."""
+    groups = [_Group(run.start() + m.start(), run.start() + m.end(), m.group()) for m in _GROUP.finditer(run.group())]
+    i = 0
+    while i < len(groups):
+        found = _ssn_at(text, groups, i) or _card_at(text, groups, i)
+        if found is None:
+            i += 1
+            continue
+        last, rule = found
+        yield groups[i].start, groups[last].end, rule
+        i = last + 1
+
+
+def _card_at(text: str, groups: list[_Group], first: int) -> tuple[int, str] | None:
+    if not _opens(text, groups, first):
+        return None
+    digits = ""
+    best: int | None = None
+    for last in range(first, min(len(groups), first + _CARD_MOST)):
+        group = groups[last].digits
+        # cards are written in one, or in groups that begin with four
+        if last > first and (len(groups[first].digits) != 4 or len(group) > 7):  # noqa: PLR2004
+            break
+        digits += group
+        if len(digits) > _CARD_MOST:
+            break
+        if len(digits) >= _CARD_FEWEST and _closes(text, groups, last) and is_card(digits, said=_near(_CARD_WORDS, text, groups[first].start)):
+            best = last
+    return None if best is None else (best, "card")
+
+
+def _ssn_at(text: str, groups: list[_Group], first: int) -> tuple[int, str] | None:
+    here = groups[first]
+    if not _opens(text, groups, first):
+        return None
+    if len(here.digits) == _SSN_DIGITS and _closes(text, groups, first):
+        return (first, "ssn") if is_ssn(here.digits) and _near(_SSN_WORDS, text, here.start) else None
+    three = groups[first : first + 3]
+    if tuple(len(g.digits) for g in three) != (3, 2, 4) or not _closes(text, groups, first + 2):
+        return None
+    separators = {text[three[0].end : three[1].start], text[three[1].end : three[2].start]}
+    dashed = len(separators) == 1 and separators <= {"-", "\u2011", "\u2013"}
+    said = _near(_SSN_WORDS, text, here.start)
+    return (first + 2, "ssn") if is_ssn("".join(g.digits for g in three)) and (dashed or (said and len(separators) == 1)) else None
+
+
+def _opens(text: str, groups: list[_Group], at: int) -> bool:
+    start = groups[at].start
+    if at:
+        return text[start - 1] in " \u00a0"
+    return _left(text, start) and text[start - 1 : start] != "."
+
+
+def _closes(text: str, groups: list[_Group], at: int) -> bool:
+    end = groups[at].end
+    if at + 1 < len(groups):
+        return text[end] in " \u00a0" or text[end : end + 2] == ". "
+    return not (text[end : end + 1].isalnum() or text[end : end + 1] == "_")
+
+
+def _left(text: str, start: int) -> bool:
+    """Nothing of a word touches it from the left; the n of a written-out line break is no word."""
+    if not start or not (text[start - 1].isalnum() or text[start - 1] == "_"):
+        return True
+    return text[start - 1] in "nrt" and text[start - 2 : start - 1] == "\\"
+
+
+def _stands_alone(text: str, start: int, end: int) -> bool:
+    after = text[end : end + 2]
+    if after[:1].isalnum() and not (after[:1] == "x" and after[1:].isdigit()) or after[:1] == "_":
+        return False
+    if after[:1] in (".", "-", ":", "/", "%") and after[1:].isdigit() or after[:1] == "%":
+        # part of something longer: a version, a time, an identifier
+        return after[:1] in ("%", ":", "/") and text[start:end].count(".") == 3  # noqa: PLR2004 - an address with port, mask, escape
+    if not _left(text, start):
+        return False
+    before = text[max(0, start - 2) : start]
+    return not (before[-1:] in (".", "-", ":", "/", "#", ",") and before[:1].isalnum() and len(before) == 2) or before[-1] in ":/," and text[start:end].count(".") == 3 or before[-1] in ":,"  # noqa: PLR2004
+
+
+def _near(pattern: re.Pattern[str], text: str, start: int) -> bool:
+    return pattern.search(text, max(0, start - _AROUND), start + _AROUND) is not None
+
+
+def _is_version(text: str, start: int, address: str) -> bool:
+    if _VERSION_WORDS.search(text, max(0, start - 12), start):
+        return True
+    # "Chrome/120.0.0.0": a product and its version
+    return text[start - 1 : start] == "/" and text[max(0, start - 2) : start - 1].isalpha() and address.endswith(".0")
+
+
+def _ipv6(text: str) -> Iterator[Span]:
+    if text.count(":") < 2:  # noqa: PLR2004
+        return
+    for match in _IPV6.finditer(text):
+        found = match.group()
+        start, end = match.span()
+        trimmed = found.rstrip(".:") if not found.endswith("::") else found
+        end -= len(found) - len(trimmed)
+        groups = [g for g in trimmed.split(":") if g]
+        telling = len(groups) > 2 or any(len(g) == 4 for g in groups)  # noqa: PLR2004
+        if telling and any(c.isdigit() for c in trimmed) and _left(text, start) and not text[end : end + 1].isalnum() and is_address(trimmed):
+            yield start, end, "ip-address"
+
+
+def _ibans(text: str) -> Iterator[Span]:
+    for match in _IBAN.finditer(text):
+        start = match.start()
+        if not _left(text, start):
+            continue
+        letters: list[str] = []
+        at = start
+        while at < len(text) and len(letters) <= _IBAN_LONGEST:
+            c = text[at]
+            if c.isascii() and c.isalnum():
+                letters.append(c)
+                if is_iban("".join(letters).upper()) and not text[at + 1 : at + 2].isalnum():
+                    yield start, at + 1, "iban"
+                    break
+            elif c not in " -\u00a0":
+                break
+            at += 1
+
+
+def _mail(text: str) -> Iterator[Span]:
+    at = text.find("@")
+    while at >= 0:
+        host = _HOST.match(text, at + 1)
+        local = _LOCAL_REVERSED.match(text[max(0, at - 65) : at][::-1])
+        if host and local:
+            start = at - local.end()
+            name = text[start:at].lstrip("'=!#$~^&.")
+            start = at - len(name)
+            if start and text[start - 1] == "\\" and name[:1] in "nrt":
+                start += 1
+            end = _host_end(host)
+            if end and start < at and not (name == "git" and text[end : end + 1] in (":", "/")):
+                yield start, end, "email"
+        at = text.find("@", at + 1)
+
+
+def _host_end(host: re.Match[str]) -> int:
+    """Where a mail host ends, or 0 if it is none: its last label is a word, and no file's kind."""
+    labels = host.group().split(".")
+    last = labels[-1].rstrip("-")
+    if last.lower() in _FILES or len(last) < 2 or not (last.isalpha() or last.startswith("xn--")):  # noqa: PLR2004
+        return 0
+    return host.end() - (len(labels[-1]) - len(last))

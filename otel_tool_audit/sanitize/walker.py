@@ -1,0 +1,374 @@
+"""
+The one walker that applies all rules, to any Python object.
+
+It fails closed, node by node: what cannot be read is named by its type, never stored as it is, and its neighbours stay.
+
+Source: DESIGN.md, section 6; issue's "what bad input gets".
+"""
+
+from __future__ import annotations
+
+import enum
+import json
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+from otel_tool_audit.record.jsonsafe import json_safe
+from otel_tool_audit.sanitize.keyring import Keyring, is_pseudonym
+from otel_tool_audit.sanitize.keys import PLAIN_NAME, KeyName, KeyNames, Kind
+from otel_tool_audit.sanitize.objects import as_fields, as_sequence, as_text, error_text, field_names
+from otel_tool_audit.sanitize.texts import Texts
+from otel_tool_audit.sanitize.validators import is_card
+from otel_tool_audit.sanitize.values import MARK, Redaction, ToolRules
+
+MAX_REDACTIONS: Final = 100
+_TEXT_BUDGET: Final = 16
+_LONGEST_KEY: Final = 256
+_LONGEST_PATH: Final = 512
+_SMALLEST_CARD: Final = 10**12
+_PAIR: Final = 2
+_PAIR_NAMES: Final = ("name", "key", "header", "variable", "Name", "Key")
+
+
+class Walk:
+    """One walk over one value."""
+
+    __slots__ = ("_chars", "_counts", "_keyring", "_keys", "_left", "_max_depth", "_max_text", "_names", "_open", "_rules", "_texts")
+
+    def __init__(self, texts: Texts, keyring: Keyring, limits: tuple[int, int, int], rules: ToolRules | None, keys: dict[str, str]) -> None:
+        """
+        Begin a walk.
+
+        Args:
+            texts: Cleans texts.
+            keyring: Makes digests and pseudonyms.
+            limits: Longest text in characters, most items, deepest level.
+            rules: What the tool says of its arguments.
+            keys: Names of keys that are known to hold nothing; shared by all walks of a sanitizer.
+        """
+        self._texts, self._keyring, self._rules, self._keys = texts, keyring, rules, keys
+        self._names: KeyNames = texts.names
+        self._max_text, self._left, self._max_depth = limits
+        self._chars = self._max_text * _TEXT_BUDGET
+        self._counts: dict[tuple[str, str], int] = {}
+        self._open: set[int] = set()
+
+    def count(self, path: str, rule: str, number: int = 1) -> None:
+        """Note that *rule* removed something at *path*."""
+        at = (path, rule)
+        self._counts[at] = self._counts.get(at, 0) + number
+
+    def redactions(self) -> tuple[Redaction, ...]:
+        """List what was removed; the rest of a long list is one entry that counts it."""
+        if not self._counts:
+            return ()
+        found = [Redaction(path[:_LONGEST_PATH], rule, number) for (path, rule), number in self._counts.items()]
+        if len(found) > MAX_REDACTIONS:
+            rest = sum(r.count for r in found[MAX_REDACTIONS:])
+            found = [*found[:MAX_REDACTIONS], Redaction("", "…more", rest)]
+        return tuple(found)
+
+    def any(self, value: Any, path: str, depth: int = 0, said: KeyName = PLAIN_NAME, place: str | None = None) -> Any:  # noqa: ANN401
+        """
+        Sanitize any object.
+
+        Args:
+            value: Read, never changed.
+            path: Where it stands, for the redactions.
+            depth: How deep that is.
+            said: What the name it stands under says of it.
+            place: Its dotted path for the tool's rules; None where there are none.
+        """
+        if place is not None and self._is_unnamed_leaf(value, place):
+            self.count(path, "allow-list")
+            return MARK
+        exact = type(value)
+        if value is None or exact is bool:
+            return value
+        if exact is str:
+            return self.text(value, path, depth, said, place)
+        if exact is int:
+            return self._int(value, path, said)
+        if exact is float:
+            return value if math.isfinite(value) else json_safe(value)
+        return self._object(value, path, depth, said, place)
+
+    def text(self, value: str, path: str, depth: int = 0, said: KeyName = PLAIN_NAME, place: str | None = None) -> Any:  # noqa: ANN401
+        """Sanitize text: JSON by its keys, all other by patterns; too long a text becomes its size and digest."""
+        size = len(value)
+        self._chars -= size
+        if size > self._max_text or self._chars < 0:
+            return self._cut(value.encode("utf-8", "surrogatepass"))
+        if not value.isascii():
+            value = str(json_safe(value))
+        if value[:1] in '{["' or value[:1].isspace():
+            nested = self.json(value, path, depth, place)
+            if nested is not None:
+                return nested
+        return self._clean(value, path, said)
+
+    def json(self, value: str, path: str, depth: int, place: str | None = None) -> str | None:
+        """Sanitize JSON inside text by its keys, and put it back as JSON; None when it is none."""
+        if value.lstrip()[:1] not in ("{", "[", '"') or depth >= self._max_depth:
+            return None
+        reader = _PairReader()
+        try:
+            content = json.loads(value, object_pairs_hook=reader.pairs, strict=False)
+        except (ValueError, RecursionError):
+            return None
+        if not isinstance(content, dict | list | str):
+            return None
+        before = sum(self._counts.values())
+        left = self._left
+        clean = self.any(content, path, depth + 1, PLAIN_NAME, place)
+        untouched = before == sum(self._counts.values()) and not reader.doubled and self._left > 0 and (left < 0 or clean == content)
+        return value if untouched else json.dumps(clean, ensure_ascii=False)
+
+    def key(self, key: object) -> str:
+        """Make a key's name JSON-safe and free of secrets: a key may be one itself."""
+        if type(key) is not str:
+            key = _key_text(key)
+        known = self._keys.get(key)
+        if known is not None:
+            return known
+        if len(key) > _LONGEST_KEY:
+            return f"<key of {len(key)} characters>"
+        safe = key if key.isascii() else str(json_safe(key))
+        clean, _ = self._texts.clean(safe)
+        if clean == key and len(self._keys) < self._names.cache:
+            self._keys[key] = clean
+        return clean
+
+    def mapping(self, value: Mapping[Any, Any], path: str, depth: int, place: str | None = None) -> dict[str, Any]:
+        """Sanitize what has names, each value by its name."""
+        clean: dict[str, Any] = {}
+        names, known = self._names, self._keys
+        paired = self._is_secret_pair(value)
+        for key, item in value.items():
+            if self._left <= 0:
+                clean["_more"] = "<more items>"
+                break
+            self._left -= 1
+            name = known.get(key) if type(key) is str else None
+            if name is None:
+                name = self.key(key)
+                if name in clean or name != key:
+                    name = self._own_name(clean, name, path, key)
+            where = f"{path}.{name}" if path else name
+            said = names.judge(key) if type(key) is str else names.judge(name)
+            if place is not None:
+                at = f"{place}.{key}" if place else str(key)
+                ruled = self._by_rule(item, at, name if type(key) is not str else key, where)
+                if ruled is not None:
+                    clean[name] = ruled
+                    continue
+                clean[name] = self._named(item, where, depth, said, at, paired=paired and name == "value")
+            else:
+                clean[name] = self._named(item, where, depth, said, None, paired=paired and name == "value")
+        return clean
+
+    def _own_name(self, clean: dict[str, Any], name: str, path: str, key: object) -> str:
+        """Keep two keys that became the same apart, and note that a key was changed."""
+        if MARK in name and name != key:
+            self.count(f"{path}.{name}" if path else name, "key")
+        if name not in clean:
+            return name
+        number = 2
+        while f"{name} ({number})" in clean:
+            number += 1
+        return f"{name} ({number})"
+
+    def _named(self, item: Any, where: str, depth: int, said: KeyName, place: str | None, *, paired: bool) -> Any:  # noqa: ANN401
+        if (said.kind is Kind.SECRET or paired) and item is not None:
+            if not (type(item) is str and item == MARK):
+                self.count(where, "secret-key")
+            return MARK
+        if said.kind is Kind.SUSPECT and type(item) is str and self._texts.is_suspicious(item, said):
+            self.count(where, "secret-key")
+            return MARK
+        return self.any(item, where, depth + 1, said, place)
+
+    def _by_rule(self, item: Any, place: str, name: str, where: str) -> str | None:  # noqa: ANN401
+        """Apply what the tool says of its argument; None when it says nothing."""
+        rules = self._rules
+        if rules is None:
+            return None
+        if name in rules.redact or place in rules.redact:
+            self.count(where, "tool-redact")
+            return MARK
+        kind = rules.pseudonymize.get(place)
+        if kind is not None and item is not None:
+            return self._pseudonym(item, kind, where)
+        if rules.keep is not None and not self._may_keep(place):
+            self.count(where, "allow-list")
+            return MARK
+        return None
+
+    def _pseudonym(self, item: Any, kind: str, where: str) -> str:  # noqa: ANN401
+        if type(item) is str and is_pseudonym(item):
+            return item
+        raw = item if type(item) is str else as_text(item)
+        if raw is None or not self._keyring.has_key:
+            self.count(where, "no-pseudonym")
+            return MARK
+        self.count(where, "pseudonym")
+        return self._keyring.pseudonym(raw, kind)
+
+    def _may_keep(self, place: str) -> bool:
+        """Tell whether a place is kept, lies in one that is, or leads to one."""
+        if self._is_kept(place):
+            return True
+        rules = self._rules
+        below = place + "."
+        return rules is not None and any(k.startswith(below) for k in (*(rules.keep or ()), *rules.pseudonymize))
+
+    def _is_kept(self, place: str) -> bool:
+        rules = self._rules
+        if rules is None or rules.keep is None:
+            return True
+        parts = place.split(".")
+        return any(".".join(parts[:n]) in rules.keep for n in range(1, len(parts) + 1))
+
+    def _is_unnamed_leaf(self, value: Any, place: str) -> bool:  # noqa: ANN401
+        """Tell whether it is a plain value at a place that only leads to kept ones."""
+        if self._rules is None or self._rules.keep is None or value is None or self._is_kept(place):
+            return False
+        if isinstance(value, str):
+            return value.lstrip()[:1] not in ("{", "[")
+        return not isinstance(value, Mapping | list | tuple) and field_names(type(value)) is None
+
+    def _object(self, value: Any, path: str, depth: int, said: KeyName, place: str | None) -> Any:  # noqa: ANN401
+        kind = type(value).__name__
+        self._left -= 1
+        if depth >= self._max_depth or self._left < 0:
+            self.count(path, "too-deep" if self._left >= 0 else "too-many")
+            return f"<{kind} too deep>" if self._left >= 0 else f"<{kind} left out>"
+        if id(value) in self._open:
+            return f"<{kind} contains itself>"
+        self._open.add(id(value))
+        try:
+            return self._read(value, path, depth, said, place)
+        except Exception:  # noqa: BLE001 - fails closed: its type is all that is told
+            self.count(path, "unsanitizable")
+            return f"<unsanitizable {kind}>"
+        finally:
+            self._open.discard(id(value))
+
+    def _read(self, value: Any, path: str, depth: int, said: KeyName, place: str | None) -> Any:  # noqa: ANN401, PLR0911 - a return a type
+        exact = type(value)
+        if exact is dict:
+            return self.mapping(value, path, depth, place)
+        if exact is list or exact is tuple:
+            return self._sequence(value, path, depth, said, place)
+        if isinstance(value, enum.Enum):
+            return self.any(value.value, path, depth + 1, said, place)
+        if isinstance(value, str):
+            return self.text(str.__str__(value), path, depth, said, place)
+        if isinstance(value, int):
+            return self._int(int.__int__(value), path, said)
+        if isinstance(value, bytes | bytearray | memoryview):
+            return self._bytes(value, path, depth, said, place)
+        fields = as_fields(value)
+        if fields is not None:
+            return self.mapping(fields, path, depth, place)
+        if isinstance(value, BaseException):
+            return self.text(error_text(value), path, depth, said, place)
+        text = as_text(value)
+        if text is not None:
+            return self.text(text, path, depth, said, place)
+        items = as_sequence(value)
+        if items is not None:
+            return self._sequence(items, path, depth, said, place)
+        if isinstance(value, float):
+            return json_safe(float.__float__(value))
+        if exact.__module__ == "numpy" and getattr(value, "ndim", 1) == 0:
+            return self.any(value.item(), path, depth + 1, said, place)
+        # its repr may hold anything, and may run anything: the type is enough
+        return f"<{exact.__module__}.{exact.__qualname__}>"
+
+    def _sequence(self, value: Iterable[Any], path: str, depth: int, said: KeyName, place: str | None) -> list[Any]:
+        clean: list[Any] = []
+        paired = isinstance(value, list | tuple) and len(value) == _PAIR and self._is_secret_name(value[0])
+        for at, item in enumerate(value):
+            if self._left <= 0:
+                clean.append("<more items>")
+                break
+            self._left -= 1
+            where = f"{path}[{at}]"
+            if paired and at == 1 and type(item) is str:
+                clean.append(self._named(item, where, depth, said, place, paired=True))
+            else:
+                clean.append(self.any(item, where, depth + 1, said, place))
+        return clean
+
+    def _is_secret_name(self, name: object) -> bool:
+        # a header or variable as a pair; a lone word ("password", "token") may be one of two words in a list
+        return type(name) is str and len(name) < _LONGEST_KEY and ("-" in name or "_" in name or name.lower() in ("authorization", "cookie")) and (
+            self._names.judge(name).kind is Kind.SECRET
+        )
+
+    def _is_secret_pair(self, value: Mapping[Any, Any]) -> bool:
+        """Tell whether it is a named value (``{"name": "DB_PASSWORD", "value": …}``) whose name is a secret's."""
+        if type(value) is not dict or "value" not in value:
+            return False
+        return any(type(name := value.get(key)) is str and self._names.judge(name).kind is Kind.SECRET for key in _PAIR_NAMES)
+
+    def _int(self, value: int, path: str, said: KeyName) -> Any:  # noqa: ANN401
+        if -_SMALLEST_CARD < value < _SMALLEST_CARD and not said.phone:
+            return value
+        if not said.identifier and value > 0:
+            digits = str(value) if value.bit_length() < 64 else ""  # noqa: PLR2004 - 19 digits
+            rule = "card" if is_card(digits) else "phone" if said.phone and len(digits) > 5 else None  # noqa: PLR2004
+            if rule:
+                self.count(path, rule)
+                return MARK
+        return json_safe(value)
+
+    def _clean(self, value: str, path: str, said: KeyName) -> str:
+        clean, rules = self._texts.clean(value, typed=not said.identifier, hinted=said.phone)
+        for rule in rules:
+            self.count(path, rule)
+        return clean
+
+    def _bytes(self, value: bytes | bytearray | memoryview, path: str, depth: int, said: KeyName, place: str | None) -> Any:  # noqa: ANN401
+        raw = value.tobytes() if isinstance(value, memoryview) else bytes(value)
+        if len(raw) <= self._max_text * 4:
+            try:
+                text = raw.decode()
+            except UnicodeDecodeError:
+                text = "\x00"
+            if text.translate(_BLANKS).isprintable():
+                return self.text(text, path, depth, said, place)
+            return {"_bytes": len(raw), "_digest": self._keyring.digest(raw)}
+        return self._cut(raw)
+
+    def _cut(self, encoded: bytes) -> dict[str, Any]:
+        return {"_cut": True, "_size": len(encoded), "_digest": self._keyring.digest(encoded)}
+
+
+_BLANKS: Final = dict.fromkeys(map(ord, "\t\n\r"), " ")
+
+
+class _PairReader:
+    """Notes whether an object of JSON text gives a key twice: only the last value would be seen."""
+
+    def __init__(self) -> None:
+        self.doubled = False
+
+    def pairs(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(pairs)
+        self.doubled = self.doubled or len(found) != len(pairs)
+        return found
+
+
+def _key_text(key: object) -> str:
+    if isinstance(key, enum.Enum):
+        key = key.value
+    if isinstance(key, str):
+        return str.__str__(key)
+    if key is None or isinstance(key, bool | int | float):
+        return str(json_safe(key))
+    if isinstance(key, bytes):
+        return key.decode("utf-8", "replace") if len(key) <= _LONGEST_KEY else f"<key of {len(key)} bytes>"
+    return as_text(key) or f"<{type(key).__name__}>"
