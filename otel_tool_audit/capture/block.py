@@ -223,7 +223,7 @@ def _told(done: ToolCall | None, error: Exception) -> dict[str, Any]:
 def _is_async(handler: Any) -> bool:  # noqa: ANN401 - any callable
     while isinstance(handler, functools.partial):
         handler = handler.func
-    return inspect.iscoroutinefunction(handler) or inspect.iscoroutinefunction(getattr(type(handler), "__call__", None))
+    return inspect.iscoroutinefunction(handler) or inspect.iscoroutinefunction(type(handler).__call__)
 
 
 def _spec(name: str, said: Mapping[str, Any]) -> ToolSpec:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from otel_tool_audit.recorder.binding import CALL_KEY, ENDING, Binding, bind, binding_for, bound, disable, switched_off, unbind
+from otel_tool_audit.recorder.failures import error_text, error_type, refusal
 from otel_tool_audit.recorder.identity import Caller, Identities, as_entries
-from otel_tool_audit.recorder.recorder import Recorder, error_text, error_type, refusal
+from otel_tool_audit.recorder.recorder import Recorder
 from otel_tool_audit.recorder.spec import ToolSpec, plain_spec, tool_spec
 from otel_tool_audit.sanitize import Sanitizer
 from otel_tool_audit.settings import Settings

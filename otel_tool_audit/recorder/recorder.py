@@ -11,16 +11,16 @@ import os
 import threading
 import time
 from collections.abc import Callable, Mapping
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import orjson
 from opentelemetry.context import Context
 
 from otel_tool_audit import semconv
-from otel_tool_audit.errors import AuditError, AuditUnavailable
 from otel_tool_audit.record.codec import cut, timestamp
 from otel_tool_audit.record.model import FINISHED, OBSERVED, STARTED, Receipt, ToolCall, new_call
 from otel_tool_audit.record.summary import Outcome, outcome, summary
+from otel_tool_audit.recorder.failures import Failure, error_text, error_type
 from otel_tool_audit.recorder.identity import Caller, Identities, as_entries
 from otel_tool_audit.recorder.retries import Retries
 from otel_tool_audit.recorder.spec import ToolSpec, plain_spec
@@ -39,19 +39,6 @@ _ELSEWHERE_SECONDS: Final = 2.0
 
 _NS: Final = 1_000_000_000
 _NS_IN_MS: Final = 1_000_000
-
-
-class Failure(NamedTuple):
-    """
-    Why a call failed, sanitized.
-
-    Attributes:
-        message: For the record, the summary and the span's status.
-        type: Of the exception; None when the tool returned its error.
-    """
-
-    message: str
-    type: str | None
 
 
 class Recorder:
@@ -370,25 +357,6 @@ class Recorder:
         if removed:
             done["redactions"] = call["redactions"] + as_entries(removed)
         return done
-
-
-def error_text(error: BaseException) -> str:
-    """Give an exception's message; its type's name where it has none (``CancelledError``) or cannot be shown."""
-    try:
-        return str(error) or type(error).__name__
-    except Exception:  # noqa: BLE001 - an exception's own __str__ may do anything
-        return f"<{type(error).__name__} that cannot be shown>"
-
-
-def error_type(error: BaseException) -> str:
-    """Name an exception's type, for ``error_type`` and ``error.type``."""
-    return type(error).__qualname__
-
-
-def refusal(tool: str, error: BaseException) -> AuditUnavailable:
-    """Make the error that says why a tool was not run."""
-    reason = str(error) if isinstance(error, AuditError) else f"{type(error).__name__}: {error}"
-    return AuditUnavailable(f"{tool} was not run, because its call could not be recorded: {reason}")
 
 
 def _at(arguments: Mapping[str, Any], path: str) -> object:
