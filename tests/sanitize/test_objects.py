@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import datetime
+import datetime as dt
 import decimal
 import enum
 import fractions
@@ -21,7 +21,7 @@ import pytest
 
 from otel_tool_audit.sanitize import MARK, Keyring, Sanitized, Sanitizer
 
-SECRET = "hunter2-Zx81-qwerty"  # noqa: S105 - planted to be found
+SECRET = "hunter2-Zx81-qwerty"
 RING = Keyring([("k1", b"k" * 32)])
 
 
@@ -108,7 +108,7 @@ class BrokenError(Exception):
 class ManyItems(UserDict[str, int]):
     """Never ends."""
 
-    def items(self) -> Any:  # noqa: ANN401 - whatever
+    def items(self) -> Any:
         return ((f"k{n}", n) for n in iter(int, 1))
 
 
@@ -137,8 +137,8 @@ OBJECTS: dict[str, object] = {
     "deque": deque(["password=" + SECRET]), "counter": Counter("aab"), "ordered": OrderedDict(password=SECRET),
     "default": defaultdict(list, token=[SECRET]), "chain map": ChainMap({"secret": SECRET}), "user dict": UserDict({"pwd": SECRET}),
     "proxy": types.MappingProxyType({"password": SECRET}), "decimal": decimal.Decimal("1.10"), "fraction": fractions.Fraction(1, 3),
-    "uuid": uuid.UUID(int=5), "date": datetime.date(2026, 11, 24), "time": datetime.time(9, 30), "path": pathlib.PurePath("/a/b"),
-    "timedelta": datetime.timedelta(seconds=5), "ip": ipaddress.ip_address("10.1.2.3"), "bytes": b"password=" + SECRET.encode(),
+    "uuid": uuid.UUID(int=5), "date": dt.date(2026, 11, 24), "time": dt.time(9, 30), "path": pathlib.PurePath("/a/b"),
+    "timedelta": dt.timedelta(seconds=5), "ip": ipaddress.ip_address("10.1.2.3"), "bytes": b"password=" + SECRET.encode(),
     "binary": b"\xff\xfe" + SECRET.encode(), "bytearray": bytearray(b"\xff\x00"), "memoryview": memoryview(b"\xff\x00"),
     "error": ValueError("password=" + SECRET), "broken error": BrokenError(), "broken": Broken(), "broken in a list": [Broken()],
     "broken in a dict": {"a": Broken(), "password": SECRET}, "broken mapping": BrokenMapping(), "broken text": BrokenText("a" * 40),
@@ -227,7 +227,7 @@ def test_a_hundred_megabytes_are_not_searched() -> None:
     spent = time.process_time() - before
     assert result.value["text"] == {"_cut": True, "_size": len(text), "_digest": RING.digest(text.encode())}
     assert result.value["data"]["_digest"] == RING.digest(text.encode())
-    assert spent < 20  # noqa: PLR2004 - a guard against hours, not a measurement
+    assert spent < 20
 
 
 def test_without_a_key_a_long_text_leaves_no_digest() -> None:

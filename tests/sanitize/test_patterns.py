@@ -33,12 +33,12 @@ def in_tables(value: object, depth: int) -> Iterator[str]:
         yield value.pattern
     elif isinstance(value, dict):
         yield from in_tables(list(value.values()), depth)
-    elif isinstance(value, tuple | list) and depth < 4:  # noqa: PLR2004 - tables of rules of patterns
+    elif isinstance(value, tuple | list) and depth < 4:
         for item in value:
             yield from in_tables(item, depth + 1)
 
 
-def repeats(tree: Any, inside: int, deepest: list[int]) -> None:  # noqa: ANN401 - the parser's own type
+def repeats(tree: Any, inside: int, deepest: list[int]) -> None:
     """Note how many unbounded repeats lie in one another at most."""
     for operator, argument in tree:
         name = str(operator)
@@ -59,7 +59,7 @@ FOUND = dict(patterns())
 
 def test_there_are_patterns() -> None:
     """The search for patterns finds the tables of rules (else the next test would say nothing)."""
-    assert len(FOUND) > 30  # noqa: PLR2004
+    assert len(FOUND) > 30
 
 
 @pytest.mark.parametrize("name", FOUND)
@@ -68,4 +68,3 @@ def test_no_unbounded_repeat_lies_in_another(name: str) -> None:
     deepest = [0]
     repeats(parser.parse(FOUND[name]), 0, deepest)
     assert max(deepest) <= 1
-

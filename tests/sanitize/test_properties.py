@@ -18,13 +18,18 @@ PLANTED = "ghp_" + "Zx81Qw72Er63Ty54Ui45Op36As27Df18Gh09"
 scalars = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=40) | st.binary(max_size=20)
 values = st.recursive(
     scalars,
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=12), inner, max_size=4) | st.tuples(inner, inner),
+    lambda inner: (
+        st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=12), inner, max_size=4) | st.tuples(inner, inner)
+    ),
     max_leaves=20,
 )
 words = st.lists(st.text(string.ascii_lowercase, min_size=1, max_size=8), max_size=8).map(" ".join)
 harmless = st.recursive(
     words | st.integers(-(10**6), 10**6) | st.booleans() | st.none(),
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from(["name", "city", "order", "note", "items"]), inner, max_size=4),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(st.sampled_from(["name", "city", "order", "note", "items"]), inner, max_size=4)
+    ),
     max_leaves=15,
 )
 
@@ -79,7 +84,7 @@ def test_text_stays_text(text: str) -> None:
         result.value.encode()
 
 
-def plant(draw: st.DrawFn, secret: str) -> Any:  # noqa: ANN401 - any value
+def plant(draw: st.DrawFn, secret: str) -> Any:
     """Put a secret somewhere deep into a value."""
     found: Any = secret
     for step in draw(st.lists(st.sampled_from(["list", "dict", "tuple", "json", "text", "bytes", "key", "set"]), max_size=6)):

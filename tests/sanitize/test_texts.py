@@ -9,13 +9,17 @@ import pytest
 from otel_tool_audit.sanitize import MARK, Sanitizer
 
 JWT = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N_XgL0n3I9PlFUP0THsR8U"
-PEM = "-----BEGIN EC PRIVATE KEY-----\n" + "MHcCAQEEIIrYSSNQFaA2Hwf1duRSxKtLYX5CB04fSeQ6tF1aY/PuoAoGCCqGSM49\n" * 3 + "-----END EC PRIVATE KEY-----"
+PEM = (
+    "-----BEGIN EC PRIVATE KEY-----\n"
+    + "MHcCAQEEIIrYSSNQFaA2Hwf1duRSxKtLYX5CB04fSeQ6tF1aY/PuoAoGCCqGSM49\n" * 3
+    + "-----END EC PRIVATE KEY-----"
+)
 REMOVED = {
     "password=hunter2": "hunter2", "password: hunter2": "hunter2", "PASSWORD = 'hunter 2'": "hunter 2", '{"password": "hunter2", "a": 1': "hunter2",
     "DB_PASSWORD=s3cr3t-Value": "s3cr3t", "login --password hunter2 now": "hunter2", "login --password=hunter2 now": "hunter2",
     "run --token abc123def456": "abc123def456", "api_key: zx81zx82": "zx81zx82", "'apiKey': 'zx81zx82'": "zx81zx82",
     '\\"api_key\\": \\"zx81zx82\\"': "zx81zx82", '\\\\\\"token\\\\\\": \\\\\\"zx81zx82\\\\\\"': "zx81zx82",
-    "GET /v1?api_key=zx81zx82&page=2": "zx81zx82", "https://h/p?access_token=zx81zx82#top": "zx81zx82", "client_secret => \"zx81-zx82\"": "zx81-zx82",
+    "GET /v1?api_key=zx81zx82&page=2": "zx81zx82", "https://h/p?access_token=zx81zx82#top": "zx81zx82", 'client_secret => "zx81-zx82"': "zx81-zx82",
     "Authorization: Basic dXNlcjpodW50ZXIy": "dXNlcjpodW50ZXIy", "Authorization: Bearer zx81.zx82_zx83": "zx81.zx82_zx83",
     "authorization: token zx81zx82zx83": "zx81zx82zx83", "sent Bearer zx81zx82zx83zx84": "zx81zx82zx83zx84",
     "X-Api-Key: zx81zx82zx83": "zx81zx82zx83", "Cookie: sid=zx81zx82zx83; a=b": "zx81zx82zx83",
