@@ -24,7 +24,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "golden"))
 
-from independent import Chain, document, write_case
+from independent import Chain, document, origin, write_case
 from make import closed, opened
 from otel_tool_audit.review.verify import verify
 from placing import remember
@@ -70,21 +70,24 @@ class _Last(list):  # type: ignore[type-arg]
 
 
 def bare(trail: Path, *, deep: bool = False) -> int:
-    """The least that any verifier does: read, split, hash each line, compare with what it says; deep: parse it, too."""
-    count = 0
+    """The least that any verifier does: read, split, compare each line's place, hash it, compare its hash; deep: parse it, too."""
+    seq, last = 0, origin("general").hex().encode()
     for path in sorted((trail / "general").glob("*.jsonl")):
         with path.open("rb") as file:
             rest = b""
-            while block := file.read(1 << 18):
+            while block := file.read(1 << 20):
                 lines = (rest + block).split(b"\n")
                 rest = lines.pop()
                 for line in lines:
-                    if hashlib.sha256(b"\0" + line[:-75] + b"}").hexdigest().encode() != line[-66:-2]:
+                    if not line.startswith(b'{"seq":%d,"previous_hash":"%s"' % (seq, last)):
+                        raise ValueError(line)
+                    last = hashlib.sha256(b"\0" + line[:-75] + b"}").hexdigest().encode()
+                    if last != line[-66:-2]:
                         raise ValueError(line)
                     if deep:
                         json.loads(line, object_pairs_hook=_no_doubles)
-                count += len(lines)
-    return count
+                    seq += 1
+    return seq
 
 
 def _no_doubles(pairs: list[tuple[str, object]]) -> dict[str, object]:
