@@ -15,6 +15,7 @@ with audit.configure(trail):
 
     @audit.tool
     def get_order(order_id: str) -> dict[str, str]:
+        """Look an order up."""
         return {"order_id": order_id, "status": "shipped"}
 
     with audit.attribution(user="usr_1", model="m", conversation="c"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 import typer
 
@@ -50,7 +50,7 @@ def _print_version(wanted: bool) -> None:
 
 @app.callback()
 def _options(
-    version: Annotated[bool, typer.Option("--version", help="Print the version and leave.", is_eager=True, callback=_print_version)] = False,  # noqa: ARG001 - its callback prints
+    version: Annotated[bool, typer.Option("--version", help="Print the version and leave.", is_eager=True, callback=_print_version)] = False,
 ) -> None:
     """Ask, check and mend the evidence of what AI agents did with their tools."""
 
@@ -70,9 +70,10 @@ def run(arguments: Sequence[str]) -> int:
         code = app(list(arguments), prog_name=NAME, standalone_mode=False)
         sys.stdout.flush()
     except BadUsage as error:
-        context = getattr(error, "ctx", None)
-        output.fail(f"{error.format_message()}")  # type: ignore[attr-defined]  # every UsageError has it
-        output.say(f"try: {getattr(context, 'command_path', None) or NAME} --help", "dim")
+        # a UsageError knows its message and, once a verb was recognised, its context; typer's versions share no class that says so
+        usage: Any = error
+        output.fail(usage.format_message())
+        output.say(f"try: {usage.ctx.command_path if usage.ctx else NAME} --help", "dim")
         return output.USAGE
     except AuditError as error:
         output.fail(str(error))

@@ -76,11 +76,12 @@ def _endpoint() -> Check:
     try:
         parts = urlsplit(given if "//" in given else f"//{given}")
         host, port = parts.hostname or "localhost", parts.port or default
-        # an address with credentials must not be printed
-        where = f"{host}:{port} ({protocol})"
-        with socket.create_connection((host, port), timeout=REACHABLE_WITHIN):
-            return Check(name, Level.good, f"{where} accepts connections")
     except ValueError:
         return Check(name, Level.warning, "OTEL_EXPORTER_OTLP_ENDPOINT is no address", remedy)
+    # not the address as given: it may hold credentials
+    where = f"{host}:{port} ({protocol})"
+    try:
+        with socket.create_connection((host, port), timeout=REACHABLE_WITHIN):
+            return Check(name, Level.good, f"{where} accepts connections")
     except OSError as error:
         return Check(name, Level.warning, f"{where} cannot be reached ({error.strerror or error}): spans will be lost, records will not", remedy)

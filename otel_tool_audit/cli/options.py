@@ -6,7 +6,7 @@ import os
 import re
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, cast
 
 import typer
 from typer.core import TyperCommand
@@ -15,7 +15,7 @@ from otel_tool_audit.cli.output import Format, RowsFormat
 from otel_tool_audit.record.model import TRIGGERS
 from otel_tool_audit.settings import variable
 
-BadUsage: Final = typer.BadParameter.__mro__[1]
+BadUsage: Final = cast("type[Exception]", typer.BadParameter.__mro__[1])
 """What typer raises for wrong arguments: ``UsageError``, whose home differs between typer's versions."""
 
 _RELATIVE: Final = re.compile(r"(\d{1,9})(s|m|h|d|w)")
@@ -69,7 +69,7 @@ Limit = Annotated[int | None, _option("--limit", metavar="N", help="At most so m
 class DirectoryMayBeLeftOut(TyperCommand):
     """A command with two arguments of which the first, ``DIR``, may be left out."""
 
-    def collect_usage_pieces(self, ctx: Any) -> list[str]:  # noqa: ANN401 - typer's context, whose home differs between versions
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:  # noqa: ANN401, ARG002 - typer's context, whose home differs between versions
         """Write the arguments as people will give them."""
         second = [p.metavar for p in self.params if p.metavar][1]
         return ["[OPTIONS]", "[DIR]", str(second)]

@@ -8,7 +8,6 @@ value is read as markup, and a line of output is never begun by data.
 from __future__ import annotations
 
 import json
-import os
 import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
@@ -20,7 +19,7 @@ from rich.cells import cell_len, set_cell_size
 from rich.console import Console
 from rich.text import Text
 
-from otel_tool_audit.review.timeline import printable as safe
+from otel_tool_audit.review.timeline import printable
 
 GOOD: Final = 0
 BROKEN: Final = 1
@@ -34,6 +33,10 @@ _GAP: Final = 2
 _NARROWEST: Final = 6
 _UNSAFE: Final = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ud800-\udfff\ufeff\ufff9-\ufffb\U000e0000-\U000e007f]")
 """What JSON may hold raw and a terminal should not see; a line feed stands between values only."""
+
+
+safe: Final = printable
+"""Makes any text fit to stand in a line of output."""
 
 
 class Format(StrEnum):
@@ -173,12 +176,6 @@ def say(text: str, style: str = "") -> None:
 def fail(text: str) -> None:
     """Print what went wrong, in one line, to stderr."""
     stderr().print(Text.assemble(("error: ", "bold red"), safe(text)))
-
-
-def home_as_tilde(path: str) -> str:
-    """Shorten a path for people."""
-    home = os.path.expanduser("~")
-    return "~" + path[len(home) :] if home != "/" and path.startswith(home + os.sep) else path
 
 
 def _widths(columns: Sequence[Column], rows: Sequence[Sequence[Cell]], room: int | None) -> list[int]:

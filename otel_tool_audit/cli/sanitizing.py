@@ -39,8 +39,8 @@ def sanitize(
     console = output.stdout()
     console.print(Text(output.safe(found.value) if isinstance(found.value, str) else output.as_json(found.value, indent=2)))
     for redaction in redactions:
-        count = f" ×{redaction['count']}" if redaction["count"] != 1 else ""
-        console.print(Text.assemble(("− ", "red"), output.safe(redaction["path"] or "the text"), (f"  {output.safe(redaction['rule'])}{count}", "dim")))
+        count = f", {redaction['count']} times" if redaction["count"] != 1 else ""
+        console.print(Text.assemble(("✗ ", "red"), output.safe(redaction["path"] or "the text"), (f"  {output.safe(redaction['rule'])}{count}", "dim")))
     if not redactions:
         output.say("nothing was taken out", "dim")
 

@@ -11,7 +11,7 @@ Command = Callable[..., Printed]
 
 
 def test_one_object_a_call_on_each_line(command: Command, trail: Path) -> None:
-    """jsonl has a line for each call, oldest first, its records folded, with the record's field names and a status."""
+    """With jsonl there is a line for each call, oldest first, its records folded, with the record's field names and a status."""
     printed = command("calls", trail, "--format", "jsonl")
     found = [json.loads(line) for line in printed.out.splitlines()]
     assert (0, ["success", "error", "success", "interrupted"]) == (printed.code, [call["status"] for call in found])

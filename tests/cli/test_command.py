@@ -80,9 +80,17 @@ def test_the_version_is_the_installed_one(command: Command) -> None:
 
 def test_without_the_extra_one_line_says_how_to_get_it(tmp_path: Path) -> None:
     """Where typer is missing, the command says which pip command to use, and exits 2."""
-    hide = "import sys; sys.modules['typer'] = None; from importlib import util; find = util.find_spec; " \
-        "util.find_spec = lambda name, *rest: None if name == 'typer' else find(name, *rest); " \
-        "from otel_tool_audit.__main__ import main; sys.exit(main())"  # fmt: skip
+    hide = """
+import sys
+from importlib import util
+
+find = util.find_spec
+util.find_spec = lambda name, *rest: None if name == "typer" else find(name, *rest)
+
+from otel_tool_audit.__main__ import main
+
+sys.exit(main())
+"""
     done = _python("-c", hide)
     assert (2, "") == (done.returncode, done.stdout)
     assert "otel-tool-audit: the command line needs typer and rich: pip install 'otel-tool-audit[cli]'\n" == done.stderr

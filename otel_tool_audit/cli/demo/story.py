@@ -19,7 +19,7 @@ from otel_tool_audit.cli.demo.agent import converse
 from otel_tool_audit.cli.demo.forger import FORGERIES, forged
 from otel_tool_audit.cli.demo.script import CARD, CARRIER_KEY, CONVERSATIONS
 from otel_tool_audit.cli.demo.shop import Shop
-from otel_tool_audit.cli.output import home_as_tilde, safe
+from otel_tool_audit.cli.output import safe
 from otel_tool_audit.cli.verdicts import STYLES
 from otel_tool_audit.errors import SettingsError
 from otel_tool_audit.record.model import FINISHED
@@ -29,6 +29,7 @@ from otel_tool_audit.settings import variable
 
 _MARGIN: Final = 3
 _WIDEST: Final = 110
+_COMMAND_WIDTH: Final = 56
 _ENDPOINTS: Final = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
 _STATUS_STYLES: Final = {"✅": "green", "❌": "red", "⛔": "yellow", "⏳": "cyan"}
 _WORKER: Final = "otel_tool_audit.cli.demo.worker"
@@ -127,7 +128,7 @@ class _Story:
         self._line(Text("all of it undone, byte for byte", "bold"))
         self._verdict(self._verify(), short=True)
         self._text(
-            f"Where each chain ends is remembered outside of the trail, in the state directory. Whoever can write both is found out by "
+            "Where each chain ends is remembered outside of the trail, in the state directory. Whoever can write both is found out by "
             "what others hold: each exported span carries its record's hash."
         )
 
@@ -142,9 +143,9 @@ class _Story:
             ("verify", "the whole trail"),
             ("doctor", "what could be better"),
         ):
-            self._columns((f"otel-tool-audit {arguments}", "bold"), (purpose, "dim"), first=64 if self._width >= 80 else 0)
+            self._columns((f"otel-tool-audit {arguments}", "bold"), (purpose, "dim"), first=_COMMAND_WIDTH)
         self._line(Text())
-        self._text("In your agent: audit.configure(\"./audit\"), @audit.tool, with audit.attribution(user=…): see README.md.")
+        self._text('In your agent: audit.configure("./audit"), @audit.tool, with audit.attribution(user=…): see README.md.')
         self._console.print()
 
     # --- asking the trail

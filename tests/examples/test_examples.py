@@ -1,0 +1,102 @@
+"""The examples run as they stand, and their trails hold what they say."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import pytest
+from otel_tool_audit.review.verify import verify
+
+from otel_tool_audit.review.reader import TrailReader
+
+ROOT = Path(__file__).parents[2]
+EXAMPLES = ROOT / "examples"
+
+
+def needs(*modules: str) -> None:
+    """Skip without the packages of a framework; where CI promises them, fail."""
+    for module in modules:
+        if find_spec(module) is None and os.environ.get("CI") != "true":
+            pytest.skip(f"{module} is not installed (dependency group `test`)")
+
+
+def run(name: str, trail: Path) -> str:
+    """Run an example as a user would, and give what it printed."""
+    environment = {**os.environ, "OTEL_TRACES_EXPORTER": "none", "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        [sys.executable, EXAMPLES / name, trail], env=environment, capture_output=True, encoding="utf-8", check=False, timeout=120
+    )
+    assert (0, "") == (done.returncode, done.stderr)
+    return done.stdout
+
+
+def calls(trail: Path) -> list[dict[str, Any]]:
+    """Give the calls of a trail that is whole."""
+    found = verify(trail)
+    assert ("intact", "complete") == (found.integrity, found.completeness)
+    return list(TrailReader(trail).calls())
+
+
+def test_every_example_is_tested_and_described() -> None:
+    """A script that nobody runs would not be one."""
+    names = {path.name for path in EXAMPLES.glob("*.py")}
+    tests = Path(__file__).read_text(encoding="utf-8")
+    described = (EXAMPLES / "README.md").read_text(encoding="utf-8")
+    assert set() == {name for name in names if f'run("{name}"' not in tests or f"({name})" not in described}
+
+
+def test_a_hand_written_loop_records_each_call_of_the_model(tmp_path: Path) -> None:
+    """Results, refusals and exceptions go back to the model, and are on record with the provider's call ids."""
+    printed = run("hand_written_loop.py", tmp_path / "audit")
+    found = calls(tmp_path / "audit")
+    assert ["success", "error", "success", "error"] == [call["status"] for call in found]
+    assert ["call_1", "call_2", "call_3", "call_4"] == [call["tool_call_id"] for call in found]
+    assert ["general", "financial", "financial", "general"] == [call["chain"] for call in found]
+    assert {("usr_98765", "support_agent", "refunds", "gpt-4.1")} == {(c["user_id"], c["user_role"], c["agent"], c["model"]) for c in found}
+    assert "[Turn 3] ✅ issue_refund(" in printed
+
+
+def test_an_existing_provider_exports_stamped_spans(tmp_path: Path) -> None:
+    """Own and foreign tool spans carry their record's place when they are exported, and subjects are pseudonyms."""
+    printed = run("existing_provider.py", tmp_path / "audit")
+    own, foreign = sorted(calls(tmp_path / "audit"), key=lambda call: str(call["tool_name"]))
+    assert ("access_patient_record", "healthcare", "treatment") == (own["tool_name"], own["chain"], own["purpose"])
+    assert ("find_bed", "general", {"ward": 3}, "dr_meyer") == (foreign["tool_name"], foreign["chain"], foreign["arguments"], foreign["user_id"])
+    assert str(own["subject"]).startswith("psn:")
+    for call in (own, foreign):
+        assert f"exported: execute_tool {call['tool_name']}, record {call['chain']}/{call['seq']}" in printed
+    assert not [file for file in (tmp_path / "audit").rglob("*.jsonl") if b'"subject":"P-10234"' in file.read_bytes()]
+
+
+def test_a_service_attributes_calls_to_the_user_of_each_request(tmp_path: Path) -> None:
+    """Two requests at the same time, each with parallel tools, are told apart."""
+    needs("starlette", "uvicorn")
+    run("async_service.py", tmp_path / "audit")
+    found = calls(tmp_path / "audit")
+    expected = {
+        ("usr_anna", "customer", "conv_anna", "get_order"),
+        ("usr_anna", "customer", "conv_anna", "estimate_delivery"),
+        ("usr_ben", "support_agent", "conv_ben", "get_order"),
+        ("usr_ben", "support_agent", "conv_ben", "estimate_delivery"),
+    }
+    assert expected == {(call["user_id"], call["user_role"], call["conversation_id"], call["tool_name"]) for call in found}
+    assert {("success", "127.0.0.1", "ShopApp/5.2")} == {
+        (call["status"], call["session_metadata"]["client_ip"], call["session_metadata"]["user_agent"]) for call in found
+    }
+
+
+def test_a_framework_is_recorded_with_no_change_to_its_tools(tmp_path: Path) -> None:
+    """pydantic-ai's own tool spans become one record each, attributed."""
+    needs("pydantic_ai")
+    run("pydantic_ai_agent.py", tmp_path / "audit")
+    found = calls(tmp_path / "audit")
+    assert {"get_order", "issue_refund"} == {call["tool_name"] for call in found}
+    assert [["tool_call.observed"]] * 2 == [[record["event"] for record in call["records"]] for call in found]
+    assert {("success", "usr_98765", "conv_abc123", "support")} == {
+        (call["status"], call["user_id"], call["conversation_id"], call["agent"]) for call in found
+    }

@@ -1,0 +1,97 @@
+"""What is installed, and what importing it costs and loads."""
+
+from __future__ import annotations
+
+import ast
+import os
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+import otel_tool_audit
+
+ROOT = Path(__file__).parents[2]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+OPTIONAL = {"typer", "rich", "click", "phonenumbers", "re2"}
+
+
+def _loaded_by(code: str) -> set[str]:
+    script = f"{code}\nimport sys\nprint(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True, timeout=60)
+    return set(done.stdout.split())
+
+
+def test_importing_the_package_loads_none_of_its_rooms() -> None:
+    """An `import` at the top of an application costs it nothing before something is used."""
+    loaded = {name for name in _loaded_by("import otel_tool_audit") if name.startswith("otel_tool_audit.")}
+    assert set() == loaded
+
+
+def test_the_core_needs_no_extra() -> None:
+    """Recording imports neither the packages of the command line nor those of `[pii]` at import time."""
+    loaded = {name.partition(".")[0] for name in _loaded_by("from otel_tool_audit import tool, attribution, configure, verify, TrailReader")}
+    assert set() == loaded & (OPTIONAL - {"re2", "phonenumbers"})
+
+
+def test_every_public_name_can_be_had() -> None:
+    """What `__all__` and `dir()` list exists, and nothing else is listed."""
+    assert sorted(otel_tool_audit.__all__) == dir(otel_tool_audit)
+    assert [] == [name for name in otel_tool_audit.__all__ if not hasattr(otel_tool_audit, name)]
+
+
+def test_an_unknown_name_is_an_attribute_error() -> None:
+    """A misspelt name fails as it does in any module."""
+    with pytest.raises(AttributeError, match="recrod"):
+        otel_tool_audit.recrod  # noqa: B018 - the access is what is tested
+
+
+def test_the_package_is_typed_and_brings_its_documents() -> None:
+    """Type checkers find `py.typed`; readers find the format and the architecture."""
+    package = Path(otel_tool_audit.__file__).parent
+    assert all((package / name).exists() for name in ("py.typed", "ARCHITECTURE.md", "trail/FORMAT.md"))
+
+
+def test_every_public_function_class_and_module_has_a_docstring() -> None:
+    """Reference is what the code says of itself."""
+    missing = []
+    for path in (ROOT / "otel_tool_audit").rglob("*.py"):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        nodes = [tree] if tree.body else []
+        nodes += [
+            node
+            for parent in ast.walk(tree)
+            if isinstance(parent, (ast.Module, ast.ClassDef)) and not getattr(parent, "name", "").startswith("_")
+            for node in parent.body
+            if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)) and not node.name.startswith("_")
+        ]
+        missing += [f"{path.relative_to(ROOT)}:{getattr(node, 'name', '')}" for node in nodes if ast.get_docstring(node) is None]
+    assert [] == missing
+
+
+def test_extras_exist_only_for_rooms_that_do() -> None:
+    """No extra is offered for what is not built yet."""
+    assert {"all", "cli", "pii"} == set(PROJECT["project"]["optional-dependencies"])
+
+
+def test_the_oldest_versions_tested_are_the_lower_bounds_promised() -> None:
+    """Each dependency's lower bound is the version that CI tests with."""
+    pinned = dict(line.split("==") for line in (ROOT / ".ci/constraints/oldest.txt").read_text(encoding="utf-8").split())
+    project = PROJECT["project"]
+    wanted = [*project["dependencies"], *(d for name, extra in project["optional-dependencies"].items() if name != "all" for d in extra)]
+    bounds = dict(re.fullmatch(r"([\w-]+)>=([\d.]+)", dependency).groups() for dependency in wanted)  # type: ignore[union-attr]
+    assert {} == {name: bound for name, bound in bounds.items() if not f"{pinned[name]}.0.0".startswith(f"{bound}.")}
+
+
+def test_constraints_name_versions_only() -> None:
+    """No address of anybody's package index is in the repository."""
+    for path in (ROOT / ".ci/constraints").glob("*.txt"):
+        assert [] == [line for line in path.read_text(encoding="utf-8").splitlines() if not re.fullmatch(r"[\w.-]+==[\w.]+", line)]
+
+
+def test_tests_have_a_state_directory_of_their_own() -> None:
+    """No test can reach the state directory of whoever runs it."""
+    assert not os.environ["OTEL_TOOL_AUDIT_STATE"].startswith(os.path.expanduser("~/.local"))
