@@ -25,6 +25,7 @@ _SEPARATOR: Final = re.compile(
     r"(=>|:=|::=|\?\?=|\|\|=|\?=|\.=|\+=|!=|={1,3}|:|>)[ \t]{0,12}(?:>[ \t]{0,4})?)"
 )
 _XML_BREAK: Final = re.compile(r"[ \t]{0,16}\r?\n[ \t]{0,32}")
+_ARGUMENT: Final = re.compile(r"[\"'`][ \t]{0,4}(,)[ \t]{0,4}")
 _TYPE: Final = re.compile(r"(?:string|str|String|NSString|any|char|text)\??[ \t]{0,4}=[ \t]{0,4}")
 _QUOTE: Final = re.compile(r"(?:[brfuRBFU@]|[lL]it)?(\\{0,7})([\"'`])")
 _UNQUOTED: Final = re.compile(r"[^\s\"'`,;&<>)}\]|\\]+")
@@ -89,7 +90,7 @@ def is_generated_value(value: str, *, provider: bool) -> bool:
 
 def _after(text: str, at: tuple[int, int], name: str, said: KeyName, *, prose: bool) -> Iterator[Span]:
     start, end = at
-    separator = _SEPARATOR.match(text, end)
+    separator = _SEPARATOR.match(text, end) or (_ARGUMENT.match(text, end) if text[start - 2 : start - 1] == "(" else None)
     if separator is None:
         found = _spoken(text, end, name, said)
     elif separator.group(1) == ">" and text[start - 1 : start] not in ("<", ""):
@@ -185,12 +186,17 @@ def _users(text: str) -> Iterator[Span]:
         user, colon, password = whole.partition(":")
         bare_user, bare = user.strip("\"'"), password.strip("\"'")
         if not colon or is_placeholder(user) and bare_user or _made_up(bare):
-            if colon and not bare and looks_random(bare_user, shortest=8, bits=2.5):
+            if colon and not bare and _could_be_one(bare_user):
                 begin = match.end() + user.index(bare_user)
                 yield begin, begin + len(bare_user), "curl-user"
             continue
         begin = match.end() + len(user) + 1 + password.index(bare)
         yield begin, begin + len(bare), "curl-user"
+
+
+def _could_be_one(user: str) -> bool:
+    # a key given as the user, with no password after it
+    return len(user) >= 8 and any(c.isdigit() for c in user) and (user.lower() != user or not user.isalnum())  # noqa: PLR2004
 
 
 def _made_up(password: str) -> bool:

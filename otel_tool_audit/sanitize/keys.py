@@ -73,7 +73,7 @@ PROVIDERS: Final = frozenset(
     " launchdarkly linear linkedin lob looker mailchimp mailgun mapbox mattermost meraki messagebird mistral netlify newrelic notion"
     " npm nuget nytimes okta openai openshift paypal pinecone plaid planetscale postman privateai pulumi pypi rapidapi readme"
     " rubygems segment sendbird sendgrid sendinblue sentry shippo shopify sidekiq slack snyk sonar sourcegraph square squarespace"
-    " stripe sumologic supabase telegram travis travisci trello twilio twitch twitter typeform vault vercel yandex zendesk".split()
+    " stripe sumo sumologic supabase telegram travis travisci trello twilio twitch twitter typeform vault vercel yandex zendesk".split()
 )
 
 

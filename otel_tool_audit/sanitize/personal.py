@@ -17,7 +17,7 @@ from otel_tool_audit.sanitize.spans import Span
 from otel_tool_audit.sanitize.validators import is_address, is_card, is_iban, is_ssn
 
 _NUMERIC: Final = re.compile(r"[0-9](?:[^0-9A-Za-z]{0,3}[0-9]){3}")
-_RUN: Final = re.compile(r"[0-9]+(?:[ .\u00a0\u2011\u2013-]{1,2}[0-9]+)*")
+_RUN: Final = re.compile(r"[0-9]{1,64}(?:[ .\u00a0\u2011\u2013-]{1,2}[0-9]{1,64}){0,64}")
 _GROUP: Final = re.compile(r"[0-9]+")
 _IBAN: Final = re.compile(r"[A-Za-z]{2}[0-9]{2}[ -]?[A-Za-z0-9]{3}")
 _IBAN_LONGEST: Final = 33

@@ -98,7 +98,9 @@ def _is_other(number: Number) -> bool:
         return True
     if groups[0] in ("978", "979") and number.digits == 13:  # noqa: PLR2004
         return True
-    return raw.count(".") == len(groups) - 1 == 3 and all(int(g) < 256 for g in groups)  # noqa: PLR2004 - an IPv4 address
+    if tuple(map(len, groups)) == (3, 2, 4) and "(" not in raw:
+        return True
+    return raw.count(".") == len(groups) - 1 == 3 and all(len(g) < 4 for g in groups) and set(map(len, groups)) != {2}  # noqa: PLR2004 - like IPv4
 
 
 def _is_written_like_one(number: Number) -> bool:

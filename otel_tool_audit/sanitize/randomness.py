@@ -11,7 +11,7 @@ import re
 from collections import Counter
 from typing import Final
 
-_REFERENCE: Final = re.compile(r"[$%]?\{|\$[A-Za-z_(\[]|<|\[|%[sdvr(]|%\w{1,64}%|\*\*|\.\.|…|#\{|@\{|_{3}|x{3}|X{3}|#{4}|-{4}|•|\(\(")
+_REFERENCE: Final = re.compile(r"[$%]\{|\{\{|\{[A-Za-z_. -]{1,64}\}|\$[A-Za-z_(\[0-9@*]|<|\[|%[sdvr(]|%\w{1,64}%|\*\*|\.\.|…|#\{|@\{|_{3}|x{3}|X{3}|#{4}|-{4}|•|\(\(")
 _STANDS_IN: Final = re.compile(
     r"(?i)(?:your|my|some|the|an?|any|insert|put|enter|replace|change|add|paste)[-_ ]?"
     r"(?:[a-z]{1,16}[-_ ]?){0,3}(?:key|token|secret|password|passwd|pass|pwd|here|me|value|credentials?|this|it)?"

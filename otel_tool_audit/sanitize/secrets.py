@@ -21,9 +21,9 @@ _NAME_LIKE: Final = frozenset({"openai-api-key", "anthropic-api-key", "openroute
 _CHUNKS_AT_LEAST: Final = SHORTEST
 
 PEM_BEGIN: Final = re.compile(r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----")
-_PEM_BODY: Final = re.compile(r"(?:[A-Za-z0-9+/=\s]|\\+[rnt]|[A-Za-z-]{4,20}: [^\n\\]{0,80})+")
+_PEM_BODY: Final = re.compile(r"[A-Za-z0-9+/=\s\\]+")
 _PEM_END: Final = re.compile(r"-----END [A-Z0-9 ]{0,40}-----")
-_PEM_SHORTEST: Final = 40
+_PEM_SHORTEST, _PEM_LONGEST = 40, 65_536
 
 _AUTHORITY: Final = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]{0,20}://([^\s\"'<>/?#\\]{1,512})@")
 _SLASHED: Final = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]{0,20}://([^\s\"'<>@:/]{0,128}:[^\s\"'<>@]{1,256})@[A-Za-z0-9\[]")
@@ -85,19 +85,16 @@ def _ends_here(text: str, end: int) -> bool:
 def _generated(body: str, shape: Shape) -> bool:
     if entropy(body) < shape.bits or stands_in(body):
         return False
-    if shape.rule in _NAME_LIKE or len(body) >= 16 and not any("0" <= c <= "9" for c in body):  # noqa: PLR2004
-        return looks_random(body, shortest=14)
-    return True
+    return shape.rule not in _NAME_LIKE or looks_random(body, shortest=14)
 
 
 def _pem(text: str) -> Iterator[Span]:
     for begin in PEM_BEGIN.finditer(text):
+        end = _PEM_END.search(text, begin.end(), begin.end() + _PEM_LONGEST)
         body = _PEM_BODY.match(text, begin.end())
-        stop = body.end() if body else begin.end()
-        if body is None or sum(map(len, body.group().split())) < _PEM_SHORTEST:
-            continue
-        end = _PEM_END.match(text, stop)
-        yield begin.start(), end.end() if end else stop, "private-key"
+        stop = end.start() if end else body.end() if body else begin.end()
+        if sum(map(len, text[begin.end() : stop].split())) >= _PEM_SHORTEST:
+            yield begin.start(), end.end() if end else stop, "private-key"
 
 
 def _urls(text: str) -> Iterator[Span]:
