@@ -16,6 +16,11 @@ parser: Any = importlib.import_module("re._parser")
 REPEATS = {"MAX_REPEAT", "MIN_REPEAT", "POSSESSIVE_REPEAT"}
 UNBOUNDED = 1_000
 """Repeats allowed more often than this count as unbounded."""
+# Nested, and linear all the same.
+EXPLAINED = {
+    "personal._RUN[0]",  # digits and what stands between them share no character, so there is one way to match
+    "secrets._PEM_BODY[0]",  # nothing follows the repeat, so nothing is ever tried again
+}
 
 
 def patterns() -> Iterator[tuple[str, str]]:
@@ -62,7 +67,7 @@ def test_there_are_patterns() -> None:
     assert len(FOUND) > 30
 
 
-@pytest.mark.parametrize("name", FOUND)
+@pytest.mark.parametrize("name", sorted(FOUND.keys() - EXPLAINED))
 def test_no_unbounded_repeat_lies_in_another(name: str) -> None:
     """Nested unbounded repeats are what makes a pattern's time explode."""
     deepest = [0]
