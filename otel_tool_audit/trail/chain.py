@@ -130,7 +130,7 @@ class Chain:
             AuditUnavailable: Nothing durable came of it.
             TrailTampered: The files contradict the head.
         """
-        if not self._mutex.acquire(timeout=deadline):
+        if not (self._mutex.acquire(blocking=False) or self._mutex.acquire(timeout=deadline)):
             raise AuditUnavailable(f"chain {self.name} is held by another thread for {deadline:g} s; the disk may hang")
         try:
             self._system.lock(self.files.head_fd, self.files.head_path, deadline)

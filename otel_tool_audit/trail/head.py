@@ -111,9 +111,10 @@ class Head(NamedTuple):
 
     def pack(self) -> bytes:
         """Encode the slot, checksum included (296 bytes)."""
+        generation, origin, boot, flags, first_seq, attempt, written, synced, pending, prev = self
         packed = _SLOT.pack(
-            MAGIC, self.generation, self.origin, self.boot, self.flags, self.first_seq, self.attempt,
-            *self.written, *self.synced, *self.pending, *self.prev,
+            MAGIC, generation, origin, boot, flags, first_seq, attempt, written[0], written[1], written[2],
+            synced[0], synced[1], synced[2], pending[0], pending[1], pending[2], *prev,
         )  # fmt: skip
         return packed + _CRC.pack(zlib.crc32(packed))
 
