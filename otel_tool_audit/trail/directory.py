@@ -17,7 +17,7 @@ from otel_tool_audit.errors import AuditUnavailable, SettingsError, TrailTampere
 from otel_tool_audit.trail.system import NETWORK_FILESYSTEMS, System, filesystem_type
 
 _DIRECTORY: Final = os.O_RDONLY | os.O_DIRECTORY
-_WRONG_KIND: Final = frozenset({errno.ELOOP, errno.ENOTDIR, errno.EMLINK})
+_WRONG_KIND: Final = frozenset({errno.ELOOP, errno.ENOTDIR, errno.EMLINK, errno.EISDIR, errno.ENXIO})
 
 
 class Modes(NamedTuple):
