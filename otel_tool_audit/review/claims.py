@@ -19,13 +19,13 @@ class Claim(NamedTuple):
     What somebody says of a chain.
 
     Attributes:
-        count: How many seqs had been given out.
+        upto: How many seqs had been given out.
         hash: The hash of the record before that, in hex.
         source: Who says so, in words.
         from_outside: Whether the one who says so stands outside the trail's files.
     """
 
-    count: int
+    upto: int
     hash: str
     source: str
     from_outside: bool

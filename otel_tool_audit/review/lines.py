@@ -36,7 +36,7 @@ class Block(NamedTuple):
     Attributes:
         first_seq: The seq of its first line.
         previous: What that line names as ``previous_hash``, in hex.
-        count: How many lines.
+        lines: How many lines.
         last: The hash of the last line, in hex.
         hashes: All hashes one after the other, 64 hex digits each.
         opened: Calls that start in it and do not end in it: call_id to writer.
@@ -48,7 +48,7 @@ class Block(NamedTuple):
 
     first_seq: int
     previous: str
-    count: int
+    lines: int
     last: str
     hashes: str
     opened: dict[bytes, bytes]

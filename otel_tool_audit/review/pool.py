@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import os
 import pickle
+import signal
 import struct
 import subprocess
 import sys
@@ -96,7 +97,7 @@ class _Helper:
     """One helper process and the pipes to it. Used by one thread at a time."""
 
     def __init__(self, root: Folder) -> None:
-        arguments = [sys.executable, "-I", "-c", _PROGRAM, str(root.descriptor), root.path, *(p for p in sys.path if p)]
+        arguments = [sys.executable, "-I", "-c", _PROGRAM, str(root.descriptor), root.path, *(p or os.getcwd() for p in sys.path)]
         self.process = subprocess.Popen(  # noqa: S603 - this very interpreter, with fixed arguments
             arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, pass_fds=(root.descriptor,), close_fds=True,
         )  # fmt: skip
@@ -212,6 +213,8 @@ def serve(descriptor: int, path: str) -> None:
         descriptor: The trail's directory, inherited.
         path: Where it lies, for messages.
     """
+    # an interrupt at the terminal is the caller's to handle: it closes the pipe
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     desk = Desk(Folder(descriptor, path))
     asked, answered = sys.stdin.buffer, sys.stdout.buffer
     while (job := receive(asked)) is not None:

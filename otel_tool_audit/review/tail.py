@@ -22,7 +22,7 @@ class Tail(NamedTuple):
 
     Attributes:
         end: In the open segment, in bytes.
-        count: The seq after the last record.
+        upto: The seq after the last record.
         hash: The last record's, in hex.
         wrong: (seq, what is wrong), or None; without a seq it is about the first record that is missing.
         crashed: ``fsync`` or ``os`` when the host went down while the chain was open, else None.
@@ -32,7 +32,7 @@ class Tail(NamedTuple):
     """
 
     end: int
-    count: int
+    upto: int
     hash: str
     wrong: tuple[int | None, str] | None = None
     crashed: str | None = None
@@ -91,7 +91,7 @@ def _unequal(tail: Tail, extra: int, closed: str) -> Tail:
         what = f"the open segment {closed}is {extra} bytes longer than the head: forged, or the state restored?"
     else:
         what = f"the open segment {closed}is {-extra} bytes shorter than the head: a backup?"
-    return tail._replace(wrong=(tail.count if extra > 0 else None, what))
+    return tail._replace(wrong=(tail.upto if extra > 0 else None, what))
 
 
 def _adopted(head: Head, descriptor: int | None, plain: Tail) -> Tail:
@@ -101,7 +101,7 @@ def _adopted(head: Head, descriptor: int | None, plain: Tail) -> Tail:
     if (
         block is None
         or (block.first_seq, block.previous) != (written.lines, written.hash.hex())
-        or (block.count, block.last) != (pending.lines, pending.hash.hex())
+        or (block.lines, block.last) != (pending.lines, pending.hash.hex())
     ):
         return plain._replace(wrong=(written.lines, f"{pending.size} bytes stand at the end that are not the lines the head announced: forged"))
     return Tail(
@@ -122,7 +122,7 @@ def _after_crash(head: Head, descriptor: int | None, size: int) -> Tail:
         good = start
     left = size - good.end
     return good._replace(
-        behind=max(0, head.written.lines - good.count),
+        behind=max(0, head.written.lines - good.upto),
         note=f"{left} bytes after the last good line were torn by a crash of the host" if left else None,
     )  # fmt: skip
 
@@ -138,12 +138,12 @@ def _follow(descriptor: int, start: Tail, synced: Mark, size: int) -> Tail:
         for line in _lines(data[:whole]):
             block = check_block(line)
             if block is None or (block.first_seq, block.previous) != (count, last):
-                return start._replace(end=end, count=count, hash=last)
+                return start._replace(end=end, upto=count, hash=last)
             end, count, last = end + len(line), count + 1, block.last
         rest = data[whole:]
         if len(rest) > MAX_LINE:
             break
-    return start._replace(end=end, count=count, hash=last)
+    return start._replace(end=end, upto=count, hash=last)
 
 
 def _lines(data: bytes) -> list[bytes]:

@@ -55,9 +55,18 @@ class Walk:
         self._held: bytes | None = None
         self._broken = 0
 
+    @property
+    def troubled(self) -> bool:
+        """Whether something is still open: a line whose judgement waits for the next, or lines that hold no hash."""
+        return self._held is not None or self._broken > 0
+
+    def follows(self, block: Block) -> bool:
+        """Tell whether a block goes on exactly where the walk stands."""
+        return not self.troubled and block.first_seq == self.seq and block.previous == self.last
+
     def jump(self, seq: int, origin: str | None) -> None:
         """Go on from another place: a new epoch, or behind a segment that is not there."""
-        self.end()
+        self.settle(None)
         self.seq, self.last, self._start = seq, origin, seq
 
     def block(self, data: bytes, checked: Block | None) -> None:
@@ -73,7 +82,7 @@ class Walk:
                 held, self._held = self._held, None
                 self._line(held, _Next(checked.first_seq, checked.previous))
             if not self._broken and checked.first_seq == self.seq and self.last in {checked.previous, None}:
-                self._take(checked)
+                self.take(checked)
                 return
         lines = data.split(b"\n")
         torn = lines.pop()
@@ -103,9 +112,10 @@ class Walk:
         if self._broken:
             self._settle_broken(max(self.seq, count) if count is not None else self.seq + self._broken)
 
-    def _take(self, block: Block) -> None:
+    def take(self, block: Block) -> None:
+        """Take a block that goes on where the walk stands."""
         self._accept(block)
-        self.seq, self.last = block.first_seq + block.count, block.last
+        self.seq, self.last = block.first_seq + block.lines, block.last
 
     def _line(self, line: bytes, following: _Next | None) -> None:
         block = check_block(line + b"\n")
@@ -133,19 +143,19 @@ class Walk:
                 self._report(CHAIN, seq, f"record {seq} does not follow the chain's origin: it is of another trail or chain, or was rewritten")
             elif follows and following is not None and following.previous != block.last:
                 self._report(CHAIN, seq, f"record {seq} was rewritten: neither does it name the record before it, nor does the one after name it")
-                self._take(block)
+                self.take(block)
                 self.last = None
                 return
             else:
                 self._report(CHAIN, seq - 1, f"record {seq - 1} is not the one that record {seq} names: it, or records up to it, were rewritten with new hashes")
-        self._take(block)
+        self.take(block)
 
     def _ahead(self, block: Block, following: _Next | None) -> None:
         seq, expected = block.first_seq, self.seq
         if following is None or following.seq == seq + 1:
             what = f"record {expected} is missing" if seq == expected + 1 else f"records {expected} to {seq - 1} are missing"
             self._report(CHAIN, expected, f"{what}: after {expected - 1} comes {seq}" if expected > self._start else f"{what}: the chain begins with {seq}")
-            self._take(block)
+            self.take(block)
         else:
             self._report(CHAIN, expected, f"record {seq} stands in the place of record {expected}")
             self._take_as(block, expected)
@@ -154,7 +164,7 @@ class Walk:
         seq, expected = block.first_seq, self.seq
         if following is not None and following.seq == seq + 1 and following.seq != expected:
             self._report(CHAIN, expected, f"where record {expected} should stand, the chain goes back to record {seq}")
-            self._take(block)
+            self.take(block)
         elif following is None or following.seq == expected + 1:
             self._report(CHAIN, expected, f"record {seq} stands in the place of record {expected}")
             self._take_as(block, expected)
