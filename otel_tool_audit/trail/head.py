@@ -127,8 +127,10 @@ class Head(NamedTuple):
             file: The file's bytes, 4,096 of them.
 
         Returns:
-            None when no slot is valid ("no head").
+            None when no slot is valid ("no head"), or the file is no head's length.
         """
+        if len(file) != HEAD_BYTES:
+            return None
         first, second = generations(file)
         newer, older = (0, SLOT_BYTES) if first > second else (SLOT_BYTES, 0)
         # a generation is believed only where its slot's checksum holds; of two that hold the newer one counts

@@ -22,7 +22,7 @@ def tmp_path(tmp_path: Path) -> Iterator[Path]:
 
     A killed process and an injected error are the same on any file system; what only a power loss shows is tested on the simulated disk.
     """
-    if not os.access(_MEMORY, os.W_OK) or os.environ.get("OTEL_TOOL_AUDIT_TEST_ON_DISK"):
+    if not os.access(_MEMORY, os.W_OK) or os.environ.get("AUDIT_TESTS_ON_DISK"):
         yield tmp_path
         return
     with tempfile.TemporaryDirectory(dir=_MEMORY, prefix="otel-tool-audit-test-") as made:
