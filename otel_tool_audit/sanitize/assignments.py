@@ -19,7 +19,16 @@ from otel_tool_audit.sanitize.spans import Span
 
 RULE: Final = "secret-key"
 
-_NAME: Final = re.compile(r"[A-Za-z0-9_.-]+")
+_WORD_BEFORE: Final = re.compile(r"[A-Za-z0-9_.-]{1,128}")
+_WORD: Final = re.compile(r"[A-Za-z0-9_.-]{1,128}+")
+_STEMS: Final = (
+    "pass", "pwd", "token", "secret", "key", "auth", "cred", "cookie", "ssn", "cvv", "cvc", "jwt", "bearer", "otp", "card", "security",
+    "code", "access", "bundle_", "connection", "conn_", "conn ", "mnemonic", "phrase", "ccn", "cc_", "contrasena", "senha",
+)  # fmt: skip
+"""In lower case: one of them stands in every name of a secret."""
+
+_GENERATED: Final = re.compile(r"[^\s,;]{12,}")
+_WINDOW: Final = 64
 _SEPARATOR: Final = re.compile(
     r"(?:\\{0,7}[\"'`]?[\])]?(?:[ \t]{1,4}(?:string|str|String|NSString|let|char))?[ \t]{0,12}"
     r"(=>|:=|::=|\?\?=|\|\|=|\?=|\.=|\+=|!=|={1,3}|:|>)[ \t]{0,12}(?:>[ \t]{0,4})?)"
@@ -52,29 +61,45 @@ def find_assignments(text: str, lower: str, names: KeyNames) -> Iterator[Span]:
 
     Args:
         text: Any text.
-        lower: The same in lower case, for telling quickly what it can't hold.
+        lower: The same in lower case, character by character.
         names: Judges names.
     """
-    before = ""
-    before_end = -2
-    for match in _NAME.finditer(text):
-        start, end = match.span()
-        name = match.group()
-        if end - start > _LONGEST_NAME:
-            name = name[-_LONGEST_NAME:]
+    for start, end in _named(text, lower, names.stems):
+        name = text[start:end]
         said = names.judge(name)
-        adjacent = start - before_end == 1 and text[before_end] == " "
-        if adjacent and said.kind is not Kind.SECRET:
+        before = _WORD_BEFORE.match(text[max(0, start - _WINDOW) : start - 1][::-1]) if start and text[start - 1] == " " else None
+        if before is not None and said.kind is not Kind.SECRET:
             # "API key: …": two words that only together name a secret
-            joined = names.judge(f"{before[-60:]} {name}")
+            joined = names.judge(f"{before.group()[::-1]} {name}")
             said = joined if joined.kind is Kind.SECRET else said
-        before, before_end = name, end
         if said.kind is not Kind.PLAIN:
-            yield from _after(text, (start, end), name, said, prose=adjacent)
+            yield from _after(text, (start, end), name, said, prose=before is not None)
     if "curl" in lower or "wget" in lower:
         yield from _users(text)
     if "sig" in lower or "x-amz-security-token" in lower:
         yield from ((m.start(1), m.end(1), "url-signature") for m in _SIGNATURE.finditer(text))
+
+
+def _named(text: str, lower: str, extra: tuple[str, ...]) -> list[tuple[int, int]]:
+    """Where words stand that may name a secret: those with a stem, the word after one, and what precedes a generated value."""
+    found: set[tuple[int, int]] = set()
+    for stem in (*_STEMS, *extra) if extra else _STEMS:
+        at = lower.find(stem)
+        while at >= 0:
+            left = _WORD_BEFORE.match(text[max(0, at - _LONGEST_NAME) : at][::-1])
+            start = at - left.end() if left else at
+            word = _WORD.match(text, start)
+            end = word.end() if word else at + len(stem)
+            found.add((start, end))
+            follower = _WORD.match(text, end + 1) if text[end : end + 1] == " " else None
+            if follower:
+                found.add(follower.span())
+            at = lower.find(stem, max(end, at + len(stem)))
+    if "=" in text or ":" in text:
+        for value in _GENERATED.finditer(text):
+            if "://" not in value.group() and any(c.isdigit() for c in value.group()[:_LONGEST_NAME]):
+                found.update(w.span() for w in _WORD.finditer(text, max(0, value.start() - _WINDOW), min(value.end(), value.start() + _WINDOW)))
+    return sorted(found)
 
 
 def is_generated_value(value: str, *, provider: bool) -> bool:

@@ -31,7 +31,7 @@ _SEQUENCES: Final = (
     "|auth tokens|api tokens|refresh tokens|bearer tokens|session tokens|backup code|backup codes|card number|card pin|cc number"
     "|client key|consumer key|connection string|conn string|credit card|credit cards|debit card|card no|encryption key|license key"
     "|master key|pin number|private key|private keys|recovery code|recovery codes|recovery phrase|root key|secret key|secret keys"
-    "|security answer|security code|security key|seed phrase|service key|session cookie|session key|shared key|signing key"
+    "|security answer|security code|security key|security number|seed phrase|service key|session cookie|session key|shared key|signing key"
     "|social security|social security number|ssh key|ssh keys|storage key|subscription key|verification code|webhook key|pass phrase"
     "|pass word|deploy key|proxy authorization|auth header|hmac key|aes key|pgp key|gpg key|user pin"
 ).split("|")

@@ -12,17 +12,19 @@ import re
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
-from otel_tool_audit.sanitize.phones import NUMBER, is_phone, number_at
+from otel_tool_audit.sanitize.phones import PHONE_FEWEST, is_phone, number_at, numbers
 from otel_tool_audit.sanitize.spans import Span
 from otel_tool_audit.sanitize.validators import is_address, is_card, is_iban, is_ssn
 
 _NUMERIC: Final = re.compile(r"[0-9](?:[^0-9A-Za-z]{0,3}[0-9]){3}")
 _RUN: Final = re.compile(r"[0-9]{1,64}(?:[ .\u00a0\u2011\u2013-]{1,2}[0-9]{1,64}){0,64}")
 _GROUP: Final = re.compile(r"[0-9]+")
-_IBAN: Final = re.compile(r"[A-Za-z]{2}[0-9]{2}[ -]?[A-Za-z0-9]{3}")
+_IBAN: Final = re.compile(r"[0-9]{2}[ -]?[A-Za-z0-9]{3}")
 _IBAN_LONGEST: Final = 33
 _IPV4: Final = re.compile(r"[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}")
-_IPV6: Final = re.compile(r"[0-9A-Fa-f:]*:[0-9A-Fa-f:]*:[0-9A-Fa-f:.]*(?:%[A-Za-z0-9]{1,16})?")
+_COLONS: Final = re.compile(r":[0-9A-Fa-f]{0,4}:")
+_IPV6: Final = re.compile(r"[0-9A-Fa-f:.]{2,46}")
+_IPV6_REVERSED: Final = re.compile(r"[0-9A-Fa-f]{0,4}")
 _HOST: Final = re.compile(r"(?:[^\W_]|-){1,63}(?:\.(?:[^\W_]|-){1,63}){1,8}")
 _LOCAL_REVERSED: Final = re.compile(r"[\w.+'%&=!#$~^-]{1,64}")
 _FILES: Final = frozenset("png jpg jpeg gif svg webp css js ts mjs json html htm txt py yml yaml md lock ico map pdf".split())
@@ -54,10 +56,10 @@ def find_personal(text: str, *, hinted: bool) -> Iterator[Span]:
         if ":" in text:
             yield from _ipv6(text)
         return
-    protected = [match.span() for match in _PROTECTED.finditer(text)]
-    for span in _numbers(text, hinted=hinted):
-        if not any(start < span[1] and span[0] < end for start, end in protected):
-            yield span
+    spans = list(_numbers(text, hinted=hinted))
+    if spans:
+        protected = [match.span() for match in _PROTECTED.finditer(text)]
+        yield from (span for span in spans if not any(start < span[1] and span[0] < end for start, end in protected))
     yield from _ibans(text)
     if ":" in text:
         yield from _ipv6(text)
@@ -71,6 +73,8 @@ def is_card_number(number: int) -> bool:
 def _numbers(text: str, *, hinted: bool) -> Iterator[Span]:
     taken: list[tuple[int, int]] = []
     for run in _RUN.finditer(text):
+        if run.end() - run.start() < _SSN_DIGITS:
+            continue
         for span in _in_run(text, run):
             taken.append(span[:2])
             yield span
@@ -79,9 +83,9 @@ def _numbers(text: str, *, hinted: bool) -> Iterator[Span]:
             if _stands_alone(text, *match.span()) and is_address(match.group()) and not _is_version(text, match.start(), match.group()):
                 taken.append(match.span())
                 yield *match.span(), "ip-address"
-    for match in NUMBER.finditer(text):
+    for match in numbers(text):
         start, end = match.span()
-        if any(a < end and start < b for a, b in taken) or not _stands_alone(text, start, end):
+        if end - start < PHONE_FEWEST or any(a < end and start < b for a, b in taken) or not _stands_alone(text, start, end):
             continue
         number = number_at(text, match)
         if is_phone(text, number, hinted=hinted):
@@ -189,9 +193,17 @@ def _is_version(text: str, start: int, address: str) -> bool:
 def _ipv6(text: str) -> Iterator[Span]:
     if text.count(":") < 2:  # noqa: PLR2004
         return
-    for match in _IPV6.finditer(text):
+    done = 0
+    for colons in _COLONS.finditer(text):
+        if colons.start() < done:
+            continue
+        first = _IPV6_REVERSED.match(text[max(0, colons.start() - 4) : colons.start()][::-1])
+        match = _IPV6.match(text, colons.start() - (first.end() if first else 0))
+        if match is None:
+            continue
         found = match.group()
         start, end = match.span()
+        done = end
         trimmed = found.rstrip(".:") if not found.endswith("::") else found
         end -= len(found) - len(trimmed)
         groups = [g for g in trimmed.split(":") if g]
@@ -202,8 +214,8 @@ def _ipv6(text: str) -> Iterator[Span]:
 
 def _ibans(text: str) -> Iterator[Span]:
     for match in _IBAN.finditer(text):
-        start = match.start()
-        if not _left(text, start):
+        start = match.start() - 2
+        if start < 0 or not _left(text, start) or not text[start : start + 2].isalpha() or not text[start : start + 2].isascii():
             continue
         letters: list[str] = []
         at = start

@@ -7,6 +7,7 @@ Source: ITU-T E.164 (at most 15 digits; country codes), E.123 (how they are writ
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from itertools import pairwise
 from typing import Final, NamedTuple
 
@@ -15,6 +16,7 @@ NUMBER: Final = re.compile(
 )
 _EXTENSION: Final = re.compile(r" ?(?:x|ext\.? ?|#)[0-9]{1,6}")
 _GROUP: Final = re.compile(r"[0-9]+")
+_DIGIT: Final = re.compile(r"[0-9]")
 _STRONG: Final = re.compile(
     r"phone|\btel\b|\btel[.:]|telefon|t[ée]l[ée]fon|tlf|mobil|m[óo]vil|celular|\bcell\b|\bfax|handy|\bdial\b|\bcall(?:ed|ing)? (?:\w+ ){0,3}(?:at|on|to)?\W{0,2}$"
     r"|\bcall(?:ed|ing)?\W{1,3}$|whatsapp|\bsms\b|voicemail|landline|hotline|msisdn|\bdesk:|\bring (?:me|us|him|her|them)\b|номер|телефон|τηλ|電話|电话|전화"
@@ -33,7 +35,10 @@ _DATES: Final = re.compile(
     r"|(?:1[89]|20)[0-9]{2} ?[-/–] ?(?:1[89]|20)[0-9]{2}|(?:1[89]|20)[0-9]{2} (?:1[89]|20)[0-9]{2}"
 )
 _DECIMAL: Final = re.compile(r"[0-9]+\.[0-9]+")
-_FEWEST, _MOST = 6, 15
+PHONE_FEWEST: Final = 6
+"""The fewest digits of a telephone number."""
+
+_MOST: Final = 15
 _BEFORE: Final = 40
 
 
@@ -49,6 +54,26 @@ class Number(NamedTuple):
     def digits(self) -> int:
         """How many digits there are."""
         return sum(map(len, self.groups))
+
+
+def numbers(text: str) -> Iterator[re.Match[str]]:
+    """Find runs of digits with what stands between and before them."""
+    digit = _DIGIT.search(text)
+    while digit is not None:
+        start = digit.start()
+        if text[start - 1 : start] == "(" and start:
+            start -= 1
+        for plus in ("+", "+ ", "(+"):
+            if start >= len(plus) and text.endswith(plus, 0, digit.start() if plus == "(+" else start):
+                start = (digit.start() if plus == "(+" else start) - len(plus)
+                break
+        match = NUMBER.match(text, start)
+        if match is None:
+            match = NUMBER.match(text, digit.start())
+        if match is None:
+            return
+        yield match
+        digit = _DIGIT.search(text, match.end())
 
 
 def number_at(text: str, match: re.Match[str]) -> Number:
@@ -68,7 +93,7 @@ def is_phone(text: str, number: Number, *, hinted: bool = False) -> bool:
         hinted: Whether the name it is kept under says so.
     """
     size = number.digits
-    if not _FEWEST <= size <= _MOST or _is_other(number):
+    if not PHONE_FEWEST <= size <= _MOST or _is_other(number):
         return False
     before = text[max(0, number.start - _BEFORE) : number.start].lower()
     if hinted:

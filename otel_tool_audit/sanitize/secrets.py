@@ -18,7 +18,7 @@ _TOKEN: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0
 _LEFT: Final = _TOKEN | {"+"}
 _RIGHT: Final = _TOKEN | {"_", "-", "+", "/", "~"}
 _NAME_LIKE: Final = frozenset({"openai-api-key", "anthropic-api-key", "openrouter-api-key", "live-or-test-key", "voyage-api-key", "tavily-api-key"})
-_CHUNKS_AT_LEAST: Final = SHORTEST
+_CHUNK: Final = re.compile(rf"\S{{{SHORTEST},}}")
 
 PEM_BEGIN: Final = re.compile(r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----")
 _PEM_BODY: Final = re.compile(r"[A-Za-z0-9+/=\s\\]+")
@@ -49,16 +49,17 @@ def find_secrets(text: str, lower: str) -> Iterator[Span]:
         yield from _bearers(text)
     if '"service_account' in lower:
         yield from ((m.start(1), m.end(1), "gcp-service-account") for m in _ACCOUNT.finditer(text))
-    chunks = [chunk for chunk in text.split() if len(chunk) >= _CHUNKS_AT_LEAST]
+    chunks = [chunk for chunk in text.split() if len(chunk) >= SHORTEST]
     if chunks:
         long = " ".join(chunks)
-        for shape in SHAPES:
-            if shape.literal in long:
-                yield from _shaped(text, shape)
+        likely = [shape for shape in SHAPES if shape.literal in long]
+        for chunk in _CHUNK.finditer(text) if likely else ():
+            for shape in likely:
+                yield from _shaped(text, shape, *chunk.span())
 
 
-def _shaped(text: str, shape: Shape) -> Iterator[Span]:
-    for match in shape.pattern.finditer(text):
+def _shaped(text: str, shape: Shape, begin: int, stop: int) -> Iterator[Span]:
+    for match in shape.pattern.finditer(text, begin, stop):
         start, end = match.span()
         if start and text[start - 1] in _LEFT and not _after_escape(text, start):
             continue

@@ -8,34 +8,31 @@ Source: DESIGN.md, section 6.
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 from otel_tool_audit.sanitize.assignments import find_assignments, is_generated_value
 from otel_tool_audit.sanitize.keys import KeyName, KeyNames
 from otel_tool_audit.sanitize.personal import find_personal
 from otel_tool_audit.sanitize.secrets import find_secrets
-from otel_tool_audit.sanitize.shapes import SHORTEST
 from otel_tool_audit.sanitize.spans import Span, replace
 
-_STEMS: Final = (
-    "pass", "pwd", "token", "secret", "key", "auth", "cred", "cookie", "ssn", "cvv", "cvc", "jwt", "bearer", "otp", "card", "social",
-    "security", "code", "access", "bundle_", "connection", "mnemonic", "phrase", "ccn", "cc ", "cc_", "basic", "pin", "curl", "wget",
-    "sig", "contrasena", "senha", "conn",
-)  # fmt: skip
-_PROVIDED: Final = 12
+_PLAIN: Final = re.compile(r"[A-Za-z_]{0,16}[-_ ]?[0-9]{0,5}")
+"""A short word, number or identifier: nothing can match."""
+
 _PASSES: Final = 4
 _SHORTEST_TEXT: Final = 5
+_SHORT: Final = 24
 
 
 class Texts:
     """Finds and replaces what must not be kept in a text."""
 
-    __slots__ = ("_stems", "names")
+    __slots__ = ("names",)
 
     def __init__(self, names: KeyNames) -> None:
         """Clean with *names* as the judge of what stands before a value."""
         self.names = names
-        self._stems = (*_STEMS, *names.stems)
 
     def clean(self, text: str, *, typed: bool = True, hinted: bool = False) -> tuple[str, list[str]]:
         """
@@ -50,7 +47,8 @@ class Texts:
             The text, the same object when nothing was found, and the rule of each mark.
         """
         rules: list[str] = []
-        if len(text) < _SHORTEST_TEXT:
+        size = len(text)
+        if size < _SHORTEST_TEXT or (size < _SHORT and not hinted and _PLAIN.fullmatch(text)):
             return text, rules
         for _ in range(_PASSES):
             # what was replaced may have kept two numbers apart, or together
@@ -64,18 +62,14 @@ class Texts:
     def _find(self, text: str, *, typed: bool, hinted: bool) -> list[Span]:
         spans: list[Span] = []
         lower = text.lower()
+        if len(lower) != len(text):
+            # a few letters become two: places must stay the same
+            lower = "".join(small if len(small := c.lower()) == 1 else c for c in text)
         spans += find_secrets(text, lower)
-        if self._may_assign(text, lower):
-            spans += find_assignments(text, lower, self.names)
+        spans += find_assignments(text, lower, self.names)
         if typed:
             spans += find_personal(text, hinted=hinted)
         return spans
-
-    def _may_assign(self, text: str, lower: str) -> bool:
-        for stem in self._stems:
-            if stem in lower:
-                return True
-        return ("=" in text or ":" in text) and len(text) > SHORTEST + _PROVIDED and max(map(len, text.split()), default=0) >= SHORTEST
 
     def is_suspicious(self, value: str, said: KeyName) -> bool:
         """Tell whether a value is a secret when only its look can tell (``HEROKU_KEY``)."""
