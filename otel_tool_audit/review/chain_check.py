@@ -374,7 +374,12 @@ class ChainCheck:
             claim = self._claims.sorted(self._next_claim)
             self._next_claim += 1
             if claim.upto > reached and not any(given_up < claim.upto <= begin for begin, given_up in self._facts.epochs):
-                self._found(f.HEARTBEATS, reached, f"the chain ends before record {reached}, {claim.source} names {claim.upto}: cut, or an older backup")
+                what = f"the chain ends before record {reached}, {claim.source} names {claim.upto}"
+                if self._taken.tail is None:
+                    # whoever copies a living trail reads one chain before the other: without a head that looks like a cut
+                    self._ledger.doubts.append(f"{self.name}: {what}: cut, an older backup, or copied while a writer was at work")
+                else:
+                    self._found(f.HEARTBEATS, reached, f"{what}: cut, or an older backup")
                 return
 
     def _found(self, check: str, seq: int | None, message: str) -> None:

@@ -148,7 +148,7 @@ def _check_owner(root: Folder, state: StateView, ledger: f.Ledger) -> None:
         owner = json.loads(root.read(OWNER))["state"]
     except FileNotFoundError:
         ledger.find(f.DIRECTORY, None, None, f"{root.path}/{OWNER} is gone")
-    except (OSError, Refused, ValueError, KeyError, TypeError) as error:
+    except (OSError, Refused, ValueError, KeyError, TypeError, RecursionError) as error:
         ledger.find(f.DIRECTORY, None, None, f"{root.path}/{OWNER} cannot be read ({error}): it was changed")
     else:
         if state.id is not None and owner != state.id:

@@ -85,7 +85,7 @@ def swap_two_lines(made: Made) -> Where:
 def repeat_a_line(made: Made) -> Where:
     lines = lines_of(made.general)
     _put(made.general, [*lines[:4], lines[3], *lines[4:]])
-    return "general", 3
+    return "general", 4
 
 
 def drop_the_first_three(made: Made) -> Where:

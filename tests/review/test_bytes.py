@@ -69,7 +69,7 @@ def test_junk_in_a_segment_never_makes_the_reader_fall_over(frozen: Made, junk: 
     segment = _segments(frozen)[0]
     before = segment.read_bytes()
     try:
-        for data in (junk, before[:200] + junk + before[200:], before + junk + b"!"):
+        for data in (junk, before[:200] + junk + b"!" + before[200:], before + junk + b"!"):
             segment.write_bytes(data)
             assert "broken" == _integrity(frozen)
             try:
