@@ -102,6 +102,24 @@ def of_state(state: str, trail: str | None) -> Iterator[Check]:
         )
 
 
+def of_disks(*paths: str) -> Iterator[Check]:
+    """
+    Tell how much room is left.
+
+    Args:
+        *paths: Trail and state directory, which may not exist yet; each disk is told of once.
+    """
+    disks = {os.stat(place).st_dev: place for place in map(_existing, paths)}
+    for place in disks.values():
+        usage = shutil.disk_usage(place)
+        share = usage.free / usage.total if usage.total else 0.0
+        text = f"{share:.0%} is free under {place} ({usage.free / (1 << 30):.1f} GiB)"
+        if share >= FREE:
+            yield Check("free disk", Level.good, text)
+        else:
+            yield Check("free disk", Level.warning, text, "make room: a full disk refuses every call")
+
+
 def of_trail(path: str, state: str) -> Iterator[Check]:
     """
     Examine a trail.
@@ -113,9 +131,7 @@ def of_trail(path: str, state: str) -> Iterator[Check]:
     name = "trail"
     elsewhere = "name another directory, on a local disk"
     if not os.path.lexists(path):
-        above = os.path.dirname(os.path.abspath(path))
-        while not os.path.isdir(above):
-            above = os.path.dirname(above)
+        above = _existing(path)
         if os.access(above, os.W_OK | os.X_OK):
             yield Check(name, Level.notice, f"{path} does not exist yet; configure() will make it")
         else:
@@ -155,19 +171,19 @@ def _usable_directory(name: str, path: str, remedy: str) -> Check:
     return Check(name, Level.good, path)
 
 
+def _existing(path: str) -> str:
+    """Give the path itself, or the nearest directory above it that is there."""
+    found = os.path.realpath(path)
+    while not os.path.exists(found):
+        found = os.path.dirname(found)
+    return found
+
+
 def _file_system(name: str, path: str, remedy: str) -> Iterator[Check]:
     try:
         refuse_network(System(), os.path.realpath(path), f"the {name}")
     except SettingsError as error:
         yield Check(name, Level.problem, str(error), remedy)
-    existing = os.path.realpath(path)
-    while not os.path.exists(existing):
-        existing = os.path.dirname(existing)
-    usage = shutil.disk_usage(existing)
-    share = usage.free / usage.total if usage.total else 0.0
-    level = Level.good if share >= FREE else Level.warning
-    text = f"{share:.0%} of the disk under the {name} is free ({usage.free / (1 << 30):.1f} GiB)"
-    yield Check("free disk", level, text, "" if level is Level.good else "make room: a full disk refuses every call")
 
 
 def _standing(reader: TrailReader) -> list[Mapping[str, Any]]:

@@ -12,7 +12,7 @@ from otel_tool_audit.cli import checks, host_checks, output
 from otel_tool_audit.cli import options as opt
 from otel_tool_audit.cli.checks import Check, Level
 from otel_tool_audit.cli.output import Format
-from otel_tool_audit.settings import state_directory, variable
+from otel_tool_audit.settings import STATELESS, state_directory, variable
 
 _SIGNS: Final = {Level.good: ("✓", "green"), Level.notice: ("·", "cyan"), Level.warning: ("!", "yellow"), Level.problem: ("✗", "bold red")}
 
@@ -33,6 +33,7 @@ def doctor(
     found = [*host_checks.packages(), *host_checks.environment(), *checks.of_state(where, path)]
     if path:
         found += checks.of_trail(path, where)
+    found += checks.of_disks(*(place for place in (path, where) if place and place != STATELESS))
     problems = sum(check.level is Level.problem for check in found)
     if json or style is Format.json:
         output.print_json({"ok": not problems, "checks": [check.as_dict() for check in found]})

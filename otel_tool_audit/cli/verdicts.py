@@ -16,7 +16,7 @@ from otel_tool_audit.cli import options as opt
 from otel_tool_audit.cli import output
 from otel_tool_audit.cli.options import BadUsage, trail_directory
 from otel_tool_audit.cli.output import Cell, Format
-from otel_tool_audit.review.verify import Verification
+from otel_tool_audit.review.findings import CHECKS, DEEP, Verification
 from otel_tool_audit.review.verify import verify as verify_trail
 
 STYLES: Final = {
@@ -105,6 +105,7 @@ def print_verification(found: Verification, path: str) -> None:
         ("trail", Cell(path)),
         ("integrity", Cell(found.integrity, STYLES[found.integrity])),
         ("completeness", Cell(found.completeness, STYLES[found.completeness])),
+        ("checks", Cell(_checks(found))),
         ("records", Cell(f"{found.records:,} in {len(found.chains)} chain{'' if len(found.chains) == 1 else 's'}, {_bytes(size)}")),
     ]
     for line in output.fields(pairs):
@@ -112,11 +113,11 @@ def print_verification(found: Verification, path: str) -> None:
     if found.findings:
         console.print()
     for finding in found.findings[:FINDINGS_SHOWN]:
-        where = "" if finding.chain is None else finding.chain + ("" if finding.seq is None else f"/{finding.seq}")
-        console.print(Text.assemble(("✗ ", "bold red"), (output.safe(where), "bold"), "  " if where else "", output.safe(finding.message), (f"  [{output.safe(finding.check)}]", "dim")))
+        where, check = output.safe(finding.where), output.safe(finding.check)
+        console.print(Text.assemble(("✗ ", "bold red"), (where, "bold"), f"  {output.safe(finding.message)}", (f"  [{check}]", "dim")))
     if len(found.findings) > FINDINGS_SHOWN:
         console.print(Text(f"… and {len(found.findings) - FINDINGS_SHOWN:,} more findings; --json lists them all"))
-    for sign, remarks in (("~ ", found.gaps), ("· ", found.notes)):
+    for sign, remarks in (("? ", found.doubts), ("~ ", found.gaps), ("· ", found.notes)):
         if remarks:
             console.print()
         for remark in remarks:
@@ -148,6 +149,14 @@ def _plan(path: str, state: str | None) -> None:
         output.say("keep a copy of the trail and of the state directory; then, to let it be written again:")
         output.say(f"  otel-tool-audit recover {path} --accept --reason 'what happened'")
     raise typer.Exit(found.exit_code())
+
+
+def _checks(found: Verification) -> str:
+    """Name the numbered checks that were made, and those that failed."""
+    made = [check for check in CHECKS if found.deep or check != DEEP]
+    failed = sorted({finding.check for finding in found.findings}, key=list(CHECKS).index)
+    left_out = "" if found.deep else f"; {DEEP} only with --deep"
+    return f"{'failed: ' + ', '.join(failed) if failed else f'1 to {len(made)} pass'}{left_out}"
 
 
 def _bytes(number: float) -> str:

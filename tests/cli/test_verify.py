@@ -99,7 +99,7 @@ def test_accepting_needs_a_reason(command: Command, trail: Path) -> None:
 def test_a_newer_format_can_not_be_judged(command: Command, trail: Path) -> None:
     """A trail of a format from the future is neither good nor broken."""
     document = trail / "trail.json"
-    document.write_text(document.read_text().replace('"format":1', '"format":99'))
+    document.write_text(json.dumps(json.loads(document.read_text()) | {"format": 99}))
     for verb in ("calls", "verify"):
         printed = command(verb, trail)
         assert printed.code in (1, 3)

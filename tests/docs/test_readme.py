@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from otel_tool_audit.cli.app import run
+from otel_tool_audit.review.findings import CHECKS
 from otel_tool_audit.settings import Settings, variable
 
 ROOT = Path(__file__).parents[2]
@@ -82,3 +83,9 @@ def test_every_setting_states_its_variable() -> None:
     """The page that README sends readers to names the variable of each setting."""
     text = (ROOT / "otel_tool_audit" / "settings.py").read_text(encoding="utf-8")
     assert [] == [field.name for field in fields(Settings) if f"``{variable(field.name)}``" not in text]
+
+
+def test_the_numbered_checks_are_those_of_verify() -> None:
+    """A reviewer who ticks the checks off finds the numbers, names and meanings that `verify` uses."""
+    expected = [f"{check.partition(' ')[0]}. {check.partition(' ')[2]}: {meaning}" for check, meaning in CHECKS.items()]
+    assert expected == re.findall(r"^\d+\. .*$", README, re.MULTILINE)
