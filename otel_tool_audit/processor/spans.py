@@ -90,23 +90,16 @@ class SpanSanitizer:
             *span* itself when nothing in it had to change.
         """
         attributes = _plain(span.attributes)
-        cleaned = self._attributes(attributes, stamped)
+        # the usual own span: nobody put anything over what the gate stamped
+        cleaned = attributes if attributes == stamped else self._attributes(attributes, stamped)
         name = self._name(span.name)
         resource = self._cleaned_resource(span.resource)
         status = self._status(span.status)
-        events, links = span.events, span.links
-        if events:
-            events = self._events(events)
-        if links:
-            links = self._links(links)
-        if (
-            cleaned is attributes
-            and name == span.name
-            and resource is span.resource
-            and status is span.status
-            and all(a is b for a, b in zip(events, span.events, strict=True))
-            and all(a is b for a, b in zip(links, span.links, strict=True))
-        ):
+        had_events, had_links = span.events, span.links
+        events = self._events(had_events) if had_events else had_events
+        links = self._links(had_links) if had_links else had_links
+        same = cleaned is attributes and name == span.name and resource is span.resource and status is span.status
+        if same and _unchanged(events, had_events) and _unchanged(links, had_links):
             return span
         return SpanCopy(span, name=name, attributes=cleaned, events=events, links=links, resource=resource, status=status)
 
@@ -179,6 +172,10 @@ class SpanSanitizer:
             # one assignment of both: threads see a pair that belongs together
             self._resource = (resource, cleaned)
         return cleaned
+
+
+def _unchanged(cleaned: Sequence[object], original: Sequence[object]) -> bool:
+    return not original or all(a is b for a, b in zip(cleaned, original, strict=True))
 
 
 def _plain(attributes: Mapping[str, Any] | None) -> Mapping[str, Any]:

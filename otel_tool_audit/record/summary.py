@@ -20,7 +20,6 @@ LONGEST_IDENTIFIER: Final = 256
 
 _IDENTIFIERS: Final = frozenset({"id", "status", "count"})
 _OPTIONS: Final = orjson.OPT_NON_STR_KEYS
-_NO_ERROR: Final = (None, False)
 
 Fails = Callable[[Any], object]
 """Tells from a result what failed: something true, best the error itself; anything false: nothing did."""
@@ -47,11 +46,8 @@ def returned_error(result: object) -> object | None:
 
     ``{"error": None}`` and ``{"error": False}`` are how many interfaces say that there was none.
     """
-    if isinstance(result, Mapping):
-        error = result.get("error")
-        if not any(error is nothing for nothing in _NO_ERROR):
-            return error
-    return None
+    error = result.get("error") if isinstance(result, Mapping) else None
+    return None if error is False else error
 
 
 def outcome(result: object, *, identifiers: Iterable[str] = (), fails: Fails | None = None) -> Outcome:
@@ -73,9 +69,12 @@ def outcome(result: object, *, identifiers: Iterable[str] = (), fails: Fails | N
     found = {
         key: value
         for key, value in mapping.items()
-        if isinstance(key, str) and (key in _IDENTIFIERS or key.endswith(("_id", "Id")) or key in identifiers) and _small(value)
+        if isinstance(key, str) and (key[-3:] == "_id" or key in _IDENTIFIERS or key[-2:] == "Id" or key in identifiers) and _small(value)
     }
-    error = returned_error(mapping) if fails is None else (fails(result) or None)
+    if fails is not None:
+        error = fails(result) or None
+    else:
+        error = returned_error(mapping) if "error" in mapping else None
     return Outcome(found, size(result), error)
 
 

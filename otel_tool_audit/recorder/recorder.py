@@ -52,6 +52,8 @@ class Recorder:
         settings: How.
         identities: Who calls.
         warned: What this recorder has warned of already; each is told once.
+        clock: Nanoseconds since the Unix epoch.
+        ids: Makes call ids, 32 hex digits each, never twice the same.
         blocked: Names of sync tools that were called on a running event loop.
     """
 
@@ -91,8 +93,8 @@ class Recorder:
         self.blocked: set[str] = set()
         self._identifiers = frozenset(settings.result_identifiers)
         self._retries = Retries()
-        self._clock = clock
-        self._ids = ids
+        self.clock = clock
+        self.ids = ids
         self._second = (-1, "")
 
     # --- making calls
@@ -120,7 +122,7 @@ class Recorder:
             self._unattributed(spec.name)
         template, identity = caller.made.get(spec) or self._template(caller, spec)
         call, told = template.copy(), identity.copy()
-        call["call_id"] = told[semconv.RECORD_ID] = self._ids()
+        call["call_id"] = told[semconv.RECORD_ID] = self.ids()
         call["timestamp"] = self.now()
         if spec.subject is not None and (subject := self.identities.subject(_at(arguments, spec.subject))) is not None:
             call["subject"] = told[semconv.SUBJECT] = subject
@@ -199,7 +201,7 @@ class Recorder:
         if not caller.attributed:
             self._unattributed(name)
         call = self._template(caller, plain_spec(name))[0].copy()
-        call["call_id"] = self._ids()
+        call["call_id"] = self.ids()
         if arguments is not None:
             self._put_arguments(call, arguments, None)
         if tool_call_id is not None:
@@ -208,7 +210,7 @@ class Recorder:
 
     def now(self) -> str:
         """The time, as records hold it."""
-        nanoseconds = self._clock()
+        nanoseconds = self.clock()
         second, rest = divmod(nanoseconds, _NS)
         known, text = self._second
         if known != second:

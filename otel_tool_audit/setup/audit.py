@@ -18,7 +18,7 @@ from opentelemetry import propagate, trace
 from opentelemetry.propagators.composite import CompositePropagator
 from opentelemetry.propagators.textmap import TextMapPropagator
 from opentelemetry.sdk.resources import SERVICE_NAME, Resource
-from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
 
 from otel_tool_audit.attribution_header import AttributionHeader
 from otel_tool_audit.capture import threads
@@ -124,6 +124,7 @@ def configure(
     path: str | os.PathLike[str] | None = None,
     *,
     tracer_provider: trace.TracerProvider | None = None,
+    forward: SpanProcessor | None = None,
     **settings: Any,  # noqa: ANN401 - as many types as Settings has fields
 ) -> Audit:
     """
@@ -135,6 +136,7 @@ def configure(
     Args:
         path: The trail's directory; else ``OTEL_TOOL_AUDIT_TRAIL``.
         tracer_provider: The provider to add to, if not the global one.
+        forward: Exports the sanitized spans, if not as the environment variables say.
         **settings: Fields of :class:`~otel_tool_audit.settings.Settings`; each may come from its variable instead.
 
     Returns:
@@ -152,7 +154,7 @@ def configure(
         known = _current.audit
         if known is not None:
             return _same(known, resolved, tracer_provider)
-        made = _configured(resolved, tracer_provider or trace.get_tracer_provider())
+        made = _configured(resolved, tracer_provider or trace.get_tracer_provider(), forward)
         _current.audit = made
         atexit.register(made.shutdown)
         return made
@@ -175,7 +177,7 @@ def _same(known: Audit, resolved: Settings, provider: trace.TracerProvider | Non
     return known
 
 
-def _configured(settings: Settings, provider: trace.TracerProvider) -> Audit:
+def _configured(settings: Settings, provider: trace.TracerProvider, forward: SpanProcessor | None) -> Audit:
     if settings.off:
         disable(disabled=True)
         return Audit(settings, None, provider)
@@ -187,7 +189,7 @@ def _configured(settings: Settings, provider: trace.TracerProvider) -> Audit:
     trail = _open(settings, provider)
     try:
         audit = Audit(settings, trail, _sdk(provider, settings))
-        _join(audit, trail)
+        _join(audit, trail, forward)
     except BaseException:
         trail.close()
         raise
@@ -224,11 +226,11 @@ def _sdk(provider: trace.TracerProvider, settings: Settings) -> trace.TracerProv
     return made
 
 
-def _join(audit: Audit, trail: Trail) -> None:
+def _join(audit: Audit, trail: Trail, forward: SpanProcessor | None) -> None:
     settings, provider = audit.settings, audit.provider
     sdk = provider if isinstance(provider, TracerProvider) else None
-    exports = sdk is not None and (exporters.asked_for() or not exporting_neighbours(sdk, AuditSpanProcessor))
-    forward = exporters.forward() if exports else None
+    if forward is None and sdk is not None and (exporters.asked_for() or not exporting_neighbours(sdk, AuditSpanProcessor)):
+        forward = exporters.forward()
     own = None if provider is trace.get_tracer_provider() else provider
     processor = audit.processor = AuditSpanProcessor(trail, forward, settings=settings, tracer_provider=own)
     if sdk is None:
