@@ -40,7 +40,7 @@ def walked(lines: list[bytes], count: int | None = None, block: int = 1 << 20) -
         data = b"".join(lines[at : at + block])
         walk.block(data, check_block(data))
     walk.settle(count)
-    return found, sum(b.count for b in accepted)
+    return found, sum(b.lines for b in accepted)
 
 
 @pytest.mark.parametrize("block", [1, 3, 100])
