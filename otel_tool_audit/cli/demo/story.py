@@ -30,7 +30,10 @@ from otel_tool_audit.settings import variable
 
 _MARGIN: Final = 3
 _WIDEST: Final = 110
-_COMMAND_WIDTH: Final = 56
+_COMMAND_WIDTH: Final = 40
+_DEED_WIDTH: Final = 46
+_LABEL_WIDTH: Final = 14
+_TURN_WIDTH: Final = 9
 _ENDPOINTS: Final = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
 _STATUS_STYLES: Final = {"✅": "green", "❌": "red", "⛔": "yellow", "⏳": "cyan"}
 _WORKER: Final = "otel_tool_audit.cli.demo.worker"
@@ -105,9 +108,10 @@ class _Story:
         self._step("What was kept out")
         for call in self._reader().calls(conversation=CONVERSATIONS[0].name):
             for redaction in call["redactions"]:
-                self._columns((call["tool_name"], "bold"), (redaction["path"], ""), (redaction["rule"], "dim"))
+                self._columns((call["tool_name"], "bold", 18), (redaction["path"], "", 22), (f"rule {redaction['rule']}", "dim", 0))
         held = b"".join(_contents(self._trail))
         leaked = [secret for secret in (CARRIER_KEY, CARD) if secret.encode() in held]
+        self._console.print()
         self._text(f"Searched for in all {len(held):,} bytes of the trail: the carrier's key and the card number. " + ("FOUND!" if leaked else "Neither is there."))
 
     def _trail_holds(self) -> None:
@@ -115,7 +119,7 @@ class _Story:
         found = self._verify()
         self._verdict(found)
         for gap in found.gaps:
-            self._item(gap)
+            self._hanging(Text.assemble(("~ ", "yellow"), safe(gap)), 2)
 
     def _forger_fails(self) -> None:
         self._step("Someone changes the evidence")
@@ -124,10 +128,9 @@ class _Story:
         for forgery in FORGERIES:
             with forged(segment, index, forgery):
                 found = self._verify()
-            self._line(Text.assemble((forgery.deed, "bold")))
-            self._verdict(found, short=True)
-        self._line(Text("all of it undone, byte for byte", "bold"))
-        self._verdict(self._verify(), short=True)
+            self._deed(forgery.deed, found)
+        self._deed("all of it undone, byte for byte", self._verify())
+        self._console.print()
         self._text(
             "Where each chain ends is remembered outside of the trail, in the state directory. Whoever can write both is found out by "
             "what others hold: each exported span carries its record's hash."
@@ -140,12 +143,12 @@ class _Story:
         for arguments, purpose in (
             ("calls --status error", "what failed"),
             ("timeline conv_ben", "one conversation"),
-            (f"show {self._interrupted()}", "the call that was cut off"),
+            (f"show {self._interrupted()}", "the charge that was cut off"),
             ("verify", "the whole trail"),
             ("doctor", "what could be better"),
         ):
-            self._columns((f"otel-tool-audit {arguments}", "bold"), (purpose, "dim"), first=_COMMAND_WIDTH)
-        self._line(Text())
+            self._columns((f"otel-tool-audit {arguments}", "bold", _COMMAND_WIDTH), (purpose, "dim", 0))
+        self._console.print()
         self._text('In your agent: audit.configure("./audit"), @audit.tool, with audit.attribution(user=…): see README.md.')
         self._console.print()
 
@@ -158,7 +161,8 @@ class _Story:
         return verify(self._trail, state=self._state)
 
     def _interrupted(self) -> str:
-        return str(next(iter(self._reader().calls(status="interrupted")))["call_id"])
+        call = next(iter(self._reader().calls(status="interrupted")))
+        return f"{call['chain']}/{call['seq']}"
 
     def _target(self) -> tuple[Mapping[str, Any], str, int]:
         """Find the record of the refund: the record, its segment, and the index of its line there."""
@@ -176,14 +180,11 @@ class _Story:
         self._console.print()
 
     def _text(self, text: str) -> None:
-        for line in Text(text).wrap(self._console, self._width - _MARGIN - 1):
-            self._line(line)
+        self._hanging(Text(text), 0)
 
     def _line(self, line: Text) -> None:
+        line.rstrip()
         self._console.print(Text(" " * _MARGIN) + line)
-
-    def _item(self, text: str) -> None:
-        self._hanging(Text.assemble(("~ ", "yellow"), safe(text)), 2)
 
     def _hanging(self, text: Text, indent: int) -> None:
         """Print text with the lines after the first one indented, in spaces."""
@@ -193,32 +194,47 @@ class _Story:
         for line in rest.wrap(self._console, self._width - _MARGIN - indent - 1) if others else ():
             self._line(Text(" " * indent) + line)
 
-    def _columns(self, *cells: tuple[str, str], first: int = 0) -> None:
-        widths = (first or 18, 22)
+    def _columns(self, *cells: tuple[str, str, int]) -> None:
+        """Print cells side by side: text, style, width in cells."""
         line = Text()
-        for i, (text, style) in enumerate(cells):
-            padding = max(2, widths[i] - cell_len(text)) if i < len(cells) - 1 else 0
-            line.append(safe(text), style).append(" " * padding)
+        for text, style, width in cells:
+            shown = safe(text)
+            line.append(shown, style).append(" " * max(2, width - cell_len(shown)))
         self._line(line)
+
+    def _deed(self, deed: str, found: Verification) -> None:
+        self._console.print()
+        self._columns((deed, "bold", _DEED_WIDTH), (found.integrity, STYLES[found.integrity], 0))
+        self._finding(found)
 
     def _timeline(self, conversation: str) -> None:
         reader = self._reader()
         calls = list(reader.calls(conversation=conversation))
-        self._line(Text(one_line({**calls[0], "tool_name": None, "trigger": None}) + f", {conversation}", "dim"))
+        who = one_line({**calls[0], "tool_name": None, "trigger": None})
+        self._line(Text.assemble((conversation, "bold"), (f"  {who}", "dim")))
         for line in reader.timeline(conversation).splitlines():
-            head, arrow, rest = line.partition(" → ")
-            mark = next((mark for mark in _STATUS_STYLES if mark in head), "")
-            self._hanging(Text.assemble((head, ""), (arrow, "dim"), (rest, _STATUS_STYLES.get(mark, ""))), 9)
-        self._line(Text())
+            self._call(line)
+        self._console.print()
 
-    def _verdict(self, found: Verification, *, short: bool = False) -> None:
-        verdict = Text.assemble(("integrity ", "dim"), (found.integrity, STYLES[found.integrity]))
-        if not short:
-            verdict += Text.assemble(("   completeness ", "dim"), (found.completeness, STYLES[found.completeness]), f"   {found.records} records")
-        self._line(Text("  " if short else "") + verdict)
+    def _call(self, line: str) -> None:
+        """Print a line of a timeline; one that is too long is broken before what came of the call."""
+        head, arrow, rest = line.partition(" → ")
+        style = next((style for mark, style in _STATUS_STYLES.items() if mark in head), "")
+        if cell_len(line) < self._width - _MARGIN:
+            self._line(Text.assemble(head, (arrow, "dim"), (rest, style)))
+            return
+        self._hanging(Text(head), _TURN_WIDTH)
+        self._hanging(Text.assemble(" " * _TURN_WIDTH, ("→ ", "dim"), (rest, style)), _TURN_WIDTH + 2)
+
+    def _verdict(self, found: Verification) -> None:
+        self._columns(("integrity", "dim", _LABEL_WIDTH), (found.integrity, STYLES[found.integrity], 0))
+        self._columns(("completeness", "dim", _LABEL_WIDTH), (found.completeness, STYLES[found.completeness], 0))
+        self._columns(("records", "dim", _LABEL_WIDTH), (str(found.records), "", 0))
+        self._finding(found)
+
+    def _finding(self, found: Verification) -> None:
         for finding in found.findings[:1]:
-            where = f"{finding.chain}/{finding.seq}" if finding.seq is not None else str(finding.chain)
-            self._hanging(Text.assemble("  ", ("✗ ", "bold red"), (safe(where), "bold"), "  ", safe(finding.message)), 4)
+            self._hanging(Text.assemble(("✗ ", "bold red"), (safe(finding.where), "bold"), f"  {safe(finding.message)}"), 2)
 
     def _exported(self) -> None:
         endpoint = next((os.environ[name] for name in _ENDPOINTS if os.environ.get(name)), None)
