@@ -28,6 +28,7 @@ _STEMS: Final = (
 """In lower case: one of them stands in every name of a secret."""
 
 _GENERATED: Final = re.compile(r"[^\s,;]{12,}")
+_ONE_TOKEN: Final = re.compile(r"[A-Za-z0-9_+/=.~-]+")
 _WINDOW: Final = 64
 _SEPARATOR: Final = re.compile(
     r"(?:\\{0,7}[\"'`]?[\])]?(?:[ \t]{1,4}(?:string|str|String|NSString|let|char))?[ \t]{0,12}"
@@ -39,20 +40,29 @@ _TYPE: Final = re.compile(r"(?:string|str|String|NSString|any|char|text)\??[ \t]
 _QUOTE: Final = re.compile(r"(?:[brfuRBFU@]|[lL]it)?(\\{0,7})([\"'`])")
 _UNQUOTED: Final = re.compile(r"[^\s\"'`,;&<>)}\]|\\]+")
 _LINE: Final = re.compile(r"[^\"'`\r\n\\<>]+")
-_AUTH: Final = re.compile(r"(?i)(?:basic|bearer|token|digest|negotiate|apikey|api-key|api-token|key|hmac|aws4-hmac-sha256|sharedkey|sso-key|flyv1)[ \t]{1,4}")
+_AUTH: Final = re.compile(
+    r"(?i)(?:basic|bearer|token|digest|negotiate|apikey|api-key|api-token|key|hmac|aws4-hmac-sha256|sharedkey|sso-key|flyv1)[ \t]{1,4}"
+)
 _IS: Final = re.compile(r"[\"'`]?\s{1,3}(?:is|was|=|are|to)\s{1,3}:?\s{0,2}")
-_PAIR: Final = re.compile(r"\\{0,7}[\"'`]?\s{0,3}[,;>]?\s{0,40}\\{0,7}[\"'`]?(?:[a-z_]{0,16}value)\\{0,7}[\"'`]?\s{0,4}[:=]\s{0,4}")
+_PAIR: Final = re.compile(
+    r"\\{0,7}[\"'`]?\s{0,3}[,;>]?\s{0,40}\\{0,7}[\"'`]?(?:[a-z_]{0,16}value)\\{0,7}[\"'`]?\s{0,4}[:=]\s{0,4}"
+)
 _USER: Final = re.compile(r"(?:[ \t]-u|--user|--proxy-user|--user-pass)(?:[ \t=]{1,4}|[ \t]{0,4}\\\r?\n[ \t]{0,16})")
 _SHELL_WORD: Final = re.compile(r"(?:\"[^\"\r\n]{0,512}\"|'[^'\r\n]{0,512}'|[^\s\"'])")
-_SIGNATURE: Final = re.compile(r"[?&](?:sig|X-Amz-Signature|X-Goog-Signature|X-Amz-Security-Token|Signature|sv_sig)=([A-Za-z0-9%+/=_~-]{16,4096})")
+_SIGNATURE: Final = re.compile(
+    r"[?&](?:sig|X-Amz-Signature|X-Goog-Signature|X-Amz-Security-Token|Signature|sv_sig)=([A-Za-z0-9%+/=_~-]{16,4096})"
+)
 
 _LONGEST_VALUE: Final = 8_192
 _LONGEST_NAME: Final = 128
-_PROSE: Final = frozenset({"token", "auth", "cookie", "cookies", "credentials", "credential", "authorization", "bearer", "secret", "tokens", "key"})
-_HEADERS: Final = frozenset({"authorization", "auth"})
-_MADE_UP: Final = frozenset(
-    "test pass password passwd pwd token secret yyy user username key apikey api_key x-oauth-basic x-token-auth x".split()
+_PROSE: Final = frozenset(
+    {"token", "auth", "cookie", "cookies", "credentials", "credential", "authorization", "bearer", "secret", "tokens", "key"}
 )
+_HEADERS: Final = frozenset({"authorization", "auth"})
+_MADE_UP_TEXT: Final = (
+    "test pass password passwd pwd token secret yyy user username key apikey api_key x-oauth-basic x-token-auth x"
+)
+_MADE_UP: Final = frozenset(_MADE_UP_TEXT.split())
 
 
 def find_assignments(text: str, lower: str, names: KeyNames) -> Iterator[Span]:
@@ -64,7 +74,11 @@ def find_assignments(text: str, lower: str, names: KeyNames) -> Iterator[Span]:
         lower: The same in lower case, character by character.
         names: Judges names.
     """
+    done = 0
     for start, end in _named(text, lower, names.stems):
+        if start < done:
+            # inside a value that goes as a whole
+            continue
         name = text[start:end]
         said = names.judge(name)
         before = _WORD_BEFORE.match(text[max(0, start - _WINDOW) : start - 1][::-1]) if start and text[start - 1] == " " else None
@@ -73,7 +87,10 @@ def find_assignments(text: str, lower: str, names: KeyNames) -> Iterator[Span]:
             joined = names.judge(f"{before.group()[::-1]} {name}")
             said = joined if joined.kind is Kind.SECRET else said
         if said.kind is not Kind.PLAIN:
-            yield from _after(text, (start, end), name, said, prose=before is not None)
+            found = _after(text, (start, end), name, said, prose=before is not None)
+            if found is not None:
+                done = found[1]
+                yield found
     if "curl" in lower or "wget" in lower:
         yield from _users(text)
     if "sig" in lower or "x-amz-security-token" in lower:
@@ -98,7 +115,10 @@ def _named(text: str, lower: str, extra: tuple[str, ...]) -> list[tuple[int, int
     if "=" in text or ":" in text:
         for value in _GENERATED.finditer(text):
             if "://" not in value.group() and any(c.isdigit() for c in value.group()[:_LONGEST_NAME]):
-                found.update(w.span() for w in _WORD.finditer(text, max(0, value.start() - _WINDOW), min(value.end(), value.start() + _WINDOW)))
+                found.update(
+                    w.span()
+                    for w in _WORD.finditer(text, max(0, value.start() - _WINDOW), min(value.end(), value.start() + _WINDOW))
+                )
     return sorted(found)
 
 
@@ -110,10 +130,10 @@ def is_generated_value(value: str, *, provider: bool) -> bool:
         value: One token.
         provider: Whether the name is that of a service that gives out keys.
     """
-    return " " not in value and "://" not in value and looks_random(value, shortest=12 if provider else 16)
+    return _ONE_TOKEN.fullmatch(value) is not None and looks_random(value, shortest=12 if provider else 16)
 
 
-def _after(text: str, at: tuple[int, int], name: str, said: KeyName, *, prose: bool) -> Iterator[Span]:
+def _after(text: str, at: tuple[int, int], name: str, said: KeyName, *, prose: bool) -> Span | None:
     start, end = at
     separator = _SEPARATOR.match(text, end) or (_ARGUMENT.match(text, end) if text[start - 2 : start - 1] == "(" else None)
     if separator is None:
@@ -122,18 +142,25 @@ def _after(text: str, at: tuple[int, int], name: str, said: KeyName, *, prose: b
         found = None
     else:
         found = _value(text, separator.end(), separator.group(1), _last(name))
-        quoted = found is not None and text[found[0] - 1 : found[0]] in ("\"", "'", "`")
+        quoted = found is not None and text[found[0] - 1 : found[0]] in ('"', "'", "`")
         plain = found is not None and text[found[0] : found[1]].rstrip(".,;:!?").isalpha()
-        if prose and plain and not quoted and separator.group(1) == ":" and _last(name) in _PROSE and text[start - 2 : start - 1] not in ("-", "{", ","):
+        if (
+            prose
+            and plain
+            and not quoted
+            and separator.group(1) == ":"
+            and _last(name) in _PROSE
+            and text[start - 2 : start - 1] not in ("-", "{", ",")
+        ):
             found = None
     if found is None or found[0] >= found[1]:
-        return
+        return None
     value = text[found[0] : found[1]]
     if is_placeholder(value):
-        return
+        return None
     if said.kind is Kind.SUSPECT and not is_generated_value(value.strip(), provider=said.provider):
-        return
-    yield found[0], found[1], RULE
+        return None
+    return found[0], found[1], RULE
 
 
 def _last(name: str) -> str:
@@ -210,7 +237,7 @@ def _users(text: str) -> Iterator[Span]:
         whole = text[match.end() : at]
         user, colon, password = whole.partition(":")
         bare_user, bare = user.strip("\"'"), password.strip("\"'")
-        if not colon or is_placeholder(user) and bare_user or _made_up(bare):
+        if not colon or (is_placeholder(user) and bare_user) or _made_up(bare):
             if colon and not bare and _could_be_one(bare_user):
                 begin = match.end() + user.index(bare_user)
                 yield begin, begin + len(bare_user), "curl-user"

@@ -21,11 +21,16 @@ _HUMP: Final = re.compile(r"([a-z0-9])([A-Z])")
 _ACRONYM: Final = re.compile(r"([A-Z])([A-Z][a-z])")
 _WORD: Final = re.compile(r"[^\W\d_]+|\d+")
 
-_SINGLE: Final = (
+
+def _set(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+_SINGLE: Final = _set(
     "password passwords passwd passphrase passphrases passcode pwd passwort contrasena senha secret secrets token apikey apikeys"
     " authorization credential credentials creds cookie cookies setcookie ssn cvv cvv2 cvc cvc2 jwt bearer otp totp mnemonic"
     " creditcard cardnumber ccnumber ccnum"
-).split()
+)
 _SEQUENCES: Final = (
     "api key|api keys|app key|application key|access key|access keys|access tokens|account key|admin key|auth key|auth keys"
     "|auth tokens|api tokens|refresh tokens|bearer tokens|session tokens|backup code|backup codes|card number|card pin|cc number"
@@ -35,37 +40,61 @@ _SEQUENCES: Final = (
     "|social security|social security number|ssh key|ssh keys|storage key|subscription key|verification code|webhook key|pass phrase"
     "|pass word|deploy key|proxy authorization|auth header|hmac key|aes key|pgp key|gpg key|user pin"
 ).split("|")
-_COMPACT: Final = ("password", "passwd", "passphrase", "apikey", "secretkey", "accesskey", "privatekey", "authkey", "token", "secret", "pwd")
+_COMPACT: Final = (
+    "password",
+    "passwd",
+    "passphrase",
+    "apikey",
+    "secretkey",
+    "accesskey",
+    "privatekey",
+    "authkey",
+    "token",
+    "secret",
+    "pwd",
+)
 
-_AFTER: Final = frozenset(
+_AFTER: Final = _set(
     "count counts counter limit limits budget usage used length len size type types name names kind ttl expiry expires expiration"
     " expire policy policies endpoint field fields rate price cost costs index position version format status state valid required"
     " enabled disabled exists present provided ratio per window arn created updated at in rotation manager store provider"
     " scope scopes issuer audience strength algorithm alg method mode label description title last4 brand consent banner id3 url uri"
-    " age min max total distribution ids classification embedding embeddings probability logprob".split()
+    " age min max total distribution ids classification embedding embeddings probability logprob"
 )
-_BEFORE: Final = frozenset(
+_BEFORE: Final = _set(
     "max min num number total input output prompt completion cached reasoning has is use uses needs need requires require count avg"
-    " unexpected next previous prev eos bos pad unk special stop start end csv public no without".split()
+    " unexpected next previous prev eos bos pad unk special stop start end csv public no without"
 )
 _TAIL: Final = frozenset({"auth", "pass", "pin"})
-_PASS_AFTER: Final = frozenset(
+_PASS_AFTER: Final = _set(
     "db database user smtp mail email admin root ftp sftp ssh redis mysql pg postgres mongo mongodb login auth ldap proxy service svc"
-    " my sudo wifi rabbitmq kafka http basic account client server".split()
+    " my sudo wifi rabbitmq kafka http basic account client server"
 )
-_INNOCENT_KEYS: Final = frozenset(
+_INNOCENT_KEYS: Final = _set(
     "primary foreign public sort partition cache object row hash idempotency file dict map group shard range index lookup issue project"
     " natural surrogate unique composite routing dedup deduplication correlation translation message metric event template config json"
-    " registry publishable feature store state".split()
+    " registry publishable feature store state"
 )
-_PHONE: Final = frozenset("phone phones mobile cellphone telephone telefon telefono tel fax msisdn whatsapp landline".split())
-_IDENTIFIERS: Final = frozenset("id ids uuid guid hash sha256 sha1 md5 digest checksum etag fingerprint version timestamp revision".split())
-_IDENTIFIER_NAMES: Final = frozenset(
+_PHONE: Final = _set("phone phones mobile cellphone telephone telefon telefono tel fax msisdn whatsapp landline")
+_IDENTIFIERS: Final = _set("id ids uuid guid hash sha256 sha1 md5 digest checksum etag fingerprint version timestamp revision")
+_IDENTIFIER_NAMES: Final = _set(
     "client.address client.ip client_ip user_id user_agent user_agent.original network.peer.address network.local.address net.peer.ip"
-    " conversation_id enduser.id user.id session.id".split()
+    " conversation_id enduser.id user.id session.id"
 )
-_IDENTIFIER_PREFIXES: Final = ("service.", "server.", "telemetry.", "otel.", "host.", "process.", "k8s.", "cloud.", "container.", "deployment.", "audit.")
-PROVIDERS: Final = frozenset(
+_IDENTIFIER_PREFIXES: Final = (
+    "service.",
+    "server.",
+    "telemetry.",
+    "otel.",
+    "host.",
+    "process.",
+    "k8s.",
+    "cloud.",
+    "container.",
+    "deployment.",
+    "audit.",
+)
+PROVIDERS: Final = _set(
     "adafruit adobe airtable algolia alibaba anthropic artifactory asana atlassian auth0 aws azure beamer bitbucket bittrex cloudflare"
     " codecov cohere coinbase confluence confluent contentful databricks datadog digitalocean discord docker doppler drone droneci"
     " dropbox dynatrace easypost etsy facebook fastly figma finicity finnhub flickr flutterwave flyio freshbooks gcp gemini github"
@@ -73,7 +102,7 @@ PROVIDERS: Final = frozenset(
     " launchdarkly linear linkedin lob looker mailchimp mailgun mapbox mattermost meraki messagebird mistral netlify newrelic notion"
     " npm nuget nytimes okta openai openshift paypal pinecone plaid planetscale postman privateai pulumi pypi rapidapi readme"
     " rubygems segment sendbird sendgrid sendinblue sentry shippo shopify sidekiq slack snyk sonar sourcegraph square squarespace"
-    " stripe sumo sumologic supabase telegram travis travisci trello twilio twitch twitter typeform vault vercel yandex zendesk".split()
+    " stripe sumo sumologic supabase telegram travis travisci trello twilio twitch twitter typeform vault vercel yandex zendesk"
 )
 
 

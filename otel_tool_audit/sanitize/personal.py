@@ -27,7 +27,8 @@ _IPV6: Final = re.compile(r"[0-9A-Fa-f:.]{2,46}")
 _IPV6_REVERSED: Final = re.compile(r"[0-9A-Fa-f]{0,4}")
 _HOST: Final = re.compile(r"(?:[^\W_]|-){1,63}(?:\.(?:[^\W_]|-){1,63}){1,8}")
 _LOCAL_REVERSED: Final = re.compile(r"[\w.+'%&=!#$~^-]{1,64}")
-_FILES: Final = frozenset("png jpg jpeg gif svg webp css js ts mjs json html htm txt py yml yaml md lock ico map pdf".split())
+_FILES_TEXT: Final = "png jpg jpeg gif svg webp css js ts mjs json html htm txt py yml yaml md lock ico map pdf"
+_FILES: Final = frozenset(_FILES_TEXT.split())
 _PROTECTED: Final = re.compile(
     r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}"
     r"|(?:hmac-sha256|psn):[A-Za-z0-9._-]{1,64}:[0-9a-f]{32,64}"
@@ -35,7 +36,9 @@ _PROTECTED: Final = re.compile(
     r"|<(?:int|float|cut)[^<>]{1,64}>"
     r"|[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(?::[0-9]{2})?(?:[.,][0-9]{1,9})?(?:Z|[+-][0-9]{2}:?[0-9]{2})?"
 )
-_CARD_WORDS: Final = re.compile(r"card|\bcc\b|credit|debit|visa|master|maestro|amex|discover|\bpan\b|tarjeta|carte|karte|carta", re.IGNORECASE)
+_CARD_WORDS: Final = re.compile(
+    r"card|\bcc\b|credit|debit|visa|master|maestro|amex|discover|\bpan\b|tarjeta|carte|karte|carta", re.IGNORECASE
+)
 _SSN_WORDS: Final = re.compile(r"ssn|social|taxpayer|\bitin\b|\btin\b", re.IGNORECASE)
 _VERSION_WORDS: Final = re.compile(r"(?i)(?:version|release|build|ver|v)[ :=\"']{1,3}$")
 _AROUND: Final = 48
@@ -80,7 +83,11 @@ def _numbers(text: str, *, hinted: bool) -> Iterator[Span]:
             yield span
     if "." in text:
         for match in _IPV4.finditer(text):
-            if _stands_alone(text, *match.span()) and is_address(match.group()) and not _is_version(text, match.start(), match.group()):
+            if (
+                _stands_alone(text, *match.span())
+                and is_address(match.group())
+                and not _is_version(text, match.start(), match.group())
+            ):
                 taken.append(match.span())
                 yield *match.span(), "ip-address"
     for match in numbers(text):
@@ -125,9 +132,13 @@ def _card_at(text: str, groups: list[_Group], first: int) -> tuple[int, str] | N
         digits += group
         if len(digits) > _CARD_MOST:
             break
-        if len(digits) >= _CARD_FEWEST and _closes(text, groups, last) and is_card(digits, said=_near(_CARD_WORDS, text, groups[first].start)):
+        if len(digits) >= _CARD_FEWEST and _closes(text, groups, last) and _is_card(text, digits, groups[first].start):
             best = last
     return None if best is None else (best, "card")
+
+
+def _is_card(text: str, digits: str, start: int) -> bool:
+    return is_card(digits) or (is_card(digits, said=True) and _near(_CARD_WORDS, text, start))
 
 
 def _ssn_at(text: str, groups: list[_Group], first: int) -> tuple[int, str] | None:
@@ -142,7 +153,9 @@ def _ssn_at(text: str, groups: list[_Group], first: int) -> tuple[int, str] | No
     separators = {text[three[0].end : three[1].start], text[three[1].end : three[2].start]}
     dashed = len(separators) == 1 and separators <= {"-", "\u2011", "\u2013"}
     said = _near(_SSN_WORDS, text, here.start)
-    return (first + 2, "ssn") if is_ssn("".join(g.digits for g in three)) and (dashed or (said and len(separators) == 1)) else None
+    return (
+        (first + 2, "ssn") if is_ssn("".join(g.digits for g in three)) and (dashed or (said and len(separators) == 1)) else None
+    )
 
 
 def _opens(text: str, groups: list[_Group], at: int) -> bool:
@@ -168,15 +181,19 @@ def _left(text: str, start: int) -> bool:
 
 def _stands_alone(text: str, start: int, end: int) -> bool:
     after = text[end : end + 2]
-    if after[:1].isalnum() and not (after[:1] == "x" and after[1:].isdigit()) or after[:1] == "_":
+    if (after[:1].isalnum() and not (after[:1] == "x" and after[1:].isdigit())) or after[:1] == "_":
         return False
-    if after[:1] in (".", "-", ":", "/", "%") and after[1:].isdigit() or after[:1] == "%":
+    if (after[:1] in (".", "-", ":", "/", "%") and after[1:].isdigit()) or after[:1] == "%":
         # part of something longer: a version, a time, an identifier
         return after[:1] in ("%", ":", "/") and text[start:end].count(".") == 3  # noqa: PLR2004 - an address with port, mask, escape
     if not _left(text, start):
         return False
     before = text[max(0, start - 2) : start]
-    return not (before[-1:] in (".", "-", ":", "/", "#", ",") and before[:1].isalnum() and len(before) == 2) or before[-1] in ":/," and text[start:end].count(".") == 3 or before[-1] in ":,"  # noqa: PLR2004
+    return (
+        not (before[-1:] in (".", "-", ":", "/", "#", ",") and before[:1].isalnum() and len(before) == 2)
+        or (before[-1] in ":/," and text[start:end].count(".") == 3)
+        or before[-1] in ":,"
+    )  # noqa: PLR2004
 
 
 def _near(pattern: re.Pattern[str], text: str, start: int) -> bool:
@@ -208,7 +225,13 @@ def _ipv6(text: str) -> Iterator[Span]:
         end -= len(found) - len(trimmed)
         groups = [g for g in trimmed.split(":") if g]
         telling = len(groups) > 2 or any(len(g) == 4 for g in groups)  # noqa: PLR2004
-        if telling and any(c.isdigit() for c in trimmed) and _left(text, start) and not text[end : end + 1].isalnum() and is_address(trimmed):
+        if (
+            telling
+            and any(c.isdigit() for c in trimmed)
+            and _left(text, start)
+            and not text[end : end + 1].isalnum()
+            and is_address(trimmed)
+        ):
             yield start, end, "ip-address"
 
 

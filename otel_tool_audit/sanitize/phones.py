@@ -138,7 +138,7 @@ def _is_written_like_one(number: Number) -> bool:
     if sizes in ((3, 3, 4), (1, 3, 3, 4)) and uniform:
         return number.groups[-3][0] in "23456789" or number.groups[0][0] == "0"
     if number.groups[0][0] == "0" and number.groups[0] != "0":
-        return 9 <= number.digits <= 12 and 3 <= sizes[0] <= 5 or (set(sizes) == {2} and number.digits == 10)  # noqa: PLR2004
+        return (9 <= number.digits <= 12 and 3 <= sizes[0] <= 5) or (set(sizes) == {2} and number.digits == 10)  # noqa: PLR2004
     pairs = set(sizes) == {2} and len(sizes) == 4  # noqa: PLR2004
     return pairs and uniform and between <= {"-", "."} and not _rising(number.groups)
 

@@ -9,18 +9,22 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
+from itertools import pairwise
 from typing import Final
 
-_REFERENCE: Final = re.compile(r"[$%]\{|\{\{|\{[A-Za-z_. -]{1,64}\}|\$[A-Za-z_(\[0-9@*]|<|\[|%[sdvr(]|%\w{1,64}%|\*\*|\.\.|…|#\{|@\{|_{3}|x{3}|X{3}|#{4}|-{4}|•|\(\(")
+_REFERENCE: Final = re.compile(
+    r"[$%]\{|\{\{|\{[A-Za-z_. -]{1,64}\}|\$[A-Za-z_(\[0-9@*]|<|\[|%[sdvr(]|%\w{1,64}%|\*\*|\.\.|…|#\{|@\{|_{3}|x{3}|X{3}|#{4}|-{4}|•|\(\("
+)
 _STANDS_IN: Final = re.compile(
     r"(?i)(?:your|my|some|the|an?|any|insert|put|enter|replace|change|add|paste)[-_ ]?"
     r"(?:[a-z]{1,16}[-_ ]?){0,3}(?:key|token|secret|password|passwd|pass|pwd|here|me|value|credentials?|this|it)?"
 )
-_WORDS: Final = frozenset(
+_WORDS_TEXT: Final = (
     "null none nil undefined true false yes no empty string str int number bool boolean any object bytes required optional redacted"
     " hidden masked removed filtered secret password passwd pass pwd token key apikey api_key api-key value test example placeholder"
-    " changeme todo tbd dummy fake sample default user username unset missing invalid expired n/a na yyy zzz xxx foo bar baz".split()
+    " changeme todo tbd dummy fake sample default user username unset missing invalid expired n/a na yyy zzz xxx foo bar baz"
 )
+_WORDS: Final = frozenset(_WORDS_TEXT.split())
 _INSIDE: Final = re.compile(r"(?i)x{6}|\*{3}|\.{3}|redacted|your[-_]|_here\b|[-_]here[-_]|placeholder|changeme|<[a-z]|\$\{|\{\{")
 _SEGMENT: Final = re.compile(r"[A-Za-z0-9]+")
 _RUN: Final = 12
@@ -67,4 +71,4 @@ def looks_random(value: str, shortest: int = 16, bits: float = 3.0) -> bool:
 
 
 def _humps(run: str) -> int:
-    return sum(a.isupper() != b.isupper() for a, b in zip(run, run[1:], strict=False))
+    return sum(a.isupper() != b.isupper() for a, b in pairwise(run))

@@ -14,6 +14,7 @@ from typing import Any, Final
 from otel_tool_audit.record.jsonsafe import json_safe
 from otel_tool_audit.sanitize.keyring import Keyring
 from otel_tool_audit.sanitize.keys import PLAIN_NAME, KeyName, KeyNames, Kind
+from otel_tool_audit.sanitize.rules import ArgumentRules
 from otel_tool_audit.sanitize.texts import Texts
 from otel_tool_audit.sanitize.values import MARK, Redaction, Sanitized, ToolRules
 from otel_tool_audit.sanitize.walker import Walk
@@ -29,7 +30,7 @@ _IDENTIFIER: Final = PLAIN_NAME._replace(identifier=True)
 class Sanitizer:
     """Applies a tool's own rules, key names, and patterns. Never raises; safe for threads; holds only its configuration."""
 
-    def __init__(  # noqa: PLR0913 - keyword-only limits
+    def __init__(
         self,
         keyring: Keyring | None = None,
         *,
@@ -115,7 +116,7 @@ class Sanitizer:
         return Sanitized(clean, walk.redactions())
 
     def _walk(self, rules: ToolRules | None) -> Walk:
-        return Walk(self._texts, self.keyring, self._limits, rules, self._keys)
+        return Walk(self._texts, self.keyring, self._limits, None if rules is None else ArgumentRules(rules), self._keys)
 
     def _written(self, text: object, path: str, said: KeyName) -> Sanitized:
         walk = self._walk(None)
@@ -149,7 +150,12 @@ class Sanitizer:
             return value if clean == value else clean
         if exact is bool or (exact is float and math.isfinite(value)):  # type: ignore[arg-type] # exact is float
             return value
-        if exact in (list, tuple) and value and (kind := type(value[0])) in (str, bool, int, float) and all(type(i) is kind for i in value):  # type: ignore[index,attr-defined] # exact
+        if (
+            exact in (list, tuple)
+            and value
+            and (kind := type(value[0])) in (str, bool, int, float)
+            and all(type(i) is kind for i in value)
+        ):  # type: ignore[index,attr-defined] # exact
             items = [self._attribute(walk, item, f"{where}[{at}]", said) for at, item in enumerate(value)]  # type: ignore[arg-type,var-annotated] # exact
             if all(a is b for a, b in zip(items, value, strict=True)):  # type: ignore[call-overload] # exact
                 return value

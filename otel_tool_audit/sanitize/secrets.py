@@ -17,7 +17,9 @@ from otel_tool_audit.sanitize.spans import Span
 _TOKEN: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789")
 _LEFT: Final = _TOKEN | {"+"}
 _RIGHT: Final = _TOKEN | {"_", "-", "+", "/", "~"}
-_NAME_LIKE: Final = frozenset({"openai-api-key", "anthropic-api-key", "openrouter-api-key", "live-or-test-key", "voyage-api-key", "tavily-api-key"})
+_NAME_LIKE: Final = frozenset(
+    {"openai-api-key", "anthropic-api-key", "openrouter-api-key", "live-or-test-key", "voyage-api-key", "tavily-api-key"}
+)
 _CHUNK: Final = re.compile(rf"\S{{{SHORTEST},}}")
 
 PEM_BEGIN: Final = re.compile(r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----")
@@ -72,7 +74,12 @@ def _shaped(text: str, shape: Shape, begin: int, stop: int) -> Iterator[Span]:
 
 def _after_escape(text: str, start: int) -> bool:
     # the n of a written-out line break, or the 3D of a percent sign, is no part of what follows
-    return (text[start - 1] in "nrt" and text[start - 2 : start - 1] == "\\") or text[start - 3 : start].upper() in {"%3D", "%20", "%22", "%3A"}
+    return (text[start - 1] in "nrt" and text[start - 2 : start - 1] == "\\") or text[start - 3 : start].upper() in {
+        "%3D",
+        "%20",
+        "%22",
+        "%3A",
+    }
 
 
 def _ends_here(text: str, end: int) -> bool:
@@ -90,12 +97,17 @@ def _generated(body: str, shape: Shape) -> bool:
 
 
 def _pem(text: str) -> Iterator[Span]:
+    done = 0
     for begin in PEM_BEGIN.finditer(text):
-        end = _PEM_END.search(text, begin.end(), begin.end() + _PEM_LONGEST)
-        body = _PEM_BODY.match(text, begin.end())
+        if begin.start() < done:
+            continue
+        end = _PEM_END.search(text, begin.end(), begin.end() + _PEM_LONGEST) if "-----END " in text else None
+        body = None if end else _PEM_BODY.match(text, begin.end())
         stop = end.start() if end else body.end() if body else begin.end()
+        done = stop
         if sum(map(len, text[begin.end() : stop].split())) >= _PEM_SHORTEST:
-            yield begin.start(), end.end() if end else stop, "private-key"
+            done = end.end() if end else stop
+            yield begin.start(), done, "private-key"
 
 
 def _urls(text: str) -> Iterator[Span]:
@@ -116,5 +128,7 @@ def _bearers(text: str) -> Iterator[Span]:
             continue
         basic = match.group()[:5].lower() == "basic"
         digit = any("0" <= c <= "9" for c in token)
-        if (basic and len(token) >= _BASE64_LONG and (digit or token.endswith("="))) or (not basic and (digit or len(token) >= _BEARER_LONG)):
+        if (basic and len(token) >= _BASE64_LONG and (digit or token.endswith("="))) or (
+            not basic and (digit or len(token) >= _BEARER_LONG)
+        ):
             yield match.start(1), match.end(1), "basic-auth" if basic else "bearer-token"

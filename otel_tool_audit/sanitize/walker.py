@@ -3,7 +3,7 @@ The one walker that applies all rules, to any Python object.
 
 It fails closed, node by node: what cannot be read is named by its type, never stored as it is, and its neighbours stay.
 
-Source: DESIGN.md, section 6; issue's "what bad input gets".
+Source: DESIGN.md, section 6.
 """
 
 from __future__ import annotations
@@ -17,10 +17,11 @@ from typing import Any, Final
 from otel_tool_audit.record.jsonsafe import json_safe
 from otel_tool_audit.sanitize.keyring import Keyring, is_pseudonym
 from otel_tool_audit.sanitize.keys import PLAIN_NAME, KeyName, KeyNames, Kind
-from otel_tool_audit.sanitize.objects import as_fields, as_sequence, as_text, error_text, field_names
+from otel_tool_audit.sanitize.objects import as_fields, as_sequence, as_text, error_text
+from otel_tool_audit.sanitize.rules import ArgumentRules
 from otel_tool_audit.sanitize.texts import Texts
 from otel_tool_audit.sanitize.validators import is_card
-from otel_tool_audit.sanitize.values import MARK, Redaction, ToolRules
+from otel_tool_audit.sanitize.values import MARK, Redaction
 
 MAX_REDACTIONS: Final = 100
 _TEXT_BUDGET: Final = 16
@@ -34,9 +35,23 @@ _PAIR_NAMES: Final = ("name", "key", "header", "variable", "Name", "Key")
 class Walk:
     """One walk over one value."""
 
-    __slots__ = ("_chars", "_counts", "_keyring", "_keys", "_left", "_max_depth", "_max_text", "_names", "_open", "_rules", "_texts")
+    __slots__ = (
+        "_chars",
+        "_counts",
+        "_keyring",
+        "_keys",
+        "_left",
+        "_max_depth",
+        "_max_text",
+        "_names",
+        "_open",
+        "_rules",
+        "_texts",
+    )
 
-    def __init__(self, texts: Texts, keyring: Keyring, limits: tuple[int, int, int], rules: ToolRules | None, keys: dict[str, str]) -> None:
+    def __init__(
+        self, texts: Texts, keyring: Keyring, limits: tuple[int, int, int], rules: ArgumentRules | None, keys: dict[str, str]
+    ) -> None:
         """
         Begin a walk.
 
@@ -80,7 +95,7 @@ class Walk:
             said: What the name it stands under says of it.
             place: Its dotted path for the tool's rules; None where there are none.
         """
-        if place is not None and self._is_unnamed_leaf(value, place):
+        if place is not None and self._rules is not None and self._rules.is_unnamed_leaf(value, place):
             self.count(path, "allow-list")
             return MARK
         exact = type(value)
@@ -122,7 +137,9 @@ class Walk:
         before = sum(self._counts.values())
         left = self._left
         clean = self.any(content, path, depth + 1, PLAIN_NAME, place)
-        untouched = before == sum(self._counts.values()) and not reader.doubled and self._left > 0 and (left < 0 or clean == content)
+        untouched = (
+            before == sum(self._counts.values()) and not reader.doubled and self._left > 0 and (left < 0 or clean == content)
+        )
         return value if untouched else json.dumps(clean, ensure_ascii=False)
 
     def key(self, key: object) -> str:
@@ -194,13 +211,13 @@ class Walk:
         rules = self._rules
         if rules is None:
             return None
-        if name in rules.redact or place in rules.redact:
+        if rules.is_redacted(name, place):
             self.count(where, "tool-redact")
             return MARK
-        kind = rules.pseudonymize.get(place)
+        kind = rules.kind(place)
         if kind is not None and item is not None:
             return self._pseudonym(item, kind, where)
-        if rules.keep is not None and not self._may_keep(place):
+        if not rules.may_keep(place):
             self.count(where, "allow-list")
             return MARK
         return None
@@ -214,29 +231,6 @@ class Walk:
             return MARK
         self.count(where, "pseudonym")
         return self._keyring.pseudonym(raw, kind)
-
-    def _may_keep(self, place: str) -> bool:
-        """Tell whether a place is kept, lies in one that is, or leads to one."""
-        if self._is_kept(place):
-            return True
-        rules = self._rules
-        below = place + "."
-        return rules is not None and any(k.startswith(below) for k in (*(rules.keep or ()), *rules.pseudonymize))
-
-    def _is_kept(self, place: str) -> bool:
-        rules = self._rules
-        if rules is None or rules.keep is None:
-            return True
-        parts = place.split(".")
-        return any(".".join(parts[:n]) in rules.keep for n in range(1, len(parts) + 1))
-
-    def _is_unnamed_leaf(self, value: Any, place: str) -> bool:  # noqa: ANN401
-        """Tell whether it is a plain value at a place that only leads to kept ones."""
-        if self._rules is None or self._rules.keep is None or value is None or self._is_kept(place):
-            return False
-        if isinstance(value, str):
-            return value.lstrip()[:1] not in ("{", "[")
-        return not isinstance(value, Mapping | list | tuple) and field_names(type(value)) is None
 
     def _object(self, value: Any, path: str, depth: int, said: KeyName, place: str | None) -> Any:  # noqa: ANN401
         kind = type(value).__name__
@@ -304,8 +298,11 @@ class Walk:
 
     def _is_secret_name(self, name: object) -> bool:
         # a header or variable as a pair; a lone word ("password", "token") may be one of two words in a list
-        return type(name) is str and len(name) < _LONGEST_KEY and ("-" in name or "_" in name or name.lower() in ("authorization", "cookie")) and (
-            self._names.judge(name).kind is Kind.SECRET
+        return (
+            type(name) is str
+            and len(name) < _LONGEST_KEY
+            and ("-" in name or "_" in name or name.lower() in ("authorization", "cookie"))
+            and (self._names.judge(name).kind is Kind.SECRET)
         )
 
     def _is_secret_pair(self, value: Mapping[Any, Any]) -> bool:
