@@ -12,15 +12,13 @@ import os
 import stat
 from typing import Any, NamedTuple
 
-import orjson
-
 from otel_tool_audit.errors import TrailTampered
 from otel_tool_audit.record.model import EPOCH
 from otel_tool_audit.trail.chain import write_head
 from otel_tool_audit.trail.directory import Directory, read_exactly
-from otel_tool_audit.trail.format import PRIVATE_STATE, genesis, parse_segment_name, segment_name, split_line, valid_chain
+from otel_tool_audit.trail.format import PRIVATE_STATE, genesis, parse_segment_name, segment_name, valid_chain
 from otel_tool_audit.trail.head import NO_PENDING, NO_PREVIOUS, ZERO_HASH, Head, Mark, Pending
-from otel_tool_audit.trail.scan import MAX_LINE, follow
+from otel_tool_audit.trail.scan import MAX_LINE, first_record, follow, named_ending
 from otel_tool_audit.trail.state import State
 from otel_tool_audit.trail.system import System
 
@@ -99,15 +97,15 @@ def walk(system: System, directory: Directory, trail_id: str, chain: str) -> Wal
         fd = directory.open_file(name, os.O_RDONLY)
         try:
             size = system.fstat(fd).st_size
-            first = _first_record(system, fd)
-            details = first.get("details") or {}
-            previous = details.get("previous")
-            if first.get("event") == EPOCH:
-                epoch = details.get("epoch", 0)
+            first = first_record(system, fd)
+            previous = named_ending(first)
+            number = first.get("details", {}).get("epoch")
+            if first.get("event") == EPOCH and type(number) is int:
+                epoch = number
                 start = Mark(first_seq, 0, genesis(trail_id, chain, epoch))
             elif previous is not None:
                 epoch, start = place.epoch, Mark(place.end.lines, 0, place.end.hash)
-                if previous.get("segment") != segment_name(place.first_seq, place.attempt) or previous.get("valid_end") != place.end.offset:
+                if previous["segment"] != segment_name(place.first_seq, place.attempt) or previous["valid_end"] != place.end.offset:
                     place = _until(system, directory, place, previous)
                     start = Mark(place.end.lines, 0, place.end.hash)
             else:
@@ -131,9 +129,11 @@ def _until(system: System, directory: Directory, place: Walk, previous: dict[str
     """The segment before ended earlier than its last good line (a failed sync set lines aside): follow it again, only that far."""
     fd = directory.open_file(segment_name(place.first_seq, place.attempt), os.O_RDONLY)
     try:
-        first = _first_record(system, fd)
-        start = Mark(place.first_seq, 0, bytes.fromhex(str(first.get("previous_hash") or ZERO_HASH.hex())))
-        return place._replace(end=follow(system, fd, start, int(previous.get("valid_end") or 0)), flaw=None)
+        try:
+            before = bytes.fromhex(first_record(system, fd).get("previous_hash", ""))
+        except (ValueError, TypeError):
+            before = ZERO_HASH
+        return place._replace(end=follow(system, fd, Mark(place.first_seq, 0, before), previous["valid_end"]), flaw=None)
     finally:
         system.close(fd)
 
@@ -146,15 +146,6 @@ def _segments(system: System, directory: Directory) -> list[tuple[int, int]]:
         if parsed is not None and system.stat(name, dir_fd=directory.fd).st_size:
             counting[parsed[0]] = max(parsed[1], counting.get(parsed[0], 0))
     return sorted(counting.items())
-
-
-def _first_record(system: System, fd: int) -> dict[str, Any]:
-    line = read_exactly(system, fd, 0, MAX_LINE).split(b"\n")[0] + b"\n"
-    parts = split_line(line)
-    try:
-        return dict(orjson.loads(parts[0])) if parts else {}
-    except ValueError:
-        return {}
 
 
 def _sync_segment(directory: Directory, found: Walk) -> None:

@@ -14,16 +14,14 @@ import threading
 from collections.abc import Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
-import orjson
-
 from otel_tool_audit.errors import AuditUnavailable, TrailTampered
 from otel_tool_audit.trail import recovery
 from otel_tool_audit.trail.chain_files import ChainFiles, Segment, Written
-from otel_tool_audit.trail.directory import Directory, read_exactly
+from otel_tool_audit.trail.directory import Directory
 from otel_tool_audit.trail.format import parse_segment_name, segment_name
 from otel_tool_audit.trail.head import CLEAN, HEAD_BYTES, NONE, OS, POISONED, SLOT_PACKED, Head, Mark, first_head, slot_offset
 from otel_tool_audit.trail.locks import LOCK_DEADLINE
-from otel_tool_audit.trail.scan import last_hash_before
+from otel_tool_audit.trail.scan import first_record, last_hash_before, named_ending
 from otel_tool_audit.trail.seals import seal_left_segments
 from otel_tool_audit.trail.system import NO_BOOT
 
@@ -253,12 +251,9 @@ class Chain:
     def _ending_named_by(self, name: str) -> dict[str, Any] | None:
         fd = self.files.directory.open_file(name, os.O_RDONLY)
         try:
-            first = read_exactly(self._system, fd, 0, 4096).split(b"\n")[0]
+            return named_ending(first_record(self._system, fd))
         finally:
             self._system.close(fd)
-        with contextlib.suppress(ValueError, KeyError, TypeError):
-            return orjson.loads(first)["details"]["previous"]  # type: ignore[no-any-return]  # a record of ours, or suppressed
-        return None
 
     def sync(self) -> Mark:
         """

@@ -7,11 +7,13 @@ Source: FORMAT.md, sections 2 and 3.
 from __future__ import annotations
 
 import hashlib
-from typing import Final
+from typing import Any, Final
+
+import orjson
 
 from otel_tool_audit.record.codec import MAX_BODY, leaf_hash
 from otel_tool_audit.trail.directory import read_exactly
-from otel_tool_audit.trail.format import HASH_TRAILER, parse_place, split_line
+from otel_tool_audit.trail.format import HASH_TRAILER, parse_place, parse_segment_name, split_line
 from otel_tool_audit.trail.head import Mark
 from otel_tool_audit.trail.system import System
 
@@ -101,3 +103,41 @@ def sha256_of(system: System, fd: int, start: int, end: int) -> bytes:
         digest.update(block)
         start += len(block)
     return digest.digest()
+
+
+def first_record(system: System, fd: int) -> dict[str, Any]:
+    """Read a segment's first record; empty when its line is not whole or its ``details`` are no object."""
+    parts = split_line(read_exactly(system, fd, 0, MAX_LINE).split(b"\n")[0] + b"\n")
+    if parts is None or leaf_hash(parts[0]).encode() != parts[1]:
+        return {}
+    try:
+        found = orjson.loads(parts[0])
+    except ValueError:
+        return {}
+    return found if isinstance(found.get("details", {}), dict) else {}
+
+
+def named_ending(record: dict[str, Any]) -> dict[str, Any] | None:
+    """
+    Read what a segment's first record says of the segment before it.
+
+    The trail's files may have been written by anybody: what no writer says is as good as nothing, and never becomes a path.
+
+    Args:
+        record: As :func:`first_record` gives it.
+
+    Returns:
+        ``previous`` of its details; None when it says nothing, or something that no writer says.
+    """
+    ending = record.get("details", {}).get("previous")
+    if not isinstance(ending, dict) or not isinstance(ending.get("segment"), str):
+        return None
+    unsynced = ending.get("unsynced_from")
+    place = (ending.get("first_seq"), ending.get("attempt"))
+    numbers = [*place, ending.get("valid_end"), ending.get("aside_bytes")]
+    if unsynced is not None:
+        if not isinstance(unsynced, dict):
+            return None
+        numbers += [unsynced.get("count"), unsynced.get("offset")]
+    counts = all(type(number) is int and number >= 0 for number in numbers)
+    return {**ending, "unsynced_from": unsynced} if counts and parse_segment_name(ending["segment"]) == place else None

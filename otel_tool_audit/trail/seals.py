@@ -14,7 +14,7 @@ import orjson
 from otel_tool_audit.record.codec import leaf_hash
 from otel_tool_audit.trail.directory import Directory, read_exactly
 from otel_tool_audit.trail.format import parse_segment_name, seal_name, segment_name, split_line
-from otel_tool_audit.trail.scan import MAX_LINE, sha256_of
+from otel_tool_audit.trail.scan import MAX_LINE, first_record, named_ending, sha256_of
 
 
 def seal_left_segments(directory: Directory, open_segment: tuple[int, int]) -> None:
@@ -43,14 +43,9 @@ def seal_left_segments(directory: Directory, open_segment: tuple[int, int]) -> N
 def _previous_named_in(directory: Directory, name: str) -> dict[str, Any] | None:
     fd = directory.open_file(name, os.O_RDONLY)
     try:
-        first = read_exactly(directory.system, fd, 0, MAX_LINE).split(b"\n")[0]
+        return named_ending(first_record(directory.system, fd))
     finally:
         directory.system.close(fd)
-    try:
-        previous = orjson.loads(first)["details"]["previous"]
-    except (ValueError, KeyError, TypeError):
-        return None
-    return previous if isinstance(previous, dict) else None
 
 
 def _seal(directory: Directory, ending: dict[str, Any], next_seq: int) -> dict[str, Any] | None:
@@ -79,4 +74,7 @@ def _line(line: bytes) -> tuple[str, str] | None:
     if parts is None or leaf_hash(parts[0]).encode() != parts[1]:
         # lost after a failed sync and a crash of the host; what is not whole gets no seal
         return None
-    return orjson.loads(parts[0])["timestamp"], parts[1].decode()
+    try:
+        return str(orjson.loads(parts[0])["timestamp"]), parts[1].decode()
+    except (ValueError, KeyError, TypeError):
+        return None

@@ -77,7 +77,7 @@ def forgeries(trail: Path) -> Iterator[Attack]:
 
 
 def _rewritten(trail: Path) -> None:
-    path, index = addresses(trail, CHAIN)[2]
+    path, index = next((path, index) for path, index in addresses(trail, CHAIN)[1:] if b"look_up" in lines(path)[index])
     edit(path, lambda found: [*found[:index], found[index].replace(b"look_up", b"look_in"), *found[index + 1 :]])
     relink(trail, CHAIN)
 

@@ -24,6 +24,10 @@ class Attack(NamedTuple):
     chain: str | None = None
     seq: int | None = None
 
+    def named(self) -> set[int]:
+        """Which record a finding may name; a changed line whose own hash was made right shows in the one that follows."""
+        return set() if self.seq is None else {self.seq, self.seq + 1} if "with hashes" in self.name else {self.seq}
+
 
 def sealed(line: bytes, seq: int, previous: str) -> bytes:
     """A line put in its place with all hashes right."""
