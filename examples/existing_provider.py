@@ -13,8 +13,10 @@ from opentelemetry import trace
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, ConsoleSpanExporter
+from opentelemetry.sdk.trace.sampling import DEFAULT_ON
 
 import otel_tool_audit as audit
+from otel_tool_audit.processor import RecordAll
 
 
 @audit.tool(purpose="treatment", subject="patient_id")
@@ -28,7 +30,8 @@ def one_line(span: ReadableSpan) -> str:
 
 
 def main(path: str) -> None:
-    provider = TracerProvider(resource=Resource.create({"service.name": "clinic"}))
+    # whoever calls us may have decided not to sample: that costs a span its export, and must not cost the call its record
+    provider = TracerProvider(resource=Resource.create({"service.name": "clinic"}), sampler=RecordAll(DEFAULT_ON))
     trace.set_tracer_provider(provider)
 
     with audit.Trail.open(path, service="clinic") as trail:
