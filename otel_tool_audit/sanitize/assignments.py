@@ -50,9 +50,25 @@ _PAIR: Final = re.compile(
 _USER: Final = re.compile(r"(?:[ \t]-u|--user|--proxy-user|--user-pass)(?:[ \t=]{1,4}|[ \t]{0,4}\\\r?\n[ \t]{0,16})")
 _SHELL_WORD: Final = re.compile(r"(?:\"[^\"\r\n]{0,512}\"|'[^'\r\n]{0,512}'|[^\s\"'])")
 _SIGNATURE: Final = re.compile(
-    r"[?&](?:sig|X-Amz-Signature|X-Goog-Signature|X-Amz-Security-Token|Signature|sv_sig)=([A-Za-z0-9%+/=_~-]{16,4096})"
+    r"(?i)(?:[?&](?:key|code)|\b(?:sig|signature|x-amz-signature|x-goog-signature|x-amz-security-token|client_assertion))=([A-Za-z0-9%+/=_~.-]{16,4096})"
 )
 
+_COMMANDS: Final = (
+    "mysql",
+    "mariadb",
+    "sshpass",
+    "redis-cli",
+    "docker login",
+    "podman login",
+    "openssl",
+    "mongo",
+    "cqlsh",
+    "sqlcmd",
+)
+_OPTION: Final = re.compile(
+    r"\b(?:mysql(?:dump|admin)?|mariadb(?:-dump|-admin)?|sshpass|redis-cli|(?:docker|podman) login|openssl \w{2,10}|mongo(?:sh|dump)?|cqlsh|sqlcmd)"
+    r"(?:[ \t][^\r\n|;&]{0,128})?[ \t]-(?:p[ \t]?|a[ \t]|k[ \t]|P[ \t])['\"]?([^\s'\"-][^\s'\"]{3,128})"
+)
 _LONGEST_VALUE: Final = 8_192
 _LONGEST_NAME: Final = 128
 _PROSE: Final = frozenset(
@@ -93,8 +109,10 @@ def find_assignments(text: str, lower: str, names: KeyNames) -> Iterator[Span]:
                 yield found
     if "curl" in lower or "wget" in lower:
         yield from _users(text)
-    if "sig" in lower or "x-amz-security-token" in lower:
-        yield from ((m.start(1), m.end(1), "url-signature") for m in _SIGNATURE.finditer(text))
+    if "=" in text and any(hint in lower for hint in ("sig", "-token=", "key=", "code=", "assertion=")):
+        yield from ((m.start(1), m.end(1), "url-signature") for m in _SIGNATURE.finditer(text) if looks_random(m.group(1)))
+    if " -" in text and any(hint in lower for hint in _COMMANDS):
+        yield from ((m.start(1), m.end(1), "command-password") for m in _OPTION.finditer(text) if not is_placeholder(m.group(1)))
 
 
 def _named(text: str, lower: str, extra: tuple[str, ...]) -> list[tuple[int, int]]:

@@ -7,20 +7,27 @@ Source: DESIGN.md, section 6.
 from __future__ import annotations
 
 import dataclasses
-import datetime
+import datetime as dt
 import decimal
+import enum
 import fractions
 import ipaddress
 import pathlib
 import uuid
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Any, Final
 
+from otel_tool_audit.record.jsonsafe import json_safe
+
+LONGEST_KEY: Final = 256
+"""The longest key that is written out, in characters."""
+
 _WRITTEN: Final = (
-    decimal.Decimal, fractions.Fraction, uuid.UUID, pathlib.PurePath, datetime.timedelta, datetime.tzinfo, complex,
+    decimal.Decimal, fractions.Fraction, uuid.UUID, pathlib.PurePath, dt.timedelta, dt.tzinfo, complex,
     ipaddress.IPv4Address, ipaddress.IPv6Address, ipaddress.IPv4Network, ipaddress.IPv6Network,
 )  # fmt: skip
-_MOMENTS: Final = (datetime.date, datetime.time)
+_MOMENTS: Final = (dt.date, dt.time)
 
 
 def field_names(cls: type) -> tuple[str, ...] | None:
@@ -61,9 +68,22 @@ def as_text(value: object) -> str | None:
 
 def as_sequence(value: object) -> Iterable[Any] | None:
     """Read an object as items in a row; None for all else, generators and iterators among it: reading them would use them up."""
-    return value if isinstance(value, Sequence | Set) else None
+    return value if isinstance(value, Sequence | AbstractSet) else None
 
 
 def error_text(error: BaseException) -> str:
     """Write an exception as its type and message."""
     return f"{type(error).__name__}: {error}"
+
+
+def key_text(key: object) -> str:
+    """Write a key as text; of what is no plain value only its type."""
+    if isinstance(key, enum.Enum):
+        key = key.value
+    if isinstance(key, str):
+        return str.__str__(key)
+    if key is None or isinstance(key, bool | int | float):
+        return str(json_safe(key))
+    if isinstance(key, bytes):
+        return key.decode("utf-8", "replace") if len(key) <= LONGEST_KEY else f"<key of {len(key)} bytes>"
+    return as_text(key) or f"<{type(key).__name__}>"

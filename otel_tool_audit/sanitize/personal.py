@@ -42,6 +42,7 @@ _CARD_WORDS: Final = re.compile(
 _SSN_WORDS: Final = re.compile(r"ssn|social|taxpayer|\bitin\b|\btin\b", re.IGNORECASE)
 _VERSION_WORDS: Final = re.compile(r"(?i)(?:version|release|build|ver|v)[ :=\"']{1,3}$")
 _AROUND: Final = 48
+_DOTS: Final = 3
 _CARD_FEWEST, _CARD_MOST, _SSN_DIGITS = 12, 19, 9
 
 
@@ -183,17 +184,15 @@ def _stands_alone(text: str, start: int, end: int) -> bool:
     after = text[end : end + 2]
     if (after[:1].isalnum() and not (after[:1] == "x" and after[1:].isdigit())) or after[:1] == "_":
         return False
-    if (after[:1] in (".", "-", ":", "/", "%") and after[1:].isdigit()) or after[:1] == "%":
-        # part of something longer: a version, a time, an identifier
-        return after[:1] in ("%", ":", "/") and text[start:end].count(".") == 3  # noqa: PLR2004 - an address with port, mask, escape
+    is_address = text[start:end].count(".") == _DOTS
+    if after[:1] == "%" or (after[:1] in (".", "-", ":", "/") and after[1:].isdigit()):
+        # part of something longer, a version, a time, an identifier; or an address with its port, mask or an escape
+        return is_address and after[:1] in ("%", ":", "/")
     if not _left(text, start):
         return False
     before = text[max(0, start - 2) : start]
-    return (
-        not (before[-1:] in (".", "-", ":", "/", "#", ",") and before[:1].isalnum() and len(before) == 2)
-        or (before[-1] in ":/," and text[start:end].count(".") == 3)
-        or before[-1] in ":,"
-    )  # noqa: PLR2004
+    attached = len(before) == len("x-") and before[0].isalnum() and before[1] in ".-/#"
+    return not attached or (is_address and before[1] == "/")
 
 
 def _near(pattern: re.Pattern[str], text: str, start: int) -> bool:

@@ -32,7 +32,7 @@ _NO_PHONE: Final = re.compile(
 )
 _DATES: Final = re.compile(
     r"(?:[0-9]{1,2}[./-][0-9]{1,2}[./-](?:1[89]|20)?[0-9]{2}|(?:1[89]|20|21)[0-9]{2}[./-][0-9]{1,2}[./-][0-9]{1,2})(?:[ T][0-9]{1,2})?"
-    r"|(?:1[89]|20)[0-9]{2} ?[-/–] ?(?:1[89]|20)[0-9]{2}|(?:1[89]|20)[0-9]{2} (?:1[89]|20)[0-9]{2}"
+    r"|(?:1[89]|20)[0-9]{2} ?[-/\u2013] ?(?:1[89]|20)[0-9]{2}|(?:1[89]|20)[0-9]{2} (?:1[89]|20)[0-9]{2}"
 )
 _DECIMAL: Final = re.compile(r"[0-9]+\.[0-9]+")
 PHONE_FEWEST: Final = 6
@@ -83,7 +83,7 @@ def number_at(text: str, match: re.Match[str]) -> Number:
     return Number(match.start(), end, match.group(), tuple(_GROUP.findall(match.group())))
 
 
-def is_phone(text: str, number: Number, *, hinted: bool = False) -> bool:
+def is_phone(text: str, number: Number, *, hinted: bool = False) -> bool:  # noqa: PLR0911 - one return for each way of telling
     """
     Tell whether a number is a telephone's.
 
@@ -108,6 +108,8 @@ def is_phone(text: str, number: Number, *, hinted: bool = False) -> bool:
     if bracketed and size >= 7:  # noqa: PLR2004 - as above
         return True
     written = len(number.groups) > 1
+    if re.match(r"00[ ]?[1-9]", number.raw) and size >= 10:  # noqa: PLR2004 - an exit code, a country, a number
+        return True
     if _WEAK.search(before):
         return written or (number.raw[0] == "0" and size >= 9) or size == 10  # noqa: PLR2004
     return written and _is_written_like_one(number)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from otel_tool_audit.record.jsonsafe import json_safe
@@ -24,6 +24,7 @@ MAX_ITEMS: Final = 2_000
 MAX_DEPTH: Final = 64
 _TAIL: Final = 512
 _LONGEST_JSON: Final = 16
+_SCALARS: Final = (str, bool, int, float)
 _IDENTIFIER: Final = PLAIN_NAME._replace(identifier=True)
 
 
@@ -139,29 +140,27 @@ class Sanitizer:
         digest = self.keyring.digest(encoded)
         return f"{rest} <cut: {len(encoded)} bytes{', ' + digest if digest else ''}>"
 
-    def _attribute(self, walk: Walk, value: object, where: str, said: KeyName) -> Any:  # noqa: ANN401
+    def _attribute(self, walk: Walk, value: Any, where: str, said: KeyName) -> Any:  # noqa: ANN401
         exact = type(value)
         if said.kind is Kind.SECRET:
-            if value != MARK:
+            if exact is not str or value != MARK:
                 walk.count(where, "secret-key")
             return MARK
         if exact is str:
-            clean = self._attribute_text(walk, value, where, said)  # type: ignore[arg-type] # exact is str
+            clean = self._attribute_text(walk, value, where, said)
             return value if clean == value else clean
-        if exact is bool or (exact is float and math.isfinite(value)):  # type: ignore[arg-type] # exact is float
+        if exact is bool or (exact is float and math.isfinite(value)):
             return value
-        if (
-            exact in (list, tuple)
-            and value
-            and (kind := type(value[0])) in (str, bool, int, float)
-            and all(type(i) is kind for i in value)
-        ):  # type: ignore[index,attr-defined] # exact
-            items = [self._attribute(walk, item, f"{where}[{at}]", said) for at, item in enumerate(value)]  # type: ignore[arg-type,var-annotated] # exact
-            if all(a is b for a, b in zip(items, value, strict=True)):  # type: ignore[call-overload] # exact
-                return value
-            return items if all(type(i) is kind for i in items) else list(map(_as_text, items))
+        if (exact is list or exact is tuple) and value and _is_uniform(value):
+            return self._attribute_items(walk, value, where, said)
         found = walk.any(value, where, 0, said)
-        return found if type(found) in (bool, int, float) else _as_text(found)
+        return found if type(found) in _SCALARS else _as_text(found)
+
+    def _attribute_items(self, walk: Walk, value: Sequence[Any], where: str, said: KeyName) -> Sequence[Any]:
+        items = [self._attribute(walk, item, f"{where}[{at}]", said) for at, item in enumerate(value[:MAX_ITEMS])]
+        if len(items) == len(value) and all(a is b for a, b in zip(items, value, strict=True)):
+            return value
+        return items if _is_uniform(items) else list(map(_as_text, items))
 
     def _attribute_text(self, walk: Walk, value: str, where: str, said: KeyName) -> str:
         if said.kind is Kind.SUSPECT and self._texts.is_suspicious(value, said):
@@ -177,6 +176,11 @@ class Sanitizer:
 
 def _unreadable(value: object, path: str) -> Sanitized:
     return Sanitized(f"<unsanitizable {type(value).__name__}>", (Redaction(path, "unsanitizable", 1),))
+
+
+def _is_uniform(items: Sequence[Any]) -> bool:
+    kind = type(items[0])
+    return kind in _SCALARS and all(type(item) is kind for item in items)
 
 
 def _as_text(found: Any) -> str:  # noqa: ANN401

@@ -1,6 +1,4 @@
-"""
-Places in a text, and what becomes of them.
-"""
+"""Places in a text, and what becomes of them."""
 
 from __future__ import annotations
 

@@ -15,9 +15,10 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from otel_tool_audit.record.jsonsafe import json_safe
+from otel_tool_audit.sanitize.jsontext import read_json
 from otel_tool_audit.sanitize.keyring import Keyring, is_pseudonym
 from otel_tool_audit.sanitize.keys import PLAIN_NAME, KeyName, KeyNames, Kind
-from otel_tool_audit.sanitize.objects import as_fields, as_sequence, as_text, error_text
+from otel_tool_audit.sanitize.objects import LONGEST_KEY, as_fields, as_sequence, as_text, error_text, key_text
 from otel_tool_audit.sanitize.rules import ArgumentRules
 from otel_tool_audit.sanitize.texts import Texts
 from otel_tool_audit.sanitize.validators import is_card
@@ -25,7 +26,6 @@ from otel_tool_audit.sanitize.values import MARK, Redaction
 
 MAX_REDACTIONS: Final = 100
 _TEXT_BUDGET: Final = 16
-_LONGEST_KEY: Final = 256
 _LONGEST_PATH: Final = 512
 _SMALLEST_CARD: Final = 10**12
 _PAIR: Final = 2
@@ -127,29 +127,23 @@ class Walk:
         """Sanitize JSON inside text by its keys, and put it back as JSON; None when it is none."""
         if value.lstrip()[:1] not in ("{", "[", '"') or depth >= self._max_depth:
             return None
-        reader = _PairReader()
-        try:
-            content = json.loads(value, object_pairs_hook=reader.pairs, strict=False)
-        except (ValueError, RecursionError):
-            return None
+        content, doubled = read_json(value)
         if not isinstance(content, dict | list | str):
             return None
         before = sum(self._counts.values())
         left = self._left
         clean = self.any(content, path, depth + 1, PLAIN_NAME, place)
-        untouched = (
-            before == sum(self._counts.values()) and not reader.doubled and self._left > 0 and (left < 0 or clean == content)
-        )
+        untouched = before == sum(self._counts.values()) and not doubled and self._left > 0 and (left < 0 or clean == content)
         return value if untouched else json.dumps(clean, ensure_ascii=False)
 
     def key(self, key: object) -> str:
         """Make a key's name JSON-safe and free of secrets: a key may be one itself."""
         if type(key) is not str:
-            key = _key_text(key)
+            key = key_text(key)
         known = self._keys.get(key)
         if known is not None:
             return known
-        if len(key) > _LONGEST_KEY:
+        if len(key) > LONGEST_KEY:
             return f"<key of {len(key)} characters>"
         safe = key if key.isascii() else str(json_safe(key))
         clean, _ = self._texts.clean(safe)
@@ -249,7 +243,7 @@ class Walk:
         finally:
             self._open.discard(id(value))
 
-    def _read(self, value: Any, path: str, depth: int, said: KeyName, place: str | None) -> Any:  # noqa: ANN401, PLR0911 - a return a type
+    def _read(self, value: Any, path: str, depth: int, said: KeyName, place: str | None) -> Any:  # noqa: ANN401, C901, PLR0911 - a return for each type
         exact = type(value)
         if exact is dict:
             return self.mapping(value, path, depth, place)
@@ -300,7 +294,7 @@ class Walk:
         # a header or variable as a pair; a lone word ("password", "token") may be one of two words in a list
         return (
             type(name) is str
-            and len(name) < _LONGEST_KEY
+            and len(name) < LONGEST_KEY
             and ("-" in name or "_" in name or name.lower() in ("authorization", "cookie"))
             and (self._names.judge(name).kind is Kind.SECRET)
         )
@@ -345,27 +339,3 @@ class Walk:
 
 
 _BLANKS: Final = dict.fromkeys(map(ord, "\t\n\r"), " ")
-
-
-class _PairReader:
-    """Notes whether an object of JSON text gives a key twice: only the last value would be seen."""
-
-    def __init__(self) -> None:
-        self.doubled = False
-
-    def pairs(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        found = dict(pairs)
-        self.doubled = self.doubled or len(found) != len(pairs)
-        return found
-
-
-def _key_text(key: object) -> str:
-    if isinstance(key, enum.Enum):
-        key = key.value
-    if isinstance(key, str):
-        return str.__str__(key)
-    if key is None or isinstance(key, bool | int | float):
-        return str(json_safe(key))
-    if isinstance(key, bytes):
-        return key.decode("utf-8", "replace") if len(key) <= _LONGEST_KEY else f"<key of {len(key)} bytes>"
-    return as_text(key) or f"<{type(key).__name__}>"
