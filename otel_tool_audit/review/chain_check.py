@@ -23,10 +23,10 @@ from otel_tool_audit.review.pool import BLOCK, Job, Pool
 from otel_tool_audit.review.seals import Sealed, check_seal, covers
 from otel_tool_audit.review.tail import Tail, settle
 from otel_tool_audit.review.walk import Walk
-from otel_tool_audit.trail.format import genesis, seal_name
+from otel_tool_audit.trail.format import genesis, seal_name, segment_name
 from otel_tool_audit.trail.head import Head
 
-_TRIES: Final = 8
+_TRIES: Final = 20
 
 
 class Snapshot(NamedTuple):
@@ -124,30 +124,28 @@ def snapshot(folder: Folder, read_head: Callable[[], Head | None], boot: bytes |
         read_head: Reads its head.
         boot: This boot's id.
     """
-    head = read_head()
-    found = Snapshot(head, lay_out(folder, head), None)
     for _ in range(_TRIES):
+        head = read_head()
+        names = folder.names()
         if head is None:
-            return found
-        tail, later = _tail(folder, found.layout, head, read_head, boot)
-        found = found._replace(tail=tail)
-        troubled = tail.wrong or found.layout.strangers or found.layout.missing
-        if not troubled or later is None or later.generation == head.generation:
-            return found
-        head = later
-        found = Snapshot(head, lay_out(folder, head), None)
-    return found if found.tail is not None or head is None else found._replace(tail=_tail(folder, found.layout, head, read_head, boot)[0])
+            return Snapshot(None, lay_out(folder, None, names), None)
+        tail, later = _tail(folder, head, read_head, boot)
+        if tail.wrong is None or later is None or later.generation == head.generation:
+            break
+    return Snapshot(head, lay_out(folder, head, names, read_head), tail)
 
 
-def _tail(folder: Folder, layout: Layout, head: Head, read_head: Callable[[], Head | None], boot: bytes | None) -> tuple[Tail, Head | None]:
-    last = layout.parts[-1] if layout.parts and layout.parts[-1].key == (head.first_seq, head.attempt) else None
-    if last is None:
+def _tail(folder: Folder, head: Head, read_head: Callable[[], Head | None], boot: bytes | None) -> tuple[Tail, Head | None]:
+    """Look at the open segment, and then at the head once more."""
+    try:
+        with folder.opened(segment_name(head.first_seq, head.attempt)) as descriptor:
+            size = os.fstat(descriptor).st_size
+            later = read_head()
+            return settle(head, descriptor, size, boot, later), later
+    except (OSError, Refused):
+        # that it is missing, or no segment, the layout says
         written = head.written
-        return Tail(written.offset, written.lines, written.hash.hex()), read_head()
-    with folder.opened(last.name) as descriptor:
-        size = os.fstat(descriptor).st_size
-        later = read_head()
-        return settle(head, descriptor, size, boot, later), later
+        return Tail(written.offset, written.lines, written.hash.hex()), None
 
 
 class ChainCheck:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
 from otel_tool_audit.record.codec import MAX_BODY, leaf_hash
@@ -114,28 +115,30 @@ class Layout(NamedTuple):
     missing_open: bool
 
 
-def lay_out(folder: Folder, head: Head | None) -> Layout:
+def lay_out(folder: Folder, head: Head | None, names: list[str] | None = None, read_head: Callable[[], Head | None] | None = None) -> Layout:
     """
     Find the order of a chain's segments.
 
     Args:
         folder: The chain's directory.
         head: The head that speaks for these files, or None.
+        names: What was in the directory when the head was read; by default what is in it now.
+        read_head: Reads the head once more: segments that a writer opened meanwhile are left for the next time.
 
     Raises:
         OSError: The directory cannot be read.
     """
-    return _Way(folder, head).walk()
+    return _Way(folder, head, folder.names() if names is None else names, read_head).walk()
 
 
 class _Way:
-    def __init__(self, folder: Folder, head: Head | None) -> None:
+    def __init__(self, folder: Folder, head: Head | None, names: list[str], read_head: Callable[[], Head | None] | None) -> None:
         self.folder = folder
         self.head = head
+        self.read_head = read_head
         self.sizes: dict[Key, int] = {}
         self.out = Layout([], [], [], [], [], missing_open=False)
-        self.names = folder.names()
-        for name in self.names:
+        for name in names:
             key = parse_segment_name(name)
             if key is not None:
                 self._take(key, name)
@@ -215,9 +218,16 @@ class _Way:
                 self.out.notes.append(f"{self.folder.path}/{name} is empty: a rotation that was cut off left it, it belongs to nothing")
             elif any(key[0] <= begin for _, begin in lost):
                 self.out.notes.append(f"{self.folder.path}/{name} lies in what an accepted loss gave up; it proves nothing")
-            else:
+            elif not self._opened_meanwhile(key):
                 why = "the chain's head names another open segment" if self.head is not None and key > max(on_way, default=(-1, 0)) else "nothing in the chain leads to it"
                 self.out.strangers.append((key[0], f"segment {name} is no part of the chain ({why}): added, or left by a forger"))
+
+
+    def _opened_meanwhile(self, key: Key) -> bool:
+        head, later = self.head, None if self.read_head is None else self.read_head()
+        if head is None or later is None or later.generation == head.generation:
+            return False
+        return (head.first_seq, head.attempt) < key <= (later.first_seq, later.attempt)
 
 
 def read_first(line: bytes) -> First | None:
