@@ -23,7 +23,7 @@ _WORD_BEFORE: Final = re.compile(r"[A-Za-z0-9_.-]{1,128}")
 _WORD: Final = re.compile(r"[A-Za-z0-9_.-]{1,128}+")
 _STEMS: Final = (
     "pass", "pwd", "token", "secret", "key", "auth", "cred", "cookie", "ssn", "cvv", "cvc", "jwt", "bearer", "otp", "card", "security",
-    "code", "access", "bundle_", "connection", "conn_", "conn ", "mnemonic", "phrase", "ccn", "cc_", "contrasena", "senha",
+    "code", "access", "bundle_", "conn", "mnemonic", "phrase", "ccn", "cc_", "contrasena", "senha",
 )  # fmt: skip
 """In lower case: one of them stands in every name of a secret."""
 

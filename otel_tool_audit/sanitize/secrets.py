@@ -51,9 +51,9 @@ def find_secrets(text: str, lower: str) -> Iterator[Span]:
         yield from _bearers(text)
     if '"service_account' in lower:
         yield from ((m.start(1), m.end(1), "gcp-service-account") for m in _ACCOUNT.finditer(text))
-    chunks = [chunk for chunk in text.split() if len(chunk) >= SHORTEST]
-    if chunks:
-        long = " ".join(chunks)
+    chunks = text.split()
+    if chunks and len(max(chunks, key=len)) >= SHORTEST:
+        long = " ".join(chunk for chunk in chunks if len(chunk) >= SHORTEST)
         likely = [shape for shape in SHAPES if shape.literal in long]
         for chunk in _CHUNK.finditer(text) if likely else ():
             for shape in likely:

@@ -20,6 +20,9 @@ from otel_tool_audit.sanitize.spans import Span, replace
 _PLAIN: Final = re.compile(r"[A-Za-z_]{0,16}[-_ ]?[0-9]{0,5}")
 """A short word, number or identifier: nothing can match."""
 
+_PROSE: Final = re.compile(r"(?:[A-Za-z]{1,14}[ ,.!?;'\n]{1,3})*[A-Za-z]{0,14}")
+"""Words of plain letters, none long: no number, no separator, no key can stand in it."""
+
 _PASSES: Final = 4
 _SHORTEST_TEXT: Final = 5
 _SHORT: Final = 24
@@ -49,6 +52,8 @@ class Texts:
         rules: list[str] = []
         size = len(text)
         if size < _SHORTEST_TEXT or (size < _SHORT and not hinted and _PLAIN.fullmatch(text)):
+            return text, rules
+        if _PROSE.fullmatch(text):
             return text, rules
         for _ in range(_PASSES):
             # what was replaced may have kept two numbers apart, or together
