@@ -6,16 +6,15 @@ Source: FORMAT.md, sections 2, 3, 5 and 7; HEAD.md, rules 3, 7, 9 and 10, "A liv
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
-import json
 import os
 from collections.abc import Callable, Iterator
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
-from otel_tool_audit.record.model import PRUNED, RECOVERED
+from otel_tool_audit.record.model import PRUNED
 from otel_tool_audit.review import findings as f
 from otel_tool_audit.review.claims import Claims
+from otel_tool_audit.review.facts import Facts
 from otel_tool_audit.review.files import Folder, Refused, pread
 from otel_tool_audit.review.layout import MAX_LINE, Layout, Missing, Part, lay_out
 from otel_tool_audit.review.lines import Block
@@ -42,48 +41,6 @@ class Snapshot(NamedTuple):
     head: Head | None
     layout: Layout
     tail: Tail | None
-
-
-class Facts:
-    """
-    What the records of a chain say, gathered while they are checked.
-
-    Attributes:
-        opened: Calls that have not ended: call_id to writer.
-        recorded: How many calls each writer began to record.
-        events: (seq, record) of the trail's own life.
-        epochs: Epochs that were begun after an accepted loss: their first seqs, and where the files ended.
-        pruned: Whether segments were pruned.
-        overflow: Whether more calls were open at once than are kept.
-    """
-
-    def __init__(self) -> None:
-        self.opened: dict[bytes, bytes] = {}
-        self.recorded: dict[bytes, int] = {}
-        self.events: list[tuple[int, dict[str, Any]]] = []
-        self.epochs: list[tuple[int, int]] = []
-        self.pruned = False
-        self.overflow = False
-
-    def add(self, block: Block) -> None:
-        """Take in a block of lines."""
-        self.opened.update(block.opened)
-        for call in block.ended:
-            self.opened.pop(call, None)
-        for writer, number in block.recorded.items():
-            self.recorded[writer] = self.recorded.get(writer, 0) + number
-        for seq, line in block.events:
-            with contextlib.suppress(ValueError, RecursionError):
-                record = json.loads(line)
-                if record.get("call_id") is None:
-                    self.events.append((seq, record))
-        if len(self.opened) > _MOST_OPEN:
-            self.overflow = True
-            self.opened.clear()
-
-
-_MOST_OPEN: Final = 50_000
-"""Calls that are remembered as open at once; beyond that it is only said that there are more."""
 
 
 class ChainResult(NamedTuple):
@@ -151,7 +108,7 @@ def _tail(folder: Folder, head: Head, read_head: Callable[[], Head | None], boot
 class ChainCheck:
     """One check of one chain."""
 
-    def __init__(self, name: str, trail_id: str, folder: Folder, taken: Snapshot, claims: Claims, ledger: f.Ledger) -> None:
+    def __init__(self, name: str, trail_id: str, folder: Folder, taken: Snapshot, claims: Claims, ledger: f.Ledger, facts: Facts | None = None) -> None:
         """
         Prepare a check.
 
@@ -162,6 +119,7 @@ class ChainCheck:
             taken: The chain at one moment.
             claims: What others say of it.
             ledger: Takes what is found.
+            facts: Takes what the records say.
         """
         self.name = name
         self._trail_id = trail_id
@@ -169,7 +127,7 @@ class ChainCheck:
         self._taken = taken
         self._claims = claims
         self._ledger = ledger
-        self._facts = Facts()
+        self._facts = facts or Facts()
         self._walk = Walk(0, genesis(trail_id, name).hex(), self._found, self._accept)
         self._next_claim = 0
         self._doubted = False
@@ -384,10 +342,6 @@ class ChainCheck:
         if seq is not None:
             self._wrong_seqs.add(seq)
         self._ledger.find(check, self.name, seq, message)
-
-    def recovered(self) -> list[dict[str, Any]]:
-        """Give the details of what writers recovered."""
-        return [r.get("details") or {} for _, r in self._facts.events if r.get("event") == RECOVERED]
 
 
 HEAD_SOURCE: Final = "the head"

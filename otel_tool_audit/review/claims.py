@@ -6,9 +6,11 @@ Source: FORMAT.md, section 4 (``heads``), section 5; HEAD.md, rule 7.
 
 from __future__ import annotations
 
+import re
 from array import array
 from typing import Final, NamedTuple
 
+_HASH: Final = re.compile(r"[0-9a-f]{64}").fullmatch
 _WIDTH: Final = 32
 _LABELS_FIRST: Final = 1 << 63
 """Sources from here on are labels, below they are seqs in the chain ``trail``: 48 bytes a claim, so that years of heartbeats fit."""
@@ -44,7 +46,7 @@ class Claims:
     def __len__(self) -> int:
         return len(self._counts)
 
-    def add(self, count: int, digest: str, source: int | str) -> bool:
+    def add(self, count: object, digest: object, source: int | str) -> bool:
         """
         Add a claim.
 
@@ -56,12 +58,9 @@ class Claims:
         Returns:
             False when that is no claim at all.
         """
-        try:
-            hashed = bytes.fromhex(digest)
-        except (ValueError, TypeError):
+        if not isinstance(digest, str) or _HASH(digest) is None or type(count) is not int or not 0 <= count < _LABELS_FIRST:
             return False
-        if len(hashed) != _WIDTH or type(count) is not int or not 0 <= count < _LABELS_FIRST:
-            return False
+        hashed = bytes.fromhex(digest)
         if isinstance(source, int) and self._counts and self._counts[-1] == count and self._hashes[-_WIDTH:] == hashed:
             return True
         self._counts.append(count)

@@ -13,6 +13,7 @@ from otel_tool_audit.record.model import CLOSED, EPOCH, GAP, HEARTBEAT, OPENED, 
 from otel_tool_audit.review import findings as f
 from otel_tool_audit.review.chain_check import ChainResult
 from otel_tool_audit.review.state import StateView
+from otel_tool_audit.review.values import details_of, mapping
 
 _NAMED: Final = 5
 
@@ -25,13 +26,12 @@ class Writers:
         self.closed: set[str] = set()
         self.counters: dict[str, dict[str, Any]] = {}
         for seq, record in events:
-            event, details = record.get("event"), record.get("details") or {}
+            event, details = record.get("event"), details_of(record)
             writer = str(details.get("writer"))
             if event == OPENED:
                 self.opened[writer] = seq
             elif event in {CLOSED, HEARTBEAT}:
-                if isinstance(details.get("counters"), dict):
-                    self.counters[writer] = details["counters"]
+                self.counters[writer] = mapping(details.get("counters"))
                 if event == CLOSED:
                     self.closed.add(writer)
 
@@ -108,14 +108,14 @@ def _judge_calls(results: list[ChainResult], state: StateView, ledger: f.Ledger)
 
 def _judge_chain(result: ChainResult, ledger: f.Ledger) -> None:
     for seq, record in result.facts.events:
-        details = record.get("details") or {}
+        details = details_of(record)
         where = f"{result.name}/{seq}"
         if record.get("event") == GAP:
             ledger.gaps.append(f"{details.get('records')} records of {details.get('calls')} calls are missing before {where}: {details.get('reason')}")
         elif record.get("event") == EPOCH:
             ledger.gaps.append(f"a loss was accepted at {where}: {details.get('reason')}")
         elif record.get("event") == RECOVERED and details.get("kind") == "host_crash":
-            _crashed(where, (details.get("from") or {}).get("count"), (details.get("to") or {}).get("count"), details.get("durability"), ledger)
+            _crashed(where, mapping(details.get("from")).get("count"), mapping(details.get("to")).get("count"), details.get("durability"), ledger)
     tail = result.tail
     if tail is not None and tail.crashed is not None:
         _crashed(f"{result.name}, since its last opening", tail.from_count, tail.upto, tail.crashed, ledger)

@@ -17,6 +17,7 @@ from typing import Any, Final, NamedTuple
 from otel_tool_audit.record.codec import MAX_BODY, leaf_hash
 from otel_tool_audit.record.model import EPOCH, SEGMENT_OPENED
 from otel_tool_audit.review.files import Folder, Refused, pread
+from otel_tool_audit.review.values import details_of
 from otel_tool_audit.trail.format import HASH_TRAILER, parse_segment_name, segment_name, split_line
 from otel_tool_audit.trail.head import NONE, ZERO_HASH, Head, Previous
 
@@ -242,7 +243,7 @@ def read_first(line: bytes) -> First | None:
         return None
     try:
         record = json.loads(taken[0])
-        details = record.get("details") or {}
+        details = details_of(record)
         event = record.get("event")
         if event not in {SEGMENT_OPENED, EPOCH}:
             return First(None, None, 0, {})
@@ -257,10 +258,10 @@ def read_first(line: bytes) -> First | None:
 
 def _ending(previous: dict[str, Any]) -> Ending:
     sha256 = previous["aside_sha256"]
-    return Ending(
-        (int(previous["first_seq"]), int(previous["attempt"])), int(previous["valid_end"]),
-        int(previous["aside_bytes"]), None if sha256 is None else str(sha256),
-    )  # fmt: skip
+    numbers = [previous[name] for name in ("first_seq", "attempt", "valid_end", "aside_bytes")]
+    if any(type(number) is not int or number < 0 for number in numbers):
+        raise ValueError(numbers)
+    return Ending((numbers[0], numbers[1]), numbers[2], numbers[3], None if sha256 is None else str(sha256))
 
 
 def _of_head(head: Head | None) -> Ending | None:

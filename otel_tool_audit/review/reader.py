@@ -245,7 +245,7 @@ class TrailReader:
             ids = _ids(record)
             joined = min((names[i] for i in ids if i in names), default=str(record["call_id"]))
             others = {names[i] for i in ids if i in names}
-            names.update({i: joined for i in ids | {i for i, name in names.items() if name in others}})
+            names.update(dict.fromkeys(ids | {i for i, name in names.items() if name in others}, joined))
             awaited[joined] = sum(awaited.pop(name, 0) for name in others | {joined}) + 1
         return names, awaited
 

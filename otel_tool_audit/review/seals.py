@@ -14,6 +14,7 @@ from typing import Any
 from otel_tool_audit.review.files import Folder, Refused
 from otel_tool_audit.review.layout import Key, Part
 from otel_tool_audit.review.lines import Block
+from otel_tool_audit.review.values import details_of, listing, mapping
 from otel_tool_audit.trail.format import seal_name, segment_name
 
 _LARGEST = 1 << 16
@@ -81,8 +82,8 @@ def covers(
     """
     named: dict[int, dict[str, Any]] = {}
     for record in pruned:
-        for segment in (record.get("details") or {}).get("segments") or []:
-            if isinstance(segment, dict) and type(segment.get("first_seq")) is int and type(segment.get("count")) is int:
+        for segment in map(mapping, listing(details_of(record).get("segments"))):
+            if type(segment.get("first_seq")) is int and type(segment.get("count")) is int:
                 named[segment["first_seq"]] = segment
     seq, last = begin, None
     used = []

@@ -19,6 +19,7 @@ from otel_tool_audit.review import findings as f
 from otel_tool_audit.review.chain_check import HEAD_SOURCE, ChainCheck, ChainResult, Snapshot, snapshot
 from otel_tool_audit.review.claims import Claims
 from otel_tool_audit.review.copies import compare_with_original
+from otel_tool_audit.review.facts import Facts
 from otel_tool_audit.review.files import Folder, Refused, resolve
 from otel_tool_audit.review.findings import Finding, Verification
 from otel_tool_audit.review.host import boot_id, cores
@@ -26,6 +27,7 @@ from otel_tool_audit.review.identity import Identity, check_directory, identify
 from otel_tool_audit.review.place import Relation
 from otel_tool_audit.review.pool import Pool
 from otel_tool_audit.review.state import StateView, reason
+from otel_tool_audit.review.values import details_of, listing, mapping
 from otel_tool_audit.trail.format import parse_segment_name, valid_chain
 from otel_tool_audit.trail.head import Head
 
@@ -115,7 +117,7 @@ class _Verifying:
         number = cores() if jobs is None else jobs
         with Pool(self.root, number if self.total >= _WORTH_HELPERS else 1) as pool:
             trail = self._read_trail_chain(pool)
-            created = {str((r.get("details") or {}).get("chain")) for _, r in trail.facts.events if r.get("event") == CHAIN_CREATED} if trail else set()
+            created = {str(details_of(r).get("chain")) for _, r in trail.facts.events if r.get("event") == CHAIN_CREATED} if trail else set()
             results = [r for r in (self._check(name, pool) for name in self._chain_folders()) if r is not None]
             self._check_chains(before, created, results)
         results.sort(key=lambda result: result.name)
@@ -154,7 +156,7 @@ class _Verifying:
         return total
 
     def _head_of(self, name: str) -> Head | None:
-        return self.state.head(self.found.trail_id, name) if self.knows else None
+        return self.state.head(self.found.trail_id, name) if self.knows and valid_chain(name) else None
 
     def _snapshot(self, name: str, folder: Folder) -> Snapshot:
         taken = snapshot(folder, lambda: self._head_of(name), self.boot)
@@ -169,31 +171,30 @@ class _Verifying:
         Chains that come into being afterwards are not in it; those are not missed.
         """
         for path, seen in self.state.memory(self.found.trail_id).items():
-            if path == self.path and isinstance(seen, dict):
-                for name, mark in seen.items():
-                    if isinstance(mark, dict):
-                        self._claims(name).add(mark.get("count"), mark.get("hash"), "an earlier verification")  # type: ignore[arg-type]  # checked there
+            if path == self.path:
+                for name, mark in mapping(seen).items():
+                    self._claim(name, mark, "an earlier verification")
         try:
             with self.root.folder(TRAIL_CHAIN) as folder:
                 taken = self._snapshot(TRAIL_CHAIN, folder)
                 silent = f.Ledger()
-                result = ChainCheck(TRAIL_CHAIN, self.found.trail_id, folder, taken, Claims(), silent).run(pool, deep=False, progress=lambda _: None)
+                result = ChainCheck(TRAIL_CHAIN, self.found.trail_id, folder, taken, Claims(), silent, Facts(self._take_claims)).run(pool, deep=False, progress=lambda _: None)
         except (OSError, Refused):
             return None
-        for seq, record in result.facts.events:
-            self._take_claims(seq, record)
         return result
 
     def _take_claims(self, seq: int, record: dict[str, Any]) -> None:
-        details = record.get("details") or {}
+        heads = details_of(record).get("heads")
         if record.get("event") in {HEARTBEAT, CLOSED}:
-            marks = details.get("heads")
-            for name, mark in marks.items() if isinstance(marks, dict) else ():
-                if isinstance(mark, dict):
-                    self._claims(name).add(mark.get("count"), mark.get("hash"), seq)  # type: ignore[arg-type]  # checked there
+            for name, mark in mapping(heads).items():
+                self._claim(name, mark, seq)
         elif record.get("event") == OPENED:
-            for mark in details.get("heads") or []:
-                self._claims(str(mark.get("chain"))).add(mark.get("count"), mark.get("hash"), seq)
+            for mark in listing(heads):
+                self._claim(str(mapping(mark).get("chain")), mark, seq)
+
+    def _claim(self, name: str, mark: object, source: int | str) -> None:
+        said = mapping(mark)
+        self._claims(name).add(said.get("count"), said.get("hash"), source)
 
     def _claims(self, name: str) -> Claims:
         return self.claims.setdefault(name, Claims())
@@ -263,7 +264,7 @@ class _Verifying:
                 ledger.doubts.append(f"a loss was accepted at {result.name}/{begin}: what lies before it is what was found, not what was written")
         for seq, record in events:
             if record.get("event") == OPENED:
-                for mark in (record.get("details") or {}).get("heads") or []:
+                for mark in map(mapping, listing(details_of(record).get("heads"))):
                     ledger.doubts.append(
                         f"chain {mark.get('chain')} was taken over without a head at trail/{seq}: for its first {mark.get('count')} records only the chain itself speaks"
                     )
@@ -273,9 +274,9 @@ class _Verifying:
         said: str | None = None
         for _, record in events:
             if record.get("event") == OPENED:
-                said = (record.get("details") or {}).get("document_sha256")
-            elif record.get("event") in {CONFIGURATION_CHANGED, KEY_ROTATED} and (record.get("details") or {}).get("document_sha256"):
-                said = record["details"]["document_sha256"]
+                said = details_of(record).get("document_sha256")
+            elif record.get("event") in {CONFIGURATION_CHANGED, KEY_ROTATED}:
+                said = details_of(record).get("document_sha256") or said
         if said is not None and self.found.document is not None and said != self.found.document.sha256:
             self.ledger.find(f.DOCUMENT, None, None, f"trail.json is not the one of the last opening (its SHA-256 was {said}): it was changed")
 
