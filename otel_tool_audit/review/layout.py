@@ -251,7 +251,7 @@ def read_first(line: bytes) -> First | None:
         ending = None if previous is None else _ending(previous)
         epoch = int(details["epoch"]) if event == EPOCH else None
         given_up = int(details["files"]["count"]) if event == EPOCH else 0
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
         return None
     return First(ending, epoch, given_up, details)
 

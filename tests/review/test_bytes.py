@@ -10,10 +10,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from making import Made, write
-from otel_tool_audit.review.verify import verify
 
 from otel_tool_audit.errors import AuditError
 from otel_tool_audit.review.reader import TrailReader
+from otel_tool_audit.review.verify import verify
 
 
 @pytest.fixture(scope="module")

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from making import Made, call, killed, write
-from otel_tool_audit.review.verify import verify
 
 from otel_tool_audit.review.findings import Verification
+from otel_tool_audit.review.verify import verify
 from otel_tool_audit.trail.trail import Trail
 
 

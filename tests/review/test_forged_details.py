@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -41,7 +42,7 @@ def _fill(chain: Chain, records: list[tuple[str, Any, bool]]) -> Chain:
 
 @settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(own=RECORDS, general=RECORDS, head=st.booleans())
-def test_no_contents_make_reading_fall_over(own: list[tuple[str, Any, bool]], general: list[tuple[str, Any, bool]], head: bool, tmp_path_factory: Any) -> None:  # noqa: FBT001 - drawn
+def test_no_contents_make_reading_fall_over(own: list[tuple[str, Any, bool]], general: list[tuple[str, Any, bool]], head: bool, tmp_path_factory: Any) -> None:
     """Whatever details say, there is a verdict, and reading gives records."""
     target = tmp_path_factory.mktemp("case") / "case"
     chains = {"trail": _fill(Chain("trail"), own), "general": _fill(Chain("general"), general)}
@@ -51,3 +52,16 @@ def test_no_contents_make_reading_fall_over(own: list[tuple[str, Any, bool]], ge
     reader = TrailReader(target / "trail", state=str(target / "state"))
     assert len(own) + len(general) == len(list(reader.records()))
     list(reader.calls())
+
+
+@pytest.mark.parametrize("number", [float("inf"), float("nan"), 10**4000, -1, True, "1", None, [1]])
+def test_no_number_makes_the_layout_fall_over(number: object, tmp_path: Path) -> None:
+    """An epoch or an ending of any number that JSON can write gives a verdict."""
+    previous = dict.fromkeys(("first_seq", "attempt", "valid_end", "aside_bytes", "unsynced_from", "aside_sha256"), number) | {"segment": "000000000000.jsonl"}
+    for event in ("trail.epoch", "trail.segment_opened"):
+        chains = {"trail": Chain("trail"), "general": Chain("general")}
+        chains["trail"].add(event, details={"epoch": number, "files": {"count": number}, "old_head": number, "previous": previous, "void_attempts": number})
+        chains["general"].add("trail.pruned", details={"segments": [{"first_seq": number, "count": number, "attempt": number}]})
+        target = tmp_path / event
+        write_case(target, chains, {}, document(), state=False)
+        assert verify(target / "trail", state=str(target / "state"), deep=True).integrity != "intact"

@@ -10,9 +10,9 @@ from contextlib import contextmanager
 
 import pytest
 from making import Made, call
-from otel_tool_audit.review.verify import verify
 
 from otel_tool_audit.review.reader import TrailReader
+from otel_tool_audit.review.verify import verify
 from otel_tool_audit.trail.trail import Trail
 
 
