@@ -15,45 +15,12 @@ from otel_tool_audit.sanitize import Keyring, Sanitizer
 pytestmark = pytest.mark.benchmark
 
 SANITIZER = Sanitizer(Keyring([("k1", b"k" * 32)]))
-WORDS = [
-    "the",
-    "order",
-    "was",
-    "shipped",
-    "to",
-    "customer",
-    "after",
-    "payment",
-    "cleared",
-    "and",
-    "we",
-    "will",
-    "refund",
-    "it",
-    "on",
-    "request",
-    "because",
-    "item",
-    "arrived",
-    "late",
-    "with",
-    "scratches",
-    "support",
-    "agent",
-    "confirmed",
-    "by",
-    "chat",
-    "yesterday",
-    "morning",
-    "please",
-    "check",
-    "warehouse",
-    "status",
-    "before",
-    "closing",
-    "this",
-    "ticket",
-]
+PROSE = (
+    "the order was shipped to customer after payment cleared and we will refund it on request because item arrived "
+    "late with scratches support agent confirmed by chat yesterday morning please check warehouse status before "
+    "closing this ticket "
+)
+WORDS = PROSE.split()
 
 
 def best(run: Callable[[], object], times: int, rounds: int = 7) -> float:
@@ -100,12 +67,17 @@ def test_argument_sets() -> None:
 
 
 ADVERSARIAL = {
-    "a": "a", "blank": " ", "digit": "1", "digit blank": "1 ", "digit dot": "1.", "digit hyphen": "12-", "colon": ":", "hex colon": "a1:",
-    "at": "@", "a at": "a@", "a at b dot": "a@b.", "dot": ".", "quote": '"', "backslash quote": '\\"', "equals": "=", "password": "password",
+    "a": "a", "blank": " ", "digit": "1", "digit blank": "1 ", "digit dot": "1.", "digit hyphen": "12-", "colon": ":",
+    "hex colon": "a1:",
+    "at": "@", "a at": "a@", "a at b dot": "a@b.", "dot": ".", "quote": '"', "backslash quote": '\\"', "equals": "=",
+    "password": "password",
     "password=": "password=", "password is": "password is ", "eyj": "eyJ", "eyj dot": "eyJaaaaaaaa.", "begin": "-----BEGIN ",
-    "begin key": "-----BEGIN RSA PRIVATE KEY-----", "url": "https://", "url colon": "a://b:", "sk": "sk-", "xox": "xoxb-1-", "flag": " --token ",
-    "curl": "curl -u ", "bearer": "bearer ", "authorization": "Authorization: ", "brace": "{", "bracket": "[", "iban": "DE89 ", "plus": "+1 (",
-    "underscore": "_", "hyphen": "-", "A1": "A1", "sig": "sig=", "key colon": "key: ", "bundle": "BUNDLE_A__", "tilde": "Q~", "x": "xxx", "slash": "/",
+    "begin key": "-----BEGIN RSA PRIVATE KEY-----", "url": "https://", "url colon": "a://b:", "sk": "sk-", "xox": "xoxb-1-",
+    "flag": " --token ",
+    "curl": "curl -u ", "bearer": "bearer ", "authorization": "Authorization: ", "brace": "{", "bracket": "[", "iban": "DE89 ",
+    "plus": "+1 (",
+    "underscore": "_", "hyphen": "-", "A1": "A1", "sig": "sig=", "key colon": "key: ", "bundle": "BUNDLE_A__", "tilde": "Q~",
+    "x": "xxx", "slash": "/",
     "percent": "%", "newline": "\n", "hooks": "hooks.slack.com/", "e acute": "é", "json": '{"a":"',
 }  # fmt: skip
 

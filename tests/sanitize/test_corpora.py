@@ -16,11 +16,13 @@ from otel_tool_audit.sanitize import MARK, Sanitizer
 
 CORPORA = Path(__file__).parents[3] / "shared" / "sanitize"
 PHONE_WORDS = re.compile(
-    r"(?i)\b(phone|tel|telephone|mobile|cell|fax|call|desk|office|dial|ring|reach|number|contact|text|sms|messages?|answering|registered)"
+    r"(?i)\b(phone|tel|telephone|mobile|cell|fax|call|desk|office|dial|ring"
+    r"|reach|number|contact|text|sms|messages?|answering|registered)"
 )
 # The README does not count lines where a secret-like name has a value: those must be redacted.
 NAMED_VALUE = re.compile(
-    r"""(?i)(?:password|passwd|secret|token|api[-_]?key|access[-_]?id|authorization|credential)[\w-]{0,20}["']?\s{0,4}(?::|=|=>|:=)\s{0,4}["']?[\w$<{*.]"""
+    r"""(?i)(?:password|passwd|secret|token|api[-_]?key|access[-_]?id|authorization|credential)[\w-]{0,20}["']?"""
+    r"""\s{0,4}(?::|=|=>|:=)\s{0,4}["']?[\w$<{*.]"""
 )
 # The line only says what kind of file this is; there is no secret in it to remove.
 WITHOUT_SECRET = {"gcp-service-account"}

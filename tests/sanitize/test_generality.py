@@ -11,13 +11,20 @@ import pytest
 from otel_tool_audit.sanitize import Sanitizer
 
 ALNUM = string.ascii_letters + string.digits
-NAMES = ["adafruit_api_key", "algolia_api_key", "asana_client_secret", "bitbucketClientSecret", "COINBASE_ACCESS_TOKEN", "discord-client-secret", "dropbox.api.secret", "etsyAccessToken", "FASTLY_API_TOKEN", "flickr_access_token", "kraken_secret_key", "launchdarkly-access-token", "lobApiKey", "mattermost_access_token", "MESSAGEBIRD_API_TOKEN", "netlify_access_token", "okta_access_token", "plaidSecretKey", "rapidapi_access_token", "sendbird_access_token", "snyk_token", "SQUARESPACE_ACCESS_TOKEN", "travisci_access_token", "trello_access_token", "twitchApiToken", "twitter_api_secret", "yandex_api_key", "zendesk_secret_key"]  # fmt: skip
+NAMES = ["adafruit_api_key", "algolia_api_key", "asana_client_secret", "bitbucketClientSecret", "COINBASE_ACCESS_TOKEN",
+    "discord-client-secret", "dropbox.api.secret", "etsyAccessToken", "FASTLY_API_TOKEN", "flickr_access_token",
+    "kraken_secret_key", "launchdarkly-access-token", "lobApiKey", "mattermost_access_token", "MESSAGEBIRD_API_TOKEN",
+    "netlify_access_token", "okta_access_token", "plaidSecretKey", "rapidapi_access_token", "sendbird_access_token",
+    "snyk_token", "SQUARESPACE_ACCESS_TOKEN", "travisci_access_token", "trello_access_token", "twitchApiToken",
+    "twitter_api_secret", "yandex_api_key", "zendesk_secret_key"]  # fmt: skip
 NOTATIONS = (
     '{name} = "{value}"', "{name}='{value}'", '"{name}": "{value}"', "{name}: {value}", "{name}={value}", "export {NAME}={value}",
     '{name} := "{value}"', "{name} := `{value}`", '{name} => "{value}"', '"{name}" => "{value}"', 'const {name} = "{value}";',
     'String {name} = "{value}";', "${name} = '{value}'", "var {name} = '{value}'", '{name} ?= "{value}"', '{name} ||= "{value}"',
-    'System.setProperty("{NAME}", "{value}")', "<{name}>{value}</{name}>", "<{name}>\n  {value}\n</{name}>", '{name} += "{value}"',
-    "os.environ['{NAME}'] = '{value}'", 'os.getenv("{NAME}", "{value}")', "curl -H '{name}: {value}' https://example.com", "?{name}={value}&x=1",
+    'System.setProperty("{NAME}", "{value}")', "<{name}>{value}</{name}>", "<{name}>\n  {value}\n</{name}>",
+    '{name} += "{value}"',
+    "os.environ['{NAME}'] = '{value}'", 'os.getenv("{NAME}", "{value}")', "curl -H '{name}: {value}' https://example.com",
+    "?{name}={value}&x=1",
     'set {name}="{value}"', "--{name}={value}", '\\"{name}\\":\\"{value}\\"', "{name}:\t{value}", "{{'{name}': '{value}'}}",
 )  # fmt: skip
 
@@ -67,10 +74,13 @@ def grouped(text: str, sizes: tuple[int, ...], between: str) -> str:
     return between.join(parts)
 
 
-CARDS = {"4": 16, "51": 16, "55": 16, "2221": 16, "2720": 16, "34": 15, "37": 15, "6011": 16, "65": 16, "644": 16, "3528": 16, "3589": 16, "36": 14,
+CARDS = {"4": 16, "51": 16, "55": 16, "2221": 16, "2720": 16, "34": 15, "37": 15, "6011": 16, "65": 16, "644": 16, "3528": 16,
+    "3589": 16, "36": 14,
          "300": 14, "38": 14, "62": 16, "5018": 16, "6304": 16, "6759": 16, "2200": 16}  # fmt: skip
-IBANS = {"DE": 18, "GB": ("QIRA", 14), "FR": 23, "NL": ("ABNA", 10), "ES": 20, "IT": ("X", 22), "CH": 17, "AT": 16, "BE": 12, "PL": 24, "NO": 11,
-         "SE": 20, "DK": 14, "FI": 14, "PT": 21, "IE": ("AIBK", 14), "CZ": 20, "HU": 24, "GR": 23, "TR": 22, "MT": ("MALT", 23)}  # fmt: skip
+IBANS = {"DE": 18, "GB": ("QIRA", 14), "FR": 23, "NL": ("ABNA", 10), "ES": 20, "IT": ("X", 22), "CH": 17, "AT": 16, "BE": 12,
+    "PL": 24, "NO": 11,
+         "SE": 20, "DK": 14, "FI": 14, "PT": 21, "IE": ("AIBK", 14), "CZ": 20, "HU": 24, "GR": 23, "TR": 22, "MT": ("MALT",
+         23)}  # fmt: skip
 SENTENCES = (
     "my number is {} thanks",
     "{}",

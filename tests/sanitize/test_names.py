@@ -7,8 +7,23 @@ import pytest
 from otel_tool_audit.sanitize import MARK, Keyring, Redaction, Sanitizer, ToolRules
 
 RING = Keyring([("k1", b"k" * 32)])
-SECRET_NAMES = ["password", "Password", "PASSWORD", "dbPassword", "db_password", "db-password", "db.password", "passwd", "pwd", "passphrase", "token", "Token", "access_token", "accessToken", "sessionToken", "refresh_token", "id_token", "idToken", "api_key", "apiKey", "API_KEY", "APIKey", "apikey", "X-Api-Key", "x-api-key", "stripe_api_key", "secret", "clientSecret", "client_secret", "AWS_SECRET_ACCESS_KEY", "secret_key", "private_key", "privateKey", "access_key", "credit_card", "creditCard", "creditcard", "card_number", "ssn", "SSN", "user_ssn", "authorization", "Authorization", "Proxy-Authorization", "http.request.header.authorization", "cookie", "Set-Cookie", "cvv", "CVC", "credentials", "GITHUB_TOKEN", "bearerToken", "password1", "old_password", "newPassword"]  # fmt: skip
-PLAIN_NAMES = ["token_count", "tokenCount", "max_tokens", "maxTokens", "input_tokens", "gen_ai.usage.input_tokens", "gen_ai.usage.output_tokens", "gen_ai.request.max_tokens", "total_tokens", "llm.token_count.prompt", "tokenizer", "tokenize", "secretary", "passenger", "author", "authority", "monkey", "keyboard", "key", "primary_key", "sort_key", "order_id", "name", "pinned", "spinner", "opinion", "compass", "passage", "encompass", "message_id", "password_policy", "secretariat", "classname", "description", "amount", "currency", "city", "cardinality", "discard", "postcard", "keyword", "keywords", "session_id", "conversation_id", "trace_id"]  # fmt: skip
+SECRET_NAMES = (
+    "password", "Password", "PASSWORD", "dbPassword", "db_password", "db-password", "db.password", "passwd", "pwd",
+    "passphrase", "token", "Token", "access_token", "accessToken", "sessionToken", "refresh_token", "id_token", "idToken",
+    "api_key", "apiKey", "API_KEY", "APIKey", "apikey", "X-Api-Key", "x-api-key", "stripe_api_key", "secret", "clientSecret",
+    "client_secret", "AWS_SECRET_ACCESS_KEY", "secret_key", "private_key", "privateKey", "access_key", "credit_card",
+    "creditCard", "creditcard", "card_number", "ssn", "SSN", "user_ssn", "authorization", "Authorization",
+    "Proxy-Authorization", "http.request.header.authorization", "cookie", "Set-Cookie", "cvv", "CVC", "credentials",
+    "GITHUB_TOKEN", "bearerToken", "password1", "old_password", "newPassword",
+)  # fmt: skip
+PLAIN_NAMES = (
+    "token_count", "tokenCount", "max_tokens", "maxTokens", "input_tokens", "gen_ai.usage.input_tokens",
+    "gen_ai.usage.output_tokens", "gen_ai.request.max_tokens", "total_tokens", "llm.token_count.prompt", "tokenizer",
+    "tokenize", "secretary", "passenger", "author", "authority", "monkey", "keyboard", "key", "primary_key", "sort_key",
+    "order_id", "name", "pinned", "spinner", "opinion", "compass", "passage", "encompass", "message_id", "password_policy",
+    "secretariat", "classname", "description", "amount", "currency", "city", "cardinality", "discard", "postcard", "keyword",
+    "keywords", "session_id", "conversation_id", "trace_id",
+)  # fmt: skip
 
 
 @pytest.mark.parametrize("name", SECRET_NAMES)
