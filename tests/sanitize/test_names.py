@@ -136,3 +136,16 @@ def test_redactions_are_bounded() -> None:
     result = Sanitizer().value([{"password": "x"} for _ in range(500)], "arguments")
     assert len(result.redactions) <= 101
     assert sum(r.count for r in result.redactions) == 500
+
+
+@pytest.mark.parametrize(("name", "value"), [("name", "value"), ("Name", "Value"), ("key", "value"), ("Key", "Value")])
+def test_a_name_and_its_value_side_by_side_are_read_together(name: str, value: str) -> None:
+    """Environment variables and headers often come as two fields: the one names what the other holds."""
+    result = Sanitizer().value([{name: "DB_PASSWORD", value: "hunter2"}, {name: "CITY", value: "Berlin"}])
+    assert result.value == [{name: "DB_PASSWORD", value: MARK}, {name: "CITY", value: "Berlin"}]
+
+
+@pytest.mark.parametrize("name", ["Passwort", "contraseña", "mot_de_passe", "senha"])
+def test_other_languages_passwords_are_known(name: str) -> None:
+    """A form's field is named in the language of its country."""
+    assert Sanitizer().value({name: "zx81"}).value == {name: MARK}
