@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from otel_tool_audit.errors import SettingsError
@@ -41,6 +41,7 @@ def test_whatever_differs_makes_another_pseudonym(other: str) -> None:
     assert Keyring([NEW], "clinic").pseudonym("42", "subject") != other
 
 
+@settings(deadline=None)
 @given(st.text(max_size=6), st.text(max_size=6), st.text(max_size=6), st.text(max_size=6))
 def test_parts_never_run_together(tenant: str, kind: str, value: str, tail: str) -> None:
     """No two different inputs share a pseudonym because their parts were joined."""
@@ -75,6 +76,7 @@ def test_no_repr_shows_a_key() -> None:
     assert "2222" not in repr(Keyring([NEW])) + str(Keyring([NEW]))
 
 
+@settings(deadline=None)
 @given(st.text(), st.text())
 def test_any_text_has_a_pseudonym(value: str, kind: str) -> None:
     """Lone surrogates and empty texts are values too."""

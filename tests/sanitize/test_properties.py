@@ -45,6 +45,7 @@ def is_json_safe(value: object) -> bool:
     return value is None or type(value) in {str, bool} or (type(value) is int and abs(value) < 2**53)
 
 
+@settings(deadline=None)
 @given(values)
 def test_any_value_comes_out_json_safe(value: object) -> None:
     """The result can be written by orjson, read back the same, and holds no number that some reader would change."""
@@ -54,6 +55,7 @@ def test_any_value_comes_out_json_safe(value: object) -> None:
     orjson.dumps(result.redactions)
 
 
+@settings(deadline=None)
 @given(values)
 def test_sanitizing_is_idempotent(value: object) -> None:
     """A second pass finds nothing more."""
@@ -61,6 +63,7 @@ def test_sanitizing_is_idempotent(value: object) -> None:
     assert SANITIZER.value(once) == (once, ())
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.text(max_size=12), values, max_size=4))
 def test_attributes_are_always_valid(attributes: dict[str, Any]) -> None:
     """Each is text, a bool, a number or a list of one of these, whatever came in."""
@@ -70,12 +73,14 @@ def test_attributes_are_always_valid(attributes: dict[str, Any]) -> None:
         assert len({type(item) for item in items}) <= 1
 
 
+@settings(deadline=None)
 @given(harmless)
 def test_harmless_values_do_not_change(value: object) -> None:
     """Words, small numbers and lists of them are stored as they are."""
     assert SANITIZER.value(value) == (value, ())
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_text_stays_text(text: str) -> None:
     """Free text comes out as text that UTF-8 can carry."""
@@ -111,7 +116,7 @@ def plant(draw: st.DrawFn, secret: str) -> Any:
     return found
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(st.data())
 def test_a_planted_secret_never_survives(data: st.DataObject) -> None:
     """Wherever a provider's key is put, neither the value nor the list of redactions holds it afterwards."""
@@ -122,6 +127,7 @@ def test_a_planted_secret_never_survives(data: st.DataObject) -> None:
         assert PLANTED not in repr(result.redactions)
 
 
+@settings(deadline=None)
 @given(values, st.sampled_from(["password", "apiKey", "X-Api-Key", "client_secret", "authorization", "creditCard", "ssn"]))
 def test_nothing_under_a_secret_name_survives(value: object, name: str) -> None:
     """Under a secret's name every value becomes the mark, and none of it is left."""
