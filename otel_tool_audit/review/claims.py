@@ -41,7 +41,8 @@ class Claims:
         self._hashes = bytearray()
         self._sources = array("Q")
         self._labels: list[str] = []
-        self._order: list[int] | None = None
+        self._order: range | array[int] | None = None
+        self._ascending = True
 
     def __len__(self) -> int:
         return len(self._counts)
@@ -63,6 +64,7 @@ class Claims:
         hashed = bytes.fromhex(digest)
         if isinstance(source, int) and self._counts and self._counts[-1] == count and self._hashes[-_WIDTH:] == hashed:
             return True
+        self._ascending = self._ascending and (not self._counts or count >= self._counts[-1])
         self._counts.append(count)
         self._hashes += hashed
         if isinstance(source, str):
@@ -76,7 +78,9 @@ class Claims:
     def sorted(self, number: int) -> Claim:
         """Give the claim of that number when ordered by count."""
         if self._order is None:
-            self._order = sorted(range(len(self._counts)), key=self._counts.__getitem__)
+            numbers = range(len(self._counts))
+            # one writer's heartbeats come in order as they are
+            self._order = numbers if self._ascending else array("Q", sorted(numbers, key=self._counts.__getitem__))
         at = self._order[number]
         source = self._sources[at]
         outside = source >= _LABELS_FIRST
