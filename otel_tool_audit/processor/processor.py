@@ -213,6 +213,7 @@ class AuditSpanProcessor(SpanProcessor):
                 self._pass_on(self._spans.cleaned(span))
             return
         cleaned = self._spans.cleaned(span) if sampled else None
+        self._forget_parent()
         waiting = object()
         self._waiting.add(waiting)
 
@@ -254,15 +255,18 @@ class AuditSpanProcessor(SpanProcessor):
 
     def _settle(self, deadline: float) -> bool:
         """Wait until every span that was handed over is recorded and forwarded."""
-        if self._pid != os.getpid():
-            # in a fork's child: what the parent waits for is the parent's
-            self._pid = os.getpid()
-            self._waiting.clear()
+        self._forget_parent()
         while self._waiting:
             if time.monotonic() >= deadline:
                 return False
             time.sleep(_TICK)
         return True
+
+    def _forget_parent(self) -> None:
+        """In a fork's child: what the parent waits for is the parent's."""
+        if self._pid != os.getpid():
+            self._pid = os.getpid()
+            self._waiting.clear()
 
     def _shut_forward(self) -> None:
         """Shut the exporting processor down, for a limited time: without a backend its exporter tries again for long."""
