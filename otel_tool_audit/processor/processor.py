@@ -296,5 +296,9 @@ class AuditSpanProcessor(SpanProcessor):
             self.recorder.trail.counters.add("spans_dropped", missing)
         if lost := max(0, missing) + exporter.failed:
             self.recorder.once(
-                "undelivered", "%d of %d spans did not reach their backend; their tool calls are on record in the trail", lost, self.forwarded
+                "undelivered",
+                "%d of %d spans did not reach their backend; their tool calls are on record in the trail. OTEL_EXPORTER_OTLP_ENDPOINT says "
+                "where spans go (default: localhost), OTEL_TRACES_EXPORTER=none that they go nowhere",
+                lost,
+                self.forwarded,
             )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import socket
+import sys
 from collections.abc import Sequence
 from importlib.metadata import entry_points
 from typing import Final
@@ -53,7 +54,7 @@ def exporting_processors() -> list[SpanProcessor]:
 
 def _processor(name: str) -> SpanProcessor:
     if name == "console":
-        return SimpleSpanProcessor(ConsoleSpanExporter())
+        return SimpleSpanProcessor(ConsoleSpanExporter(out=sys.stdout))
     return BatchSpanProcessor(_otlp() if name == "otlp" else _named(name))
 
 
