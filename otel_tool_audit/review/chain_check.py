@@ -81,15 +81,16 @@ def snapshot(folder: Folder, read_head: Callable[[], Head | None], boot: bytes |
         read_head: Reads its head.
         boot: This boot's id.
     """
-    for _ in range(_TRIES):
+    tries = 0
+    while True:
         head = read_head()
         names = folder.names()
         if head is None:
             return Snapshot(None, lay_out(folder, None, names), None)
         tail, later = _tail(folder, head, read_head, boot)
-        if tail.wrong is None or later is None or later.generation == head.generation:
-            break
-    return Snapshot(head, lay_out(folder, head, names, read_head), tail)
+        tries += 1
+        if tail.wrong is None or later is None or later.generation == head.generation or tries == _TRIES:
+            return Snapshot(head, lay_out(folder, head, names, read_head), tail)
 
 
 def _tail(folder: Folder, head: Head, read_head: Callable[[], Head | None], boot: bytes | None) -> tuple[Tail, Head | None]:
@@ -108,7 +109,9 @@ def _tail(folder: Folder, head: Head, read_head: Callable[[], Head | None], boot
 class ChainCheck:
     """One check of one chain."""
 
-    def __init__(self, name: str, trail_id: str, folder: Folder, taken: Snapshot, claims: Claims, ledger: f.Ledger, facts: Facts | None = None) -> None:
+    def __init__(
+        self, name: str, trail_id: str, folder: Folder, taken: Snapshot, claims: Claims, ledger: f.Ledger, *, facts: Facts | None = None
+    ) -> None:
         """
         Prepare a check.
 
@@ -177,10 +180,10 @@ class ChainCheck:
             self._facts.epochs.append((part.key[0], first.given_up))
             return
         gone = [m for m in self._taken.layout.missing if m.key < part.key and m.key[0] >= self._walk.seq]
-        if gone or (part.key[0] > 0 and self._lines == 0 and not self._walk.seq):
-            if part.key[0] > self._walk.seq:
-                self._absent.append((gone[0] if gone else Missing((0, 0), None, "the chain", part.key[0]), self._walk.seq, part.key[0], None))
-                self._walk.jump(part.key[0], None)
+        beginless = part.key[0] > 0 and self._lines == 0 and not self._walk.seq
+        if (gone or beginless) and part.key[0] > self._walk.seq:
+            self._absent.append((gone[0] if gone else Missing((0, 0), None, "the chain", part.key[0]), self._walk.seq, part.key[0], None))
+            self._walk.jump(part.key[0], None)
 
     def _judge_absent(self) -> None:
         pruned = [record for _, record in self._facts.events if record.get("event") == PRUNED]

@@ -6,6 +6,7 @@ Source: HEAD.md, "Files", rules 5, 6 and 8.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from typing import NamedTuple
 
@@ -97,8 +98,6 @@ def _identify_in(root: Folder, path: str, places: list[Place], here: Place | Non
 
 def _is_lawful(root: Folder, place: Place) -> bool:
     """A document of a newer format is lawful where the state knows it: then a newer version is needed, and nothing is wrong."""
-    import hashlib
-
     try:
         digest = hashlib.sha256(root.read(DOCUMENT)).hexdigest()
     except (OSError, Refused):

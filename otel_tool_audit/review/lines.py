@@ -58,7 +58,7 @@ class Block(NamedTuple):
     flaws: list[tuple[int, str]]
 
 
-def check_block(data: bytes, *, deep: bool = False) -> Block | None:
+def check_block(data: bytes, *, deep: bool = False) -> Block | None:  # noqa: C901 - a call a line would cost more than the line
     """
     Check that lines are whole, hold their hashes and follow each other.
 
@@ -115,7 +115,7 @@ def check_block(data: bytes, *, deep: bool = False) -> Block | None:
     return Block(first_seq, previous, len(pieces), last, "".join(hashes), opened, ended, recorded, events, flaws)
 
 
-def _other(
+def _other(  # noqa: PLR0917 - called for each line that is no usual one
     piece: bytes, at: int, seq: int, ended: list[bytes], opened: dict[bytes, bytes], recorded: dict[bytes, int], events: list[tuple[int, bytes]],
 ) -> bool:  # fmt: skip
     """Take in a line of any other event; False when no record looks like it."""

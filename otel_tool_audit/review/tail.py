@@ -41,7 +41,9 @@ class Tail(NamedTuple):
     note: str | None = None
 
 
-def settle(head: Head, descriptor: int | None, size: int, boot: bytes | None, later: Head | None) -> Tail:
+def settle(  # noqa: PLR0911 - one return for each row of the format's table
+    head: Head, descriptor: int | None, size: int, boot: bytes | None, later: Head | None
+) -> Tail:
     """
     Tell where the open segment ends.
 

@@ -20,10 +20,11 @@ MARKS: Final = {SUCCESS: "✅", ERROR: "❌", INTERRUPTED: "⛔", RUNNING: "⏳"
 _UNSAFE: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 _ENDINGS: Final = {INTERRUPTED: "interrupted: it started, no end is on record", RUNNING: "running"}
 _TEN_MS: Final = 10
+_LAST_OF_FOUR_DIGITS: Final = 0xFFFF
 
 
 def printable(text: object) -> str:
-    """Show any text in one line that drives no terminal: unsafe characters become ``\\uXXXX``."""
+    r"""Show any text in one line that drives no terminal: unsafe characters become ``\uXXXX``."""
     shown = text if isinstance(text, str) else str(text)
     if shown.isascii() and shown.isprintable():
         return shown
@@ -93,4 +94,4 @@ def _milliseconds(duration: float) -> str:
 
 def _escape(character: str) -> str:
     code = ord(character)
-    return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"
+    return f"\\u{code:04x}" if code <= _LAST_OF_FOUR_DIGITS else f"\\U{code:08x}"

@@ -178,7 +178,7 @@ class _Verifying:
             with self.root.folder(TRAIL_CHAIN) as folder:
                 taken = self._snapshot(TRAIL_CHAIN, folder)
                 silent = f.Ledger()
-                result = ChainCheck(TRAIL_CHAIN, self.found.trail_id, folder, taken, Claims(), silent, Facts(self._take_claims)).run(pool, deep=False, progress=lambda _: None)
+                result = ChainCheck(TRAIL_CHAIN, self.found.trail_id, folder, taken, Claims(), silent, facts=Facts(self._take_claims)).run(pool, deep=False, progress=lambda _: None)
         except (OSError, Refused):
             return None
         return result
@@ -242,7 +242,7 @@ class _Verifying:
 
     # --- verdicts
 
-    def _judge_integrity(self, events: list[tuple[int, dict[str, Any]]], results: list[ChainResult]) -> None:
+    def _judge_integrity(self, events: list[tuple[int, dict[str, Any]]], results: list[ChainResult]) -> None:  # noqa: C901 - one branch for each reason to doubt
         ledger = self.ledger
         if self.state.private:
             ledger.doubts.append("the state lies inside the trail (state none): whoever can change the trail can change it, too")

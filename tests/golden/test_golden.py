@@ -15,6 +15,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 import make
 import placing
 import standalone_verify
+
 from otel_tool_audit.review.verify import verify
 
 CASES = sorted(make.CASES)

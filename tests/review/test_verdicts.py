@@ -19,9 +19,9 @@ from making import (
     next_lines,
     write,
 )  # fmt: skip
-from otel_tool_audit.review.verify import verify
 
 from otel_tool_audit.errors import TrailTampered
+from otel_tool_audit.review.verify import verify
 from otel_tool_audit.trail.accept import accept
 from otel_tool_audit.trail.head import CLEAN, OS, Head, Mark
 from otel_tool_audit.trail.trail import Trail
