@@ -47,7 +47,7 @@ def returned_error(result: object) -> object | None:
     ``{"error": None}`` and ``{"error": False}`` are how many interfaces say that there was none.
     """
     error = result.get("error") if isinstance(result, Mapping) else None
-    return None if error is False else error
+    return error if error is not False else None
 
 
 def outcome(result: object, *, identifiers: Iterable[str] = (), fails: Fails | None = None) -> Outcome:
@@ -71,11 +71,7 @@ def outcome(result: object, *, identifiers: Iterable[str] = (), fails: Fails | N
         for key, value in mapping.items()
         if isinstance(key, str) and (key[-3:] == "_id" or key in _IDENTIFIERS or key[-2:] == "Id" or key in identifiers) and _small(value)
     }
-    if fails is not None:
-        error = fails(result) or None
-    else:
-        error = returned_error(mapping) if "error" in mapping else None
-    return Outcome(found, size(result), error)
+    return Outcome(found, size(result), returned_error(mapping) if fails is None else fails(result) or None)
 
 
 def summary(success: bool, found: Outcome, error: str | None) -> dict[str, Any]:

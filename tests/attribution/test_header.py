@@ -83,7 +83,7 @@ def test_no_changed_byte_passes(place, change):
     data = bytearray(text.encode())
     data[place % len(data)] ^= change
     found = header(KEY).decode(data.decode("latin-1"), NOBODY)
-    assert {} == found.values or header(KEY).decode(text, NOBODY).values == found.values and _same(text, data.decode("latin-1"))
+    assert {} == found.values or _same(text, data.decode("latin-1"))
 
 
 def _same(one, other):

@@ -98,7 +98,7 @@ async def plus(n, more=1):
     return n + more
 
 
-@pytest.mark.parametrize("handler", [plus, functools.partial(plus, more=1), Handler(), lambda n: plus(n)])
+@pytest.mark.parametrize("handler", [plus, functools.partial(plus, more=1), Handler(), lambda n: plus(n)])  # noqa: PLW0108 - async in all but name
 def test_async_handlers_give_an_awaitable(trail, handler):
     """Whatever way a handler is async, its result is awaited and recorded once."""
 
@@ -109,7 +109,7 @@ def test_async_handlers_give_an_awaitable(trail, handler):
     trail.assert_recorded("plus", times=1, success=True)
 
 
-@pytest.mark.parametrize("handler", [plus, lambda n: plus(n)])
+@pytest.mark.parametrize("handler", [plus, lambda n: plus(n)])  # noqa: PLW0108 - as above
 def test_async_failures_are_returned_as_asked(trail, handler):
     """reraise=False holds for awaited handlers as well."""
 

@@ -11,6 +11,7 @@ import threading
 from pathlib import Path
 
 import pytest
+from opentelemetry import context
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, Sampler
 from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags, set_span_in_context
@@ -45,7 +46,6 @@ def test_switched_off_tools_run_and_say_so_once(tool, ran, monkeypatch, capsys):
     monkeypatch.setenv("OTEL_TOOL_AUDIT_DISABLED", "true")
     tool(1)
     tool(2)
-    list(audit.tool(lambda: iter(()))())
     assert ran == [1, 2]
     assert capsys.readouterr().err.count("OTEL_TOOL_AUDIT_DISABLED") == 1
     unbind()
@@ -140,7 +140,7 @@ def test_a_tampered_trail_refuses(bench, tool, ran):
     tool(1)
     segment = Path(one.path, "general", "000000000000.jsonl")
     segment.write_bytes(segment.read_bytes() + b'{"forged":1}\n')
-    with pytest.raises(audit.AuditUnavailable, match="recover|forged|tamper|longer"):
+    with pytest.raises(audit.AuditUnavailable, match=r"recover|forged|longer"):
         tool(2)
     assert ran == [1]
 
@@ -158,7 +158,7 @@ def test_a_subject_without_a_key_refuses(tmp_path, monkeypatch, ran):
     """A pseudonym that cannot be made is no reason to store the clear text, nor to run unrecorded."""
     monkeypatch.setenv("OTEL_TOOL_AUDIT_STATE", "none")
     with configure(tmp_path / "audit", state="none", tracer_provider=TracerProvider(shutdown_on_exit=False), forward=Nothing()):
-        view = audit.tool(name="view", subject="patient")(lambda patient: ran.append(patient))
+        view = audit.tool(name="view", subject="patient")(lambda patient: ran.append(patient) or 1)
         with pytest.raises(audit.AuditUnavailable, match="OTEL_TOOL_AUDIT_PSEUDONYM_KEY"):
             view("4711")
     assert ran == []
@@ -175,8 +175,6 @@ class Nothing:
 
 def test_unsampled_calls_are_recorded(bench, tool):
     """An inbound traceparent that ends in -00 drops the span, not the record."""
-    from opentelemetry import context
-
     one = bench()
     parent = NonRecordingSpan(SpanContext(1 << 64, 7, is_remote=True, trace_flags=TraceFlags(0)))
     token = context.attach(set_span_in_context(parent))
@@ -269,7 +267,7 @@ def test_cancelling_while_the_start_is_written_keeps_the_body_from_running(bench
 
     async def main():
         task = asyncio.create_task(audit.execute_tool("late", {}, body))
-        while not waiting.is_set():
+        while not waiting.is_set():  # noqa: ASYNC110 - set by what is patched in, not by a task
             await asyncio.sleep(0)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -296,7 +294,7 @@ def test_cancelling_while_the_outcome_is_written_keeps_the_record_whole(bench, m
 
     async def main():
         task = asyncio.create_task(audit.execute_tool("quick", {}, _one))
-        while not waiting.is_set():
+        while not waiting.is_set():  # noqa: ASYNC110 - set by what is patched in, not by a task
             await asyncio.sleep(0)
         task.cancel()
         await asyncio.sleep(0)

@@ -283,7 +283,7 @@ def parameters():
 def test_binding_agrees_with_the_language(signature, args, kwargs):
     """Whatever Python binds is bound to the same names; whatever it refuses is recorded as it was given."""
     namespace = {}
-    exec(f"def tool({signature}): ...", namespace)  # noqa: S102 - a made-up signature
+    exec(f"def tool({signature}): ...", namespace)
     tool = namespace["tool"]
     bound = binder(tool)(tuple(args), kwargs)
     try:

@@ -19,7 +19,8 @@ from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 
 import otel_tool_audit as audit
 from otel_tool_audit.processor import AuditSpanProcessor, processors
-from otel_tool_audit.recorder import unbind
+from otel_tool_audit.recorder import Binding, Recorder, bind, unbind
+from otel_tool_audit.settings import Settings
 from otel_tool_audit.setup import diagnose, exporters
 from otel_tool_audit.testing import audit_trail
 
@@ -171,9 +172,6 @@ def test_switched_off_is_not_active(monkeypatch):
 
 def test_a_bound_trail_without_processor_is_not_active(tmp_path):
     """A gate alone records own calls; diagnosis says what it does not see."""
-    from otel_tool_audit.recorder import Binding, Recorder, bind
-    from otel_tool_audit.settings import Settings
-
     with audit.Trail.open(tmp_path / "audit", durability="os") as trail:
         bind(Binding(Recorder(trail, Settings.resolve())))
         with pytest.raises(audit.AuditUnavailable, match="no AuditSpanProcessor"):
@@ -206,7 +204,7 @@ def exporter_of(processor):
     ],
 )
 def test_otlp_goes_by_the_standard_variables(monkeypatch, environment, module):
-    """gRPC by default, HTTP when asked for, in batches."""
+    """GRPC by default, HTTP when asked for, in batches."""
     monkeypatch.delenv("OTEL_TRACES_EXPORTER")
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
