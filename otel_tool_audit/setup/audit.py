@@ -7,6 +7,7 @@ Source: DESIGN.md, section 7.
 from __future__ import annotations
 
 import atexit
+import gc
 import logging
 import os
 import threading
@@ -18,7 +19,7 @@ from opentelemetry import propagate, trace
 from opentelemetry.propagators.composite import CompositePropagator
 from opentelemetry.propagators.textmap import TextMapPropagator
 from opentelemetry.sdk.resources import SERVICE_NAME, Resource
-from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
+from opentelemetry.sdk.trace import SpanProcessor, Tracer, TracerProvider
 
 from otel_tool_audit.attribution_header import AttributionHeader
 from otel_tool_audit.capture import threads
@@ -256,9 +257,19 @@ def _set_sampler(provider: TracerProvider, old: object, new: Any) -> None:  # no
     """Put one sampler in place of another, also in the tracers that were made already: they keep their own reference."""
     if provider.sampler is old:
         provider.sampler = new
-    for tracer in list(getattr(provider, "_tracers", {}).values()):
+    for tracer in _tracers(provider):
         if tracer.sampler is old:
             tracer.sampler = new
+
+
+def _tracers(provider: TracerProvider) -> list[Tracer]:
+    """List the tracers that a provider has made."""
+    known = getattr(provider, "_tracers", None)
+    if known is not None:
+        return list(known.values())
+    # older SDKs keep no list; what they made shares the provider's processor
+    active = provider._active_span_processor  # noqa: SLF001 - as above
+    return [o for o in gc.get_objects() if isinstance(o, Tracer) and o.span_processor is active]
 
 
 def _remove(provider: trace.TracerProvider, processor: AuditSpanProcessor) -> None:
