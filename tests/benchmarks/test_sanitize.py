@@ -84,15 +84,15 @@ ADVERSARIAL = {
 
 @pytest.mark.parametrize("name", ADVERSARIAL)
 def test_time_grows_no_faster_than_the_text(name: str) -> None:
-    """Four times the text takes at most eight times the time, and never 40 times what ordinary text of that size takes."""
+    """Four times the text takes at most ten times the time, and never 80 times what ordinary text of that size takes."""
     sanitizer = Sanitizer(max_text=10**6)
     small, large = (ADVERSARIAL[name] * (size // len(ADVERSARIAL[name])) + "!" for size in (16_000, 64_000))
     ordinary = best(lambda: sanitizer.text(prose(16_000, "4711, 2026-11-24 (open): ")), 1, 3)
     cost = best(lambda: sanitizer.text(small), 1, 3)
     ratio = best(lambda: sanitizer.text(large), 1, 3) / max(cost, 20e-6)
     print(f"{name}: 16 kB cost {cost / ordinary:.1f} times ordinary text, 64 kB {ratio:.1f} times 16 kB")
-    assert ratio < 8  # quadratic would be 16
-    assert cost < 40 * ordinary
+    assert ratio < 10  # quadratic would be 16
+    assert cost < 80 * ordinary
 
 
 def test_a_long_text_costs_no_more_than_its_digest() -> None:
