@@ -203,7 +203,7 @@ class ChainCheck:
     def _one_part(self, part: Part, pool: Pool, *, last: bool, deep: bool, progress: Callable[[int], None]) -> None:
         tail = self._taken.tail
         by_head = last and tail is not None and not self._taken.layout.missing_open
-        end = min(tail.end, part.size) if by_head and tail is not None else min(part.end, part.size)
+        end = self._whole_lines(part, min(tail.end, part.size) if by_head and tail is not None else min(part.end, part.size))
         before = len(self._ledger.findings)
         self._part = Sealed(part.key)
         seal = None if last or part.ending is None else self._folder.stat(seal_name(part.name))
@@ -226,6 +226,16 @@ class ChainCheck:
             check_seal(self._folder, part, self._part, digest, lambda what: self._found(f.SEALS, part.key[0], what))
         elif last and seal_name(part.name) in self._taken.layout.seals:
             self._found(f.SEALS, part.key[0], f"{part.name} is sealed, but no segment follows it: those after it are missing")
+
+    def _whole_lines(self, part: Part, end: int) -> int:
+        """Read to the end of a line: where a line before grew, the last one is whole, and must not be blamed."""
+        if not 0 < end < part.size:
+            return end
+        try:
+            with self._folder.opened(part.name) as descriptor:
+                return _line_end(descriptor, end, part.size)
+        except (OSError, Refused):
+            return end
 
     def _jobs(self, part: Part, end: int, *, deep: bool, digest: bool) -> Iterator[Job]:
         with self._folder.opened(part.name) as descriptor:
