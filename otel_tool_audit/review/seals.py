@@ -11,13 +11,14 @@ import json
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from otel_tool_audit.review.files import Folder, Refused
-from otel_tool_audit.review.layout import Key, Part
+from otel_tool_audit.review.files import Folder, Refused, pread
+from otel_tool_audit.review.layout import MAX_LINE, Key, Part
 from otel_tool_audit.review.lines import Block
 from otel_tool_audit.review.values import details_of, listing, mapping
 from otel_tool_audit.trail.format import seal_name, segment_name
 
 _LARGEST = 1 << 16
+_FIELDS = ("segment", "first_seq", "attempt", "count", "bytes", "sha256", "first_hash", "last_hash")
 
 
 class Sealed:
@@ -50,8 +51,10 @@ def check_seal(folder: Folder, part: Part, found: Sealed, digest: str | None, re
     """
     name = seal_name(part.name)
     try:
-        seal = json.loads(folder.read(name, _LARGEST))
-        says = {key: seal.get(key) for key in ("segment", "first_seq", "attempt", "count", "bytes", "sha256", "first_hash", "last_hash")}
+        data = folder.read(name, _LARGEST)
+        seal = json.loads(data)
+        first, last = _moments(folder, part)
+        says = {key: seal.get(key) for key in (*_FIELDS, "first_timestamp", "last_timestamp")}
     except FileNotFoundError:
         return
     except (OSError, Refused, ValueError, AttributeError, RecursionError) as error:
@@ -59,11 +62,22 @@ def check_seal(folder: Folder, part: Part, found: Sealed, digest: str | None, re
         return
     is_so = {
         "segment": part.name, "first_seq": part.key[0], "attempt": part.key[1], "count": found.count, "bytes": part.end,
-        "sha256": digest, "first_hash": found.first_hash, "last_hash": found.last_hash,
+        "sha256": digest, "first_hash": found.first_hash, "last_hash": found.last_hash, "first_timestamp": first, "last_timestamp": last,
     }  # fmt: skip
-    wrong = [key for key, value in is_so.items() if says[key] != value]
+    wrong = [key for key, value in is_so.items() if type(says[key]) is not type(value) or says[key] != value]
+    if not data.endswith(b"}\n") or data.count(b"\n") != 1:
+        report(f"the seal {name} is not one line that ends with its object")
     if wrong:
         report(f"the seal {name} does not say what its segment is ({', '.join(wrong)})")
+
+
+def _moments(folder: Folder, part: Part) -> tuple[object, object]:
+    """Read the timestamps of a segment's first and last line, which hold their hashes."""
+    with folder.opened(part.name) as descriptor:
+        first = pread(descriptor, min(MAX_LINE, part.end), 0).partition(b"\n")[0]
+        size = min(MAX_LINE, part.end)
+        last = pread(descriptor, size, part.end - size).rstrip(b"\n").rpartition(b"\n")[2]
+    return mapping(json.loads(first)).get("timestamp"), mapping(json.loads(last)).get("timestamp")
 
 
 def covers(
