@@ -42,7 +42,7 @@ def unbound(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:
 class _Plan:
     """The parameters of one function, sorted for use."""
 
-    __slots__ = ("_hidden", "_known", "_names", "_only_positional", "_required", "_template", "_var_keyword", "_var_positional")
+    __slots__ = ("_hidden", "_known", "_names", "_only_positional", "_plain", "_required", "_template", "_var_keyword", "_var_positional")
 
     def __init__(self, parameters: list[inspect.Parameter], *, hidden: bool) -> None:
         positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
@@ -55,9 +55,25 @@ class _Plan:
         self._var_positional = next((p.name for p in parameters if p.kind is inspect.Parameter.VAR_POSITIONAL), None)
         self._var_keyword = next((p.name for p in parameters if p.kind is inspect.Parameter.VAR_KEYWORD), None)
         self._hidden = parameters[0].name if hidden else None
+        only_named = len(named) == len(parameters) and not self._only_positional
+        self._plain = len(named) if only_named else 0
 
     def bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
         """Bind one call, in the order of the parameters."""
+        given = len(args)
+        if not self._plain or given + len(kwargs) != self._plain or not kwargs.keys().isdisjoint(self._names[:given]):
+            return self._bind_any(args, kwargs)
+        # the usual call: each parameter given once, nothing else
+        bound = self._template.copy()
+        bound.update(zip(self._names, args, strict=False))
+        bound.update(kwargs)
+        if len(bound) != self._plain:
+            return self._bind_any(args, kwargs)
+        if self._hidden is not None:
+            del bound[self._hidden]
+        return bound
+
+    def _bind_any(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
         bound = self._template.copy()
         names = self._names
         bound.update(zip(names, args, strict=False))

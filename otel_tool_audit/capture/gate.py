@@ -222,6 +222,8 @@ class OpenCall:
                 span.set_attribute(semconv.ERROR_TYPE, AuditUnavailable.__name__)
             return
         told = semconv.stamp(done, receipt, self.recorder.trail_id)
+        # stands there since the start
+        del told[semconv.RECORD_ID]
         if self.recorder.settings.openinference:
             told.update(semconv.openinference(done, self._told[semconv.TOOL_ARGUMENTS]))
         self._told.update(told)

@@ -74,22 +74,23 @@ def outcome(result: object, *, identifiers: Iterable[str] = (), fails: Fails | N
     return Outcome(found, size(result), returned_error(mapping) if fails is None else fails(result) or None)
 
 
-def summary(success: bool, found: Outcome, error: str | None) -> dict[str, Any]:
+def summary(success: bool, identifiers: Mapping[str, Any], length: int, error: str | None) -> dict[str, Any]:
     """
     Put a summary together from values that are sanitized.
 
     Args:
         success: Whether the call succeeded.
-        found: What :func:`outcome` saw, with sanitized identifiers.
-        error: The sanitized message.
+        identifiers: Of the result, by key.
+        length: Characters of the result's JSON.
+        error: The message, if it failed.
     """
     made: dict[str, Any] = {"success": success}
     if error is not None:
         made["error"] = error
-    for key, value in found.identifiers.items():
+    for key, value in identifiers.items():
         made.setdefault(key, value)
-    made["_result_size"] = found.size
-    if found.size > TRUNCATED_ABOVE:
+    made["_result_size"] = length
+    if length > TRUNCATED_ABOVE:
         made["_truncated"] = True
     return made
 

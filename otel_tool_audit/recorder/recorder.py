@@ -19,7 +19,7 @@ from opentelemetry.context import Context
 from otel_tool_audit import semconv
 from otel_tool_audit.record.codec import cut, timestamp
 from otel_tool_audit.record.model import FINISHED, OBSERVED, STARTED, Receipt, ToolCall, new_call
-from otel_tool_audit.record.summary import Outcome, outcome, summary
+from otel_tool_audit.record.summary import outcome, summary
 from otel_tool_audit.recorder.failures import Failure, error_text, error_type
 from otel_tool_audit.recorder.identity import Caller, Identities, as_entries
 from otel_tool_audit.recorder.retries import Retries
@@ -147,21 +147,20 @@ class Recorder:
             size: Characters of the result, when it was not returned in one piece.
         """
         try:
-            found = outcome(result, identifiers=self._identifiers, fails=spec.fails)
-        except Exception as error:  # noqa: BLE001 - a rule or a result that cannot be read says nothing of success
-            found = Outcome({}, 0, f"what came of the call could not be told: {type(error).__name__} while looking at the result")
-        if size is not None:
-            found = found._replace(size=size)
+            identifiers, length, error = outcome(result, identifiers=self._identifiers, fails=spec.fails)
+        except Exception as problem:  # noqa: BLE001 - a rule or a result that cannot be read says nothing of success
+            identifiers, length = {}, 0
+            error = f"what came of the call could not be told: {type(problem).__name__} while looking at the result"
         removed: tuple[Redaction, ...] = ()
-        if found.identifiers:
-            safe = self.sanitizer.value(found.identifiers, "result_summary")
+        if identifiers:
+            safe = self.sanitizer.value(identifiers, "result_summary")
             removed = safe.redactions
-            found = found._replace(identifiers=safe.value if isinstance(safe.value, dict) else {})
+            identifiers = safe.value if isinstance(safe.value, dict) else {}
         failure = None
-        if found.error is not None:
-            failure, more = self._returned_failure(found.error)
+        if error is not None:
+            failure, more = self._returned_failure(error)
             removed += more
-        return self._outcome(call, found, failure, elapsed, removed)
+        return self._outcome(call, identifiers, length if size is None else size, failure, elapsed, removed)
 
     def raised(self, call: ToolCall, error: BaseException, elapsed: int) -> ToolCall:
         """
@@ -186,7 +185,7 @@ class Recorder:
         """
         safe = self.sanitizer.text(message, "error")
         kind = None if kind is None else str(self.sanitizer.identifier(kind, "error_type").value)
-        return self._outcome(call, Outcome({}, 0, None), Failure(_text(safe.value), kind), elapsed, safe.redactions)
+        return self._outcome(call, {}, 0, Failure(_text(safe.value), kind), elapsed, safe.redactions)
 
     def observed(self, name: str, caller: Caller, arguments: object, tool_call_id: object) -> ToolCall:
         """
@@ -344,7 +343,13 @@ class Recorder:
         return Failure(_text(safe.value), None), safe.redactions
 
     def _outcome(
-        self, call: ToolCall, found: Outcome, failure: Failure | None, elapsed: int, removed: tuple[Redaction, ...]
+        self,
+        call: ToolCall,
+        identifiers: dict[str, Any],
+        length: int,
+        failure: Failure | None,
+        elapsed: int,
+        removed: tuple[Redaction, ...],
     ) -> ToolCall:
         done = call.copy()
         done["timestamp"] = self.now()
@@ -355,7 +360,7 @@ class Recorder:
             done["error"] = message = failure.message
             done["error_type"] = failure.type
             self._retries.remember(call)
-        done["result_summary"] = summary(failure is None, found, message)
+        done["result_summary"] = summary(failure is None, identifiers, length, message)
         if removed:
             done["redactions"] = call["redactions"] + as_entries(removed)
         return done

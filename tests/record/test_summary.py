@@ -62,13 +62,13 @@ def test_the_size_is_that_of_the_json_in_characters(value):
 
 def test_a_long_result_is_marked():
     """More than 1000 characters are `_truncated`; a short result has no such key."""
-    assert {"success": True, "_result_size": 1002, "_truncated": True} == summary(True, outcome("x" * 1000), None)
-    assert {"success": True, "_result_size": 1000} == summary(True, outcome("x" * 998), None)
+    assert {"success": True, "_result_size": 1002, "_truncated": True} == summary(True, {}, 1002, None)
+    assert {"success": True, "_result_size": 1000} == summary(True, {}, 1000, None)
 
 
 def test_an_error_stands_beside_success():
     """And no identifier can hide either."""
-    assert {"success": False, "error": "no", "id": 1, "_result_size": 27} == summary(False, outcome({"error": "no", "id": 1, "x": 1}), "no")
+    assert {"success": False, "error": "no", "id": 1, "_result_size": 27} == summary(False, {"error": "x", "id": 1}, 27, "no")
 
 
 @pytest.mark.parametrize("value", [object(), {1: object()}, {"x": {2**70}}, [float("nan")], "\ud800", b"x" * 10, lambda: 1])
