@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import os
-import threading
 import time
 from collections.abc import Callable, Mapping
 from typing import Any, Final
@@ -18,12 +17,13 @@ from opentelemetry.context import Context
 
 from otel_tool_audit import semconv
 from otel_tool_audit.record.codec import cut, timestamp
-from otel_tool_audit.record.model import FINISHED, OBSERVED, STARTED, Receipt, ToolCall, new_call
+from otel_tool_audit.record.model import ToolCall, new_call
 from otel_tool_audit.record.summary import outcome, summary
 from otel_tool_audit.recorder.failures import Failure, error_text, error_type
 from otel_tool_audit.recorder.identity import Caller, Identities, as_entries
 from otel_tool_audit.recorder.retries import Retries
 from otel_tool_audit.recorder.spec import ToolSpec, plain_spec
+from otel_tool_audit.recorder.writing import CallWriter
 from otel_tool_audit.sanitize import Keyring, Redaction, Sanitizer, ToolRules
 from otel_tool_audit.settings import Settings
 from otel_tool_audit.trail.retention import check_class, class_of
@@ -34,14 +34,11 @@ _log = logging.getLogger("otel_tool_audit")
 LONGEST_ARGUMENTS: Final = 32_768
 """Bytes of sanitized arguments that a record and a span show; larger ones are cut in both alike."""
 
-_ELSEWHERE_SECONDS: Final = 2.0
-"""How long a closed generator waits for its record."""
-
 _NS: Final = 1_000_000_000
 _NS_IN_MS: Final = 1_000_000
 
 
-class Recorder:
+class Recorder(CallWriter):
     """
     Writes calls into one trail.
 
@@ -77,7 +74,7 @@ class Recorder:
         Raises:
             SettingsError: A retention class cannot be one.
         """
-        self.trail = trail
+        super().__init__(trail)
         # asked once: a closed trail does not answer, and a span may end after it
         self.trail_id = trail.trail_id
         self.settings = settings
@@ -217,76 +214,6 @@ class Recorder:
             # one assignment of both: threads see a pair that belongs together
             self._second = (second, text)
         return f"{text}{rest // 1000:06d}Z"
-
-    # --- writing calls
-
-    def write_started(self, call: ToolCall) -> Receipt:
-        """
-        Append ``tool_call.started``; the tool may run when this has returned.
-
-        Raises:
-            Exception: It is not durable.
-        """
-        receipt = self.trail.append(STARTED, call)
-        self.trail.counters.add("recorded")
-        return receipt
-
-    async def write_started_async(self, call: ToolCall) -> Receipt:
-        """As :meth:`write_started`, on an event loop."""
-        receipt = await self.trail.append_async(STARTED, call)
-        self.trail.counters.add("recorded")
-        return receipt
-
-    def write_finished(self, call: ToolCall) -> Receipt | None:
-        """Append ``tool_call.finished``; what cannot be written is counted and told, never raised: the tool has run."""
-        try:
-            receipt = self.trail.append(FINISHED, call)
-        except Exception as error:  # noqa: BLE001 - the caller gets the tool's own result
-            self.lost(call, error)
-            return None
-        self.trail.counters.add("finished")
-        return receipt
-
-    async def write_finished_async(self, call: ToolCall) -> Receipt | None:
-        """As :meth:`write_finished`, on an event loop."""
-        try:
-            receipt = await self.trail.append_async(FINISHED, call)
-        except Exception as error:  # noqa: BLE001 - the caller gets the tool's own result
-            self.lost(call, error)
-            return None
-        self.trail.counters.add("finished")
-        return receipt
-
-    def write_closed(self, call: ToolCall) -> Receipt | None:
-        """
-        As :meth:`write_finished`, for a generator that is closed.
-
-        The collector may close it, in any thread, also in one that holds one of the trail's locks just then. So another
-        thread writes, and this one waits for it, but not for ever.
-        """
-        written: list[Receipt | None] = []
-        writer = threading.Thread(target=lambda: written.append(self.write_finished(call)), name="tool-audit-closed", daemon=True)
-        try:
-            writer.start()
-        except RuntimeError:
-            # the interpreter is going down and starts no threads any more: nobody else holds a lock then
-            return self.write_finished(call)
-        writer.join(_ELSEWHERE_SECONDS)
-        return written[0] if written else None
-
-    def submit(self, call: ToolCall, done: Callable[[Receipt | None], None]) -> bool:
-        """Hand ``tool_call.observed`` over; *done* hears of it on the trail's thread. False: lost, and counted."""
-
-        def recorded(receipt: Receipt | None) -> None:
-            if receipt is not None:
-                self.trail.counters.add("recorded")
-            done(receipt)
-
-        return self.trail.submit(OBSERVED, call, recorded)
-
-    def lost(self, call: ToolCall, error: BaseException) -> None:
-        """Count and tell a call of which a record could not be written."""
-        self.trail.lost(calls=1, records=1, reason=f"{type(error).__name__}: {error}", chain=call["retention_class"])
 
     def once(self, topic: str, message: str, *values: object) -> None:
         """Warn, once for each topic in this process."""

@@ -1,0 +1,39 @@
+"""What went wrong, in words: of a tool, and of recording it."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from otel_tool_audit.errors import AuditError, AuditUnavailable
+
+
+class Failure(NamedTuple):
+    """
+    Why a call failed, sanitized.
+
+    Attributes:
+        message: For the record, the summary and the span's status.
+        type: Of the exception; None when the tool returned its error.
+    """
+
+    message: str
+    type: str | None
+
+
+def error_text(error: BaseException) -> str:
+    """Give an exception's message; its type's name where it has none (``CancelledError``) or cannot be shown."""
+    try:
+        return str(error) or type(error).__name__
+    except Exception:  # noqa: BLE001 - an exception's own __str__ may do anything
+        return f"<{type(error).__name__} that cannot be shown>"
+
+
+def error_type(error: BaseException) -> str:
+    """Name an exception's type, for ``error_type`` and ``error.type``."""
+    return type(error).__qualname__
+
+
+def refusal(tool: str, error: BaseException) -> AuditUnavailable:
+    """Make the error that says why a tool was not run."""
+    reason = str(error) if isinstance(error, AuditError) else f"{type(error).__name__}: {error}"
+    return AuditUnavailable(f"{tool} was not run, because its call could not be recorded: {reason}")
