@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 
 from otel_tool_audit.record.codec import leaf_hash
-from otel_tool_audit.trail.directory import Directory, read_exactly
+from otel_tool_audit.trail.directory import Directory, read_blocks, read_exactly
 from otel_tool_audit.trail.format import parse_segment_name, seal_name, segment_name, split_line
 from otel_tool_audit.trail.scan import MAX_LINE, first_record, named_ending, sha256_of
 
@@ -35,7 +35,7 @@ def seal_left_segments(directory: Directory, open_segment: tuple[int, int]) -> N
         ending = _previous_named_in(directory, name)
         if ending is None or seal_name(ending["segment"]) in names:
             continue
-        seal = _seal(directory, ending, first_seq)
+        seal = _seal(directory, ending)
         if seal is not None:
             directory.replace_file(seal_name(ending["segment"]), orjson.dumps(seal) + b"\n")
 
@@ -48,7 +48,7 @@ def _previous_named_in(directory: Directory, name: str) -> dict[str, Any] | None
         directory.system.close(fd)
 
 
-def _seal(directory: Directory, ending: dict[str, Any], next_seq: int) -> dict[str, Any] | None:
+def _seal(directory: Directory, ending: dict[str, Any]) -> dict[str, Any] | None:
     name, end = ending["segment"], ending["valid_end"]
     try:
         fd = directory.open_file(name, os.O_RDONLY)
@@ -61,7 +61,7 @@ def _seal(directory: Directory, ending: dict[str, Any], next_seq: int) -> dict[s
         if first is None or last is None:
             return None
         return {
-            "segment": name, "first_seq": ending["first_seq"], "attempt": ending["attempt"], "count": next_seq - ending["first_seq"],
+            "segment": name, "first_seq": ending["first_seq"], "attempt": ending["attempt"], "count": sum(block.count(b"\n") for block in read_blocks(system, fd, 0, end)),
             "bytes": end, "sha256": sha256_of(system, fd, 0, end).hex(), "first_hash": first[1], "last_hash": last[1],
             "first_timestamp": first[0], "last_timestamp": last[0],
         }  # fmt: skip
