@@ -6,7 +6,6 @@ import os
 import socket
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
-from importlib.util import find_spec
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -19,21 +18,14 @@ REACHABLE_WITHIN: Final = 1.0
 
 _GRPC_PORT: Final = 4317
 _HTTP_PORT: Final = 4318
-_EXTRAS: Final = (
-    ("pii", "phonenumbers", "phone numbers are told by simpler rules, which miss more of them"),
-    ("pii", "re2", "rules are tried one by one: sanitizing long texts is slower"),
-)
 
 
 def packages() -> Iterator[Check]:
-    """Tell the versions, and which extras are missing and what that costs."""
+    """Tell the versions. The only extra there is, `[cli]`, is what is running."""
     try:
         yield Check("package", Level.good, f"otel-tool-audit {version('otel-tool-audit')}, opentelemetry-sdk {version('opentelemetry-sdk')}")
     except PackageNotFoundError as error:
         yield Check("package", Level.warning, f"{error.name} is not installed, only on the path", "pip install otel-tool-audit")
-    for extra, module, cost in _EXTRAS:
-        if find_spec(module) is None:
-            yield Check(f"extra [{extra}]", Level.notice, f"{module} is missing: {cost}", f"pip install 'otel-tool-audit[{extra}]'")
 
 
 def environment() -> Iterator[Check]:

@@ -28,6 +28,7 @@ _STEMS: Final = (
 """In lower case: one of them stands in every name of a secret."""
 
 _GENERATED: Final = re.compile(r"[^\s,;]{12,}")
+_GENERATED_LEAST: Final = 12
 _ONE_TOKEN: Final = re.compile(r"[A-Za-z0-9_+/=.~-]+")
 _WINDOW: Final = 64
 _SEPARATOR: Final = re.compile(
@@ -81,7 +82,7 @@ _MADE_UP_TEXT: Final = (
 _MADE_UP: Final = frozenset(_MADE_UP_TEXT.split())
 
 
-def find_assignments(text: str, lower: str, names: KeyNames) -> Iterator[Span]:
+def find_assignments(text: str, lower: str, names: KeyNames, longest: int) -> Iterator[Span]:
     """
     Find values that stand after a secret's name.
 
@@ -89,9 +90,10 @@ def find_assignments(text: str, lower: str, names: KeyNames) -> Iterator[Span]:
         text: Any text.
         lower: The same in lower case, character by character.
         names: Judges names.
+        longest: The length of the longest word.
     """
     done = 0
-    for start, end in _named(text, lower, names.stems):
+    for start, end in _named(text, lower, names.stems, longest):
         if start < done:
             # inside a value that goes as a whole
             continue
@@ -115,7 +117,7 @@ def find_assignments(text: str, lower: str, names: KeyNames) -> Iterator[Span]:
         yield from ((m.start(1), m.end(1), "command-password") for m in _OPTION.finditer(text) if not is_placeholder(m.group(1)))
 
 
-def _named(text: str, lower: str, extra: tuple[str, ...]) -> list[tuple[int, int]]:
+def _named(text: str, lower: str, extra: tuple[str, ...], longest: int) -> list[tuple[int, int]]:
     """Where words stand that may name a secret: those with a stem, the word after one, and what precedes a generated value."""
     found: set[tuple[int, int]] = set()
     for stem in (*_STEMS, *extra) if extra else _STEMS:
@@ -130,7 +132,7 @@ def _named(text: str, lower: str, extra: tuple[str, ...]) -> list[tuple[int, int
             if follower:
                 found.add(follower.span())
             at = lower.find(stem, max(end, at + len(stem)))
-    if "=" in text or ":" in text:
+    if ("=" in text or ":" in text) and longest >= _GENERATED_LEAST:
         for value in _GENERATED.finditer(text):
             if "://" not in value.group() and any(c.isdigit() for c in value.group()[:_LONGEST_NAME]):
                 found.update(

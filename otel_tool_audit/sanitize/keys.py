@@ -10,6 +10,7 @@ Source: DESIGN.md, section 6; REQUIREMENTS.md, R3.
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable
 from enum import Enum
 from typing import Final, NamedTuple
@@ -32,6 +33,7 @@ _SINGLE: Final = _set(
     " creditcard cardnumber ccnumber ccnum"
 )
 _SEQUENCES: Final = [
+    "mot de passe",
     "api key",
     "api keys",
     "app key",
@@ -200,6 +202,9 @@ PLAIN_NAME: Final = KeyName(Kind.PLAIN, phone=False, provider=False, identifier=
 
 def words(key: str) -> tuple[str, ...]:
     """Cut a name into lower-case words, whatever its style."""
+    if not key.isascii():
+        # an accent more or less makes no other word
+        key = "".join(c for c in unicodedata.normalize("NFKD", key) if not unicodedata.combining(c))
     spaced = _ACRONYM.sub(r"\1 \2", _HUMP.sub(r"\1 \2", key))
     return tuple(_WORD.findall(spaced.lower()))
 

@@ -16,7 +16,10 @@ from otel_tool_audit.sanitize.phones import PHONE_FEWEST, is_phone, number_at, n
 from otel_tool_audit.sanitize.spans import Span
 from otel_tool_audit.sanitize.validators import is_address, is_card, is_iban, is_ssn
 
-_NUMERIC: Final = re.compile(r"[0-9](?:[^0-9A-Za-z]{0,3}[0-9]){3}")
+_DENSE: Final = re.compile(r"[0-9](?:[^0-9]{0,4}[0-9]){5,}")
+"""Digits close enough, and enough of them, for a telephone number, and so for a card, an IBAN, a social security number."""
+
+_LEFT_OF_DENSE, _RIGHT_OF_DENSE = 48, 40
 _RUN: Final = re.compile(r"[0-9]{1,64}(?:[ .\u00a0\u2011\u2013-]{1,2}[0-9]{1,64}){0,64}")
 _GROUP: Final = re.compile(r"[0-9]+")
 _IBAN: Final = re.compile(r"[0-9]{2}[ -]?[A-Za-z0-9]{3}")
@@ -56,17 +59,29 @@ def find_personal(text: str, *, hinted: bool) -> Iterator[Span]:
     """
     if "@" in text:
         yield from _mail(text)
-    if not _NUMERIC.search(text):
-        if ":" in text:
-            yield from _ipv6(text)
-        return
-    spans = list(_numbers(text, hinted=hinted))
+    spans = list(_addresses(text)) if text.count(".") >= _DOTS else []
+    windows = _windows(text)
+    for start, stop in windows:
+        spans += _numbers(text, start, stop, spans, hinted=hinted)
     if spans:
         protected = [match.span() for match in _PROTECTED.finditer(text)]
         yield from (span for span in spans if not any(start < span[1] and span[0] < end for start, end in protected))
-    yield from _ibans(text)
+    for start, stop in windows:
+        yield from _ibans(text, start, stop)
     if ":" in text:
         yield from _ipv6(text)
+
+
+def _windows(text: str) -> list[tuple[int, int]]:
+    """Where digits stand close together: only there the costly rules look."""
+    found: list[tuple[int, int]] = []
+    for match in _DENSE.finditer(text):
+        start, stop = max(0, match.start() - _LEFT_OF_DENSE), match.end() + _RIGHT_OF_DENSE
+        if found and start <= found[-1][1]:
+            found[-1] = (found[-1][0], stop)
+        else:
+            found.append((start, stop))
+    return found
 
 
 def is_card_number(number: int) -> bool:
@@ -74,26 +89,28 @@ def is_card_number(number: int) -> bool:
     return 10**12 <= number < 10**19 and is_card(str(number))
 
 
-def _numbers(text: str, *, hinted: bool) -> Iterator[Span]:
-    taken: list[tuple[int, int]] = []
-    for run in _RUN.finditer(text):
+def _addresses(text: str) -> Iterator[Span]:
+    for match in _IPV4.finditer(text):
+        if (
+            _stands_alone(text, *match.span())
+            and is_address(match.group())
+            and not _is_version(text, match.start(), match.group())
+        ):
+            yield *match.span(), "ip-address"
+
+
+def _numbers(text: str, start: int, stop: int, others: list[Span], *, hinted: bool) -> Iterator[Span]:
+    """Find cards, social security and telephone numbers between two places, and not inside what was found before."""
+    taken = [span[:2] for span in others]
+    for run in _RUN.finditer(text, start, stop):
         if run.end() - run.start() < _SSN_DIGITS:
             continue
         for span in _in_run(text, run):
             taken.append(span[:2])
             yield span
-    if "." in text:
-        for match in _IPV4.finditer(text):
-            if (
-                _stands_alone(text, *match.span())
-                and is_address(match.group())
-                and not _is_version(text, match.start(), match.group())
-            ):
-                taken.append(match.span())
-                yield *match.span(), "ip-address"
-    for match in numbers(text):
-        start, end = match.span()
-        if end - start < PHONE_FEWEST or any(a < end and start < b for a, b in taken) or not _stands_alone(text, start, end):
+    for match in numbers(text, start, stop):
+        begin, end = match.span()
+        if end - begin < PHONE_FEWEST or any(a < end and begin < b for a, b in taken) or not _stands_alone(text, begin, end):
             continue
         number = number_at(text, match)
         if is_phone(text, number, hinted=hinted):
@@ -234,8 +251,8 @@ def _ipv6(text: str) -> Iterator[Span]:
             yield start, end, "ip-address"
 
 
-def _ibans(text: str) -> Iterator[Span]:
-    for match in _IBAN.finditer(text):
+def _ibans(text: str, begin: int, stop: int) -> Iterator[Span]:
+    for match in _IBAN.finditer(text, begin, stop):
         start = match.start() - 2
         if start < 0 or not _left(text, start) or not text[start : start + 2].isalpha() or not text[start : start + 2].isascii():
             continue

@@ -56,9 +56,9 @@ class Number(NamedTuple):
         return sum(map(len, self.groups))
 
 
-def numbers(text: str) -> Iterator[re.Match[str]]:
-    """Find runs of digits with what stands between and before them."""
-    digit = _DIGIT.search(text)
+def numbers(text: str, begin: int, stop: int) -> Iterator[re.Match[str]]:
+    """Find runs of digits with what stands between and before them, from one place to another."""
+    digit = _DIGIT.search(text, begin, stop)
     while digit is not None:
         start = digit.start()
         if text[start - 1 : start] == "(" and start:
@@ -73,7 +73,7 @@ def numbers(text: str) -> Iterator[re.Match[str]]:
         if match is None:
             return
         yield match
-        digit = _DIGIT.search(text, match.end())
+        digit = _DIGIT.search(text, match.end(), stop)
 
 
 def number_at(text: str, match: re.Match[str]) -> Number:

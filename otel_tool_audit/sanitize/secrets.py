@@ -35,13 +35,14 @@ _BEARER_LONG: Final = 24
 _ACCOUNT: Final = re.compile(r"\\*\"type\\*\"\s{0,4}:\s{0,4}\\*\"(service_account)\\*\"")
 
 
-def find_secrets(text: str, lower: str) -> Iterator[Span]:
+def find_secrets(text: str, lower: str, longest: int) -> Iterator[Span]:
     """
     Find what shows by its shape that it is a secret.
 
     Args:
         text: Any text.
         lower: The same in lower case, for telling quickly what it can't hold.
+        longest: The length of the longest word.
     """
     if "-----begin" in lower:
         yield from _pem(text)
@@ -51,9 +52,8 @@ def find_secrets(text: str, lower: str) -> Iterator[Span]:
         yield from _bearers(text)
     if '"service_account' in lower:
         yield from ((m.start(1), m.end(1), "gcp-service-account") for m in _ACCOUNT.finditer(text))
-    chunks = text.split()
-    if chunks and len(max(chunks, key=len)) >= SHORTEST:
-        long = " ".join(chunk for chunk in chunks if len(chunk) >= SHORTEST)
+    if longest >= SHORTEST:
+        long = " ".join(chunk for chunk in text.split() if len(chunk) >= SHORTEST)
         likely = [shape for shape in SHAPES if shape.literal in long]
         for chunk in _CHUNK.finditer(text) if likely else ():
             for shape in likely:

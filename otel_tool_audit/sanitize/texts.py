@@ -70,8 +70,9 @@ class Texts:
         if len(lower) != len(text):
             # a few letters become two: places must stay the same
             lower = "".join(small if len(small := c.lower()) == 1 else c for c in text)
-        spans += find_secrets(text, lower)
-        spans += find_assignments(text, lower, self.names)
+        longest = max(map(len, text.split()), default=0)
+        spans += find_secrets(text, lower, longest)
+        spans += find_assignments(text, lower, self.names, longest)
         if typed:
             spans += find_personal(text, hinted=hinted)
         return spans

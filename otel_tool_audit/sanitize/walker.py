@@ -29,7 +29,7 @@ _TEXT_BUDGET: Final = 16
 _LONGEST_PATH: Final = 512
 _SMALLEST_CARD: Final = 10**12
 _PAIR: Final = 2
-_PAIR_NAMES: Final = ("name", "key", "header", "variable", "Name", "Key")
+_PAIR_NAMES: Final = ("name", "key", "header", "variable", "Name", "Key", "Name", "Key")
 
 
 class Walk:
@@ -174,9 +174,9 @@ class Walk:
                 if ruled is not None:
                     clean[name] = ruled
                     continue
-                clean[name] = self._named(item, where, depth, said, at, paired=paired and name == "value")
+                clean[name] = self._named(item, where, depth, said, at, paired=paired and name in ("value", "Value"))
             else:
-                clean[name] = self._named(item, where, depth, said, None, paired=paired and name == "value")
+                clean[name] = self._named(item, where, depth, said, None, paired=paired and name in ("value", "Value"))
         return clean
 
     def _own_name(self, clean: dict[str, Any], name: str, path: str, key: object) -> str:
@@ -301,7 +301,7 @@ class Walk:
 
     def _is_secret_pair(self, value: Mapping[Any, Any]) -> bool:
         """Tell whether it is a named value (``{"name": "DB_PASSWORD", "value": …}``) whose name is a secret's."""
-        if type(value) is not dict or "value" not in value:
+        if type(value) is not dict or ("value" not in value and "Value" not in value):
             return False
         return any(type(name := value.get(key)) is str and self._names.judge(name).kind is Kind.SECRET for key in _PAIR_NAMES)
 

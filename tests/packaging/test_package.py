@@ -16,7 +16,7 @@ import otel_tool_audit
 
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-OPTIONAL = {"typer", "rich", "click", "phonenumbers", "re2"}
+OPTIONAL = {"typer", "rich", "click"}
 
 
 def _loaded_by(code: str) -> set[str]:
@@ -32,9 +32,9 @@ def test_importing_the_package_loads_none_of_its_rooms() -> None:
 
 
 def test_the_core_needs_no_extra() -> None:
-    """Recording imports neither the packages of the command line nor those of `[pii]` at import time."""
+    """Recording imports none of the packages of the command line."""
     loaded = {name.partition(".")[0] for name in _loaded_by("from otel_tool_audit import tool, attribution, configure, verify, TrailReader")}
-    assert set() == loaded & (OPTIONAL - {"re2", "phonenumbers"})
+    assert set() == loaded & OPTIONAL
 
 
 def test_every_public_name_can_be_had() -> None:
@@ -75,7 +75,7 @@ def test_every_public_function_class_and_module_has_a_docstring() -> None:
 
 def test_extras_exist_only_for_rooms_that_do() -> None:
     """No extra is offered for what is not built yet."""
-    assert {"all", "cli", "pii"} == set(PROJECT["project"]["optional-dependencies"])
+    assert {"all", "cli"} == set(PROJECT["project"]["optional-dependencies"])
 
 
 def test_the_oldest_versions_tested_are_the_lower_bounds_promised() -> None:
