@@ -20,7 +20,7 @@ _SMALL: Final = 16 << 20
 _LINKS: Final = frozenset({errno.ELOOP, errno.EMLINK, errno.ENOTDIR})
 
 
-class Refused(Exception):  # noqa: N818 - what was done, not that something failed
+class Refused(Exception):
     """A name in a trail leads to something that no writer put there. The message says what."""
 
 

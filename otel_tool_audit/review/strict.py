@@ -24,7 +24,7 @@ _MOMENT: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z").fullmatch
 _CALLS: Final = frozenset(CALL_EVENTS)
 
 
-class _Flaw(ValueError):  # noqa: N818 - what is reported, not a failure
+class _Flaw(ValueError):
     """A value that no record may hold."""
 
 

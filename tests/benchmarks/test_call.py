@@ -75,8 +75,8 @@ def test_an_audited_call_costs_at_most_three_plain_spans(tmp_path, capsys):
         audited_us, plain_us = alternated(lambda: audited("ORD-123", note="gift"), plain)
     ratio = audited_us / plain_us
     with capsys.disabled():
-        print(f"\n(a) {platform.node()}, {platform.machine()}, Python {platform.python_version()}, {len(attributes)} attributes")  # noqa: T201 - figures are there to be read
-        print(f"    audited {audited_us:6.1f} us   plain span {plain_us:6.1f} us   ratio {ratio:.2f} (at most {MOST})")  # noqa: T201 - figures are there to be read
+        print(f"\n(a) {platform.node()}, {platform.machine()}, Python {platform.python_version()}, {len(attributes)} attributes")
+        print(f"    audited {audited_us:6.1f} us   plain span {plain_us:6.1f} us   ratio {ratio:.2f} (at most {MOST})")
     processor.shutdown()
     unbind()
     trail.close()

@@ -1,6 +1,6 @@
 """How fast values are sanitized, and that the time grows no faster than the text."""
 
-# ruff: noqa: T201 - the figures are to be seen (pytest -s)
+
 from __future__ import annotations
 
 import platform

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from otel_tool_audit.review.verify import verify
 
 from otel_tool_audit.review.reader import TrailReader
+from otel_tool_audit.review.verify import verify
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples"

@@ -12,7 +12,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-_MEMORY = "/dev/shm"  # noqa: S108 - each test makes a private directory in it
+_MEMORY = "/dev/shm"
 
 
 @pytest.fixture
@@ -24,6 +24,16 @@ def tmp_path(tmp_path: Path) -> Iterator[Path]:
     """
     if not os.access(_MEMORY, os.W_OK) or os.environ.get("AUDIT_TESTS_ON_DISK"):
         yield tmp_path
+        return
+    with tempfile.TemporaryDirectory(dir=_MEMORY, prefix="otel-tool-audit-test-") as made:
+        yield Path(made)
+
+
+@pytest.fixture(scope="module")
+def quick_directory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """As :func:`tmp_path`, for what several tests share."""
+    if not os.access(_MEMORY, os.W_OK) or os.environ.get("AUDIT_TESTS_ON_DISK"):
+        yield tmp_path_factory.mktemp("shared")
         return
     with tempfile.TemporaryDirectory(dir=_MEMORY, prefix="otel-tool-audit-test-") as made:
         yield Path(made)

@@ -60,8 +60,8 @@ class Scene:
 
 
 @pytest.fixture(scope="module", params=[False, True], ids=["closed", "killed"])
-def scene(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Scene:
-    return Scene(tmp_path_factory.mktemp("scene"), killed=request.param)
+def scene(request: pytest.FixtureRequest, quick_directory: Path) -> Scene:
+    return Scene(quick_directory, killed=request.param)
 
 
 @pytest.fixture
@@ -105,15 +105,14 @@ def test_every_attack_is_found(untouched: Scene, writer_first: bool) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("writer_first", [False, True], ids=["verify first", "writer first"])
-def test_every_flipped_byte_is_found(untouched: Scene, writer_first: bool) -> None:
-    """Any byte of any file of the trail, with one bit changed; seals apart, for they are a cache (see below)."""
-    # every byte is flipped in the course of the four runs of this test; each run takes a part of them
-    step = 5
-    start = 2 * writer_first + (untouched.kept.parent.name[-1] == "0")
+def test_flipped_bytes_are_found(untouched: Scene, writer_first: bool) -> None:
+    """One bit changed, in bytes spread over every file of the trail; seals apart, for they are a cache (see below)."""
+    # tests/review flips bytes for the reader alone; here each run takes a sample of them, another one where a writer comes first
+    step, start = (29, 3) if writer_first else (11, 0)
     attacks = []
     for path in sorted(path for path in untouched.trail.rglob("*") if path.is_file() and path.suffix != ".seal"):
         attacks += flips(path.relative_to(untouched.trail), range(start, path.stat().st_size, step))
-    assert len(attacks) > 1000
+    assert len(attacks) > 150
     assert [] == failures(untouched, attacks, writer_first=writer_first)
 
 
@@ -122,11 +121,11 @@ def flips(name: Path, places: range) -> list[Attack]:
 
 
 @pytest.mark.parametrize("writer_first", [False, True], ids=["verify first", "writer first"])
-def test_every_flipped_byte_of_a_seal_is_found(untouched: Scene, writer_first: bool) -> None:
+def test_flipped_bytes_of_a_seal_are_found(untouched: Scene, writer_first: bool) -> None:
     """A seal that differs from its segment is a finding, although it is no evidence (HEAD.md, rule 10)."""
     # a killed writer may have left no seal: they are made on closing and by the background
     for seal in sorted(untouched.trail.rglob("*.seal"))[:1]:
-        assert [] == failures(untouched, flips(seal.relative_to(untouched.trail), range(seal.stat().st_size)), writer_first=writer_first)
+        assert [] == failures(untouched, flips(seal.relative_to(untouched.trail), range(0, seal.stat().st_size, 3)), writer_first=writer_first)
 
 
 def _flip(path: Path, at: int) -> None:

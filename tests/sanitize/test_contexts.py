@@ -79,7 +79,7 @@ def left_of(place: str) -> int:
 def test_most_secrets_are_told_by_where_they_stand() -> None:
     """At least 90 of 100 such secrets are gone, options of single commands among them."""
     left = {place: count for place in PLACES if (count := left_of(place))}
-    print(f"\nleft: {sum(left.values())} of {10 * len(PLACES)}: {left}")  # noqa: T201 - the figure is to be seen
+    print(f"\nleft: {sum(left.values())} of {10 * len(PLACES)}: {left}")
     assert sum(left.values()) <= 0.10 * 10 * len(PLACES)
 
 

@@ -1,6 +1,6 @@
 """What the sanitizer catches of two published corpora, counted as their README says."""
 
-# ruff: noqa: T201 - the figures are to be seen (pytest -s)
+
 from __future__ import annotations
 
 import base64

@@ -1,6 +1,6 @@
 """Telephone numbers as many countries write them, and the numbers that are none."""
 
-# ruff: noqa: T201 - the figures are to be seen (pytest -s)
+
 from __future__ import annotations
 
 import random

@@ -9,7 +9,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from otel_tool_audit.trail.head import (
-    HEAD_BYTES, NO_PENDING, NO_PREVIOUS, NONE, SLOT_BYTES, SLOT_PACKED, Head, Mark, Pending, Previous, first_head, generations, slot_offset,
+    HEAD_BYTES,
+    NO_PENDING,
+    NO_PREVIOUS,
+    NONE,
+    SLOT_BYTES,
+    SLOT_PACKED,
+    Head,
+    Mark,
+    Pending,
+    Previous,
+    first_head,
+    generations,
+    slot_offset,
 )  # fmt: skip
 
 U32, U64 = st.integers(0, 2**32 - 1), st.integers(0, 2**64 - 1)

@@ -27,7 +27,7 @@ _SLOW_ANSWER: Final = 0.04
 """Seconds that the made-up warehouse needs, so that parallel calls can be seen to overlap."""
 
 
-class PaymentTimeout(Exception):  # noqa: N818 - named as payment libraries name it
+class PaymentTimeout(Exception):
     """The payment provider did not answer in time."""
 
 
