@@ -56,7 +56,8 @@ class GroupCommit:
         self._log = log
         self._wake = wake
         self._synced = synced
-        self._mutex = threading.Lock()
+        # re-entrant: the collector may end a span, and so hand a record over, in a thread that is in here
+        self._mutex = threading.RLock()
         self._queue: deque[_Entry] = deque()
         self._led = False
 

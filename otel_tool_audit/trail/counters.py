@@ -18,7 +18,8 @@ class Counters:
     """Counts since the writer's ``trail.opened``; safe for threads."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        # re-entrant: the collector may end a span, which counts, in a thread that is counting
+        self._lock = threading.RLock()
         self._counts = dict.fromkeys(NAMES, 0)
 
     def add(self, name: str, number: int = 1) -> None:

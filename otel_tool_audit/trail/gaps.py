@@ -40,7 +40,7 @@ class Gaps:
     """Losses by chain; safe for threads."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._by_chain: dict[str, Gap] = {}
         self.owed = False
         """Whether anything waits to be recorded; looked at before every append."""

@@ -63,7 +63,7 @@ class Trail:
         self._options = options
         self._system = system
         self._mutex = threading.RLock()
-        self._handing = threading.Lock()
+        self._handing = threading.RLock()
         self._session: Session | None = None
         self._groups: dict[str, GroupCommit] = {}
         self._closing = self._closed = False
@@ -417,7 +417,7 @@ class Trail:
         """In a fork's child: nothing that the parent holds is ours; the next append opens the trail again, as a writer of its own."""
         abandoned, self._session = self._session, None
         self._mutex = threading.RLock()
-        self._handing = threading.Lock()
+        self._handing = threading.RLock()
         self.counters = Counters()
         self._groups = {}
         self._gaps = Gaps()
