@@ -1,7 +1,7 @@
 """
 Who acts, on whose behalf, and why: values that travel in the OpenTelemetry context.
 
-Source: DESIGN.md, sections 4 and 7; REQUIREMENTS R6 to R9.
+Source: ARCHITECTURE.md; ARCHITECTURE.md, R6 to R9.
 """
 
 from __future__ import annotations
@@ -145,7 +145,7 @@ class attribution:  # noqa: N801 - used like a function, as contextlib's own man
     Raises:
         SettingsError: A trigger is unknown, or a number is none.
 
-    Source: DESIGN.md, section 7.
+    Source: ARCHITECTURE.md.
     """
 
     __slots__ = ("_metadata", "_tokens", "_values")

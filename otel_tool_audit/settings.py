@@ -3,7 +3,7 @@ The settings, each with its environment variable.
 
 An argument beats the variable ``OTEL_TOOL_AUDIT_<FIELD>``, which beats the default.
 
-Source: DESIGN.md, section 7.
+Source: ARCHITECTURE.md.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """
 ``tool_call()``: a block of code that is one call; and ``execute_tool()``: a handler that is called as one.
 
-Source: DESIGN.md, section 7; REQUIREMENTS R5.
+Source: ARCHITECTURE.md; ARCHITECTURE.md, R5.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class tool_call:  # noqa: N801 - used like a function, as contextlib's own manag
         SettingsError: Something that was said cannot be.
         AuditUnavailable: On entering: no durable record, so no call.
 
-    Source: DESIGN.md, section 7.
+    Source: ARCHITECTURE.md.
     """
 
     __slots__ = ("_arguments", "_failure", "_opened", "_result", "_spec", "_tool_call_id", "_trail")
@@ -144,7 +144,7 @@ def execute_tool(
         SettingsError: Something that was said cannot be.
         AuditUnavailable: No durable record, so no call; also with ``reraise=False``.
 
-    Source: REQUIREMENTS R5.
+    Source: ARCHITECTURE.md, R5.
     """
     spec = _spec(name, said)
     given = {} if arguments is None else arguments

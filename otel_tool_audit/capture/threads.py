@@ -1,7 +1,7 @@
 """
 The context through threads and executors, which lose it: ``Thread`` and ``ThreadPoolExecutor.submit`` (so ``run_in_executor``).
 
-Source: DESIGN.md, sections 3 and 7.
+Source: ARCHITECTURE.md.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """
 What becomes of forwarded spans, as far as an exporter tells: the trail's counters say how many never arrived.
 
-Source: DESIGN.md, section 3 (``force_flush()`` returns True after a failed export); FORMAT.md, section 6.
+Source: ARCHITECTURE.md (``force_flush()`` returns True after a failed export); FORMAT.md, section 6.
 """
 
 from __future__ import annotations

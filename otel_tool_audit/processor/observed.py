@@ -1,7 +1,7 @@
 """
 From another instrumentation's span to a call.
 
-Source: DESIGN.md, section 3; OpenTelemetry semantic conventions 1.38, "Recording errors".
+Source: ARCHITECTURE.md; OpenTelemetry semantic conventions 1.38, "Recording errors".
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@
 ``on_start`` and ``on_end`` hand over and never wait, and never raise. Own calls were recorded and stamped by the gate; they are
 only forwarded. Spans of other instrumentations get their record here, and their stamped copy goes on when that is durable.
 
-Source: DESIGN.md, sections 2 and 3.
+Source: ARCHITECTURE.md.
 """
 
 from __future__ import annotations

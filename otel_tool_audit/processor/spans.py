@@ -1,7 +1,7 @@
 """
 Sanitized copies of spans. A span that has ended is frozen, so what must not be exported can only be left out of a copy.
 
-Source: DESIGN.md, sections 3 and 6.
+Source: ARCHITECTURE.md.
 """
 
 from __future__ import annotations

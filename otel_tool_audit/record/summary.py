@@ -1,7 +1,7 @@
 """
 What is kept of a result: whether it is one, what it identifies, how long it is; never the payload.
 
-Source: REQUIREMENTS R4.
+Source: ARCHITECTURE.md, R4.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """
 Who calls, as it stands in a record: an attribution, sanitized once and kept with it.
 
-Source: DESIGN.md, sections 3 (baggage is a claim), 4 (which values skip which rules) and 6 (subjects are pseudonyms).
+Source: ARCHITECTURE.md, R7 and R9 (baggage is a claim; subjects are pseudonyms).
 """
 
 from __future__ import annotations

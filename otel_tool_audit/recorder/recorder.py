@@ -1,7 +1,7 @@
 """
 From raw facts to a sanitized call in the trail. Nothing unsanitized leaves here: not to the trail, not to a span.
 
-Source: DESIGN.md, sections 3, 4 and 6.
+Source: ARCHITECTURE.md.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """
 Which call a retry tries again.
 
-Source: REQUIREMENTS R8: a retry knows which attempt and of which call.
+Source: ARCHITECTURE.md, R8: a retry knows which attempt and of which call.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """
 Calls into the trail: what must be durable is waited for, what was lost is counted.
 
-Source: DESIGN.md, section 5 ("Unavailable"); FORMAT.md, section 6.
+Source: ARCHITECTURE.md; FORMAT.md, section 6.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """
 Checking one chain: its files as they are laid out, every line, its head, its seals, and what others say of it.
 
-Source: FORMAT.md, sections 2, 3, 5 and 7; HEAD.md, rules 3, 7, 9 and 10, "A live verify".
+Source: FORMAT.md, sections 2, 3, 5 and 7; PROTOCOL.md, rules 3, 7, 9 and 10, "A live verify".
 """
 
 from __future__ import annotations

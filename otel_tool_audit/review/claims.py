@@ -1,7 +1,7 @@
 """
 What others say that a chain's records were: heartbeats, closings, heads, earlier readers. Each names a count and the hash of the record before it.
 
-Source: FORMAT.md, section 4 (``heads``), section 5; HEAD.md, rule 7.
+Source: FORMAT.md, section 4 (``heads``), section 5; PROTOCOL.md, rule 7.
 """
 
 from __future__ import annotations

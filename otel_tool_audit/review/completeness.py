@@ -1,7 +1,7 @@
 """
 Whether everything that was done is on record, as far as the trail itself can tell.
 
-Source: FORMAT.md, section 6; DESIGN.md, section 5 ("Verdict"); HEAD.md, "Verdicts".
+Source: FORMAT.md, section 6; ARCHITECTURE.md; PROTOCOL.md, "Verdicts".
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """
 A copy beside its trail on the same machine: equal to it, a true prefix of it, or something else.
 
-Source: HEAD.md, "Verdicts".
+Source: PROTOCOL.md, "Verdicts".
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@ Opening what lies in a trail or a state directory, so that no link and no foreig
 
 Everything is opened for reading, relative to a directory's descriptor, and nothing is ever locked.
 
-Source: HEAD.md, rule 5.
+Source: PROTOCOL.md, rule 5.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """
 What a verification found.
 
-Source: DESIGN.md, section 5 ("Verdict"); HEAD.md, "Verdicts".
+Source: ARCHITECTURE.md; PROTOCOL.md, "Verdicts".
 """
 
 from __future__ import annotations
@@ -107,7 +107,7 @@ class Verification:
         Args:
             require_complete: Whether completeness counts, too.
 
-        Source: HEAD.md, "Verdicts".
+        Source: PROTOCOL.md, "Verdicts".
         """
         if self.integrity == BROKEN:
             return EXIT_BROKEN

@@ -1,7 +1,7 @@
 """
 Checks 1 to 3: what lies at a path, whether its ``trail.json`` and ``owner`` are the writers', and whether the trail belongs there.
 
-Source: HEAD.md, "Files", rules 5, 6 and 8.
+Source: PROTOCOL.md, "Files", rules 5, 6 and 8.
 """
 
 from __future__ import annotations

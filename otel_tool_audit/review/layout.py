@@ -4,7 +4,7 @@ Which files of a chain count, in which order, and where each of them ends.
 A segment's end is what its successor's first record says (for the open segment: what the head says), never "the first bad line". So a
 chain is laid out from its end to its beginning. What does not lie on that way is void, empty, given up by an accepted loss, or was put there.
 
-Source: FORMAT.md, section 3; HEAD.md, rules 3, 9 and 10, ROTATE.
+Source: FORMAT.md, section 3; PROTOCOL.md, rules 3, 9 and 10, ROTATE.
 """
 
 from __future__ import annotations

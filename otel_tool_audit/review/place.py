@@ -1,7 +1,7 @@
 """
 What a trail says it is, and whether the state directory's heads speak for the files that lie at a path.
 
-Source: HEAD.md, rules 6 and 8; FORMAT.md, section 4.
+Source: PROTOCOL.md, rules 6 and 8; FORMAT.md, section 4.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ Work for all cores: blocks are checked by helper processes, and come back in ord
 The helpers are separate programs, not forks: a process that has threads, locks or half an agent in it can be verified from within.
 They inherit the trail's directory as a descriptor and open what they read as carefully as the reader does.
 
-Source: DESIGN.md, section 9 (e).
+Source: ARCHITECTURE.md.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """
 Which calls are asked for. Pure.
 
-Source: REQUIREMENTS R13; the filters are named like the arguments of ``attribution()``.
+Source: ARCHITECTURE.md, R13; the filters are named like the arguments of ``attribution()``.
 """
 
 from __future__ import annotations

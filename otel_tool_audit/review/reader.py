@@ -3,7 +3,7 @@ Reading a trail: its chains, records, calls and timelines.
 
 Reading is not checking: what is shown here is what the files hold. Whether that is what was written, :func:`~otel_tool_audit.review.verify.verify` tells.
 
-Source: FORMAT.md; DESIGN.md, section 4 ("A call is the fold of its records").
+Source: FORMAT.md; ARCHITECTURE.md.
 """
 
 from __future__ import annotations
@@ -194,7 +194,7 @@ class TrailReader:
         """
         Show a conversation's calls, a line each, in the order in which they started.
 
-        Source: REQUIREMENTS R15.
+        Source: ARCHITECTURE.md, R15.
         """
         return "\n".join(timeline.line(call) for call in self.calls(conversation=conversation))
 

@@ -1,7 +1,7 @@
 """
 Seals, and segments that were pruned: a seal is never evidence, but one that differs from its segment is a finding.
 
-Source: HEAD.md, rule 10; FORMAT.md, section 4 ("seal", ``trail.pruned``).
+Source: PROTOCOL.md, rule 10; FORMAT.md, section 4 ("seal", ``trail.pruned``).
 """
 
 from __future__ import annotations

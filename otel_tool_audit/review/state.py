@@ -1,7 +1,7 @@
 """
 What the writers' state directory says of a trail, as a reader sees it. Nothing is locked, nothing but the reader's own memory is written.
 
-Source: FORMAT.md, sections 1, 4 and 5; HEAD.md, "Files", rules 5 and 8.
+Source: FORMAT.md, sections 1, 4 and 5; PROTOCOL.md, "Files", rules 5 and 8.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """
 Finding a subject that is stored as a pseudonym: whoever asks with the raw value and has a key, finds it.
 
-Source: DESIGN.md, section 6 ("readers accept the raw subject and try all keys they have").
+Source: ARCHITECTURE.md.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """
 How far the open segment of a chain reaches, by its head: what a writer would do on opening, done in thought only.
 
-Source: FORMAT.md, section 5 (table); HEAD.md, RECOVER, HOST CRASH, "A live verify".
+Source: FORMAT.md, section 5 (table); PROTOCOL.md, RECOVER, HOST CRASH, "A live verify".
 """
 
 from __future__ import annotations

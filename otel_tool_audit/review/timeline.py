@@ -4,7 +4,7 @@ A call in one line, for people. Pure.
 Whatever a record holds, its line stays one line: control, format and separator characters are shown as escapes, so that
 no value forges a line, hides text, or drives a terminal.
 
-Source: REQUIREMENTS R7, R15.
+Source: ARCHITECTURE.md, R7, R15.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def line(call: Mapping[str, Any]) -> str:
     Args:
         call: As :class:`~otel_tool_audit.review.reader.TrailReader` gives it.
 
-    Source: REQUIREMENTS R15.
+    Source: ARCHITECTURE.md, R15.
     """
     turn = call.get("turn_number")
     status = str(call.get("status"))
@@ -62,7 +62,7 @@ def one_line(call: Mapping[str, Any]) -> str:
     Args:
         call: Needs ``user_id``, ``user_role``, ``agent``, ``model``, ``tool_name``, ``trigger``; what is not known is left out.
 
-    Source: REQUIREMENTS R7.
+    Source: ARCHITECTURE.md, R7.
     """
     role, agent, trigger = call.get("user_role"), call.get("agent"), call.get("trigger")
     user = printable(call.get("user_id")) + (f" ({printable(role)})" if role else "")

@@ -3,7 +3,7 @@ Verifying a trail: numbered checks, all findings, two verdicts.
 
 It writes nothing into the trail, takes no lock, and gives the same verdict before a writer opened the trail as after.
 
-Source: HEAD.md, "Verdicts", "A live verify"; DESIGN.md, section 5; FORMAT.md.
+Source: PROTOCOL.md, "Verdicts", "A live verify"; ARCHITECTURE.md; FORMAT.md.
 """
 
 from __future__ import annotations
@@ -281,7 +281,7 @@ class _Verifying:
             self.ledger.find(f.DOCUMENT, None, None, f"trail.json is not the one of the last opening (its SHA-256 was {said}): it was changed")
 
     def _remember(self) -> None:
-        """Keep what was seen, but only what is known to be on disk: what others remember must not outrun it (HEAD.md, rule 7)."""
+        """Keep what was seen, but only what is known to be on disk: what others remember must not outrun it (PROTOCOL.md, rule 7)."""
         seen: dict[str, dict[str, Any]] = {}
         for name in {*self.heads, *self.claims}:
             head = self.heads.get(name)

@@ -3,7 +3,7 @@ Following a chain line by line, past everything that is wrong with it.
 
 Each wrong record is found once and under its own seq: after a line that does not hold, the walk takes up the chain again at the next one that does.
 
-Source: FORMAT.md, sections 2 and 3; REQUIREMENTS R10.
+Source: FORMAT.md, sections 2 and 3; ARCHITECTURE.md, R10.
 """
 
 from __future__ import annotations

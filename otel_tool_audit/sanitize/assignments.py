@@ -4,7 +4,7 @@ A secret's name with its value after it, in any text: ``password=hunter2``, ``"a
 The text is read word by word, each word judged as a name; only what follows a secret's name is looked at closer, so the time is
 linear in the text.
 
-Source: DESIGN.md, section 6 (value under secret-like key); RFC 9110, section 11.6.2 (Authorization).
+Source: ARCHITECTURE.md (value under secret-like key); RFC 9110, section 11.6.2 (Authorization).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """
 The sanitizer: what may be written and exported of values, texts, identifiers and span attributes.
 
-Source: DESIGN.md, sections 4 and 6.
+Source: ARCHITECTURE.md.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """
 ``configure()``: the one place that knows all parts and joins them, and takes them apart again.
 
-Source: DESIGN.md, section 7.
+Source: ARCHITECTURE.md.
 """
 
 from __future__ import annotations

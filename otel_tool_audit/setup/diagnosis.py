@@ -1,7 +1,7 @@
 """
 What keeps calls off the record in this process, and how to mend it.
 
-Source: DESIGN.md, section 3.
+Source: ARCHITECTURE.md.
 """
 
 from __future__ import annotations

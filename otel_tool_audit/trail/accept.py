@@ -3,7 +3,7 @@ Accepting a loss: ``recover --accept``. The evidence of what happened stays; a n
 
 It never gives a seq out twice, never removes a byte of the trail, and writes nothing over but a ``trail.json`` that is gone or changed, from the state's copy.
 
-Source: HEAD.md, rule 9; FORMAT.md, section 7.
+Source: PROTOCOL.md, rule 9; FORMAT.md, section 7.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@ Making heads for a trail that this state directory has never known: only from a 
 
 What was written before has no head that speaks for it, so its integrity stays "cannot tell" for ever; ``trail.opened`` records that.
 
-Source: HEAD.md, rule 2.
+Source: PROTOCOL.md, rule 2.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from otel_tool_audit.trail.trail import Trail
 
 TICK: Final = 1.0
-"""Seconds between background syncs of what was appended (HEAD.md, "Sync")."""
+"""Seconds between background syncs of what was appended (PROTOCOL.md, "Sync")."""
 
 
 class Background:

@@ -3,7 +3,7 @@ One chain as one process writes it: open, append a group, make it durable, close
 
 Any number of processes do this at once, each with an object of its own; the head's lock puts them in order, and within a process the mutex does.
 
-Source: HEAD.md, "Protocol".
+Source: PROTOCOL.md, "Protocol".
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@ The files of one chain as one process sees them: its head, its directory, its op
 
 Everything here runs under the head's lock, except where it says otherwise.
 
-Source: HEAD.md, "Protocol"; FORMAT.md, sections 2, 3 and 5.
+Source: PROTOCOL.md, "Protocol"; FORMAT.md, sections 2, 3 and 5.
 """
 
 from __future__ import annotations
@@ -260,7 +260,7 @@ class ChainFiles:
 
     def check_paths(self, segment: Segment) -> None:
         """
-        Check, when ``paths_due`` has come, that the paths still lead to the files that are open (HEAD.md, rule 4).
+        Check, when ``paths_due`` has come, that the paths still lead to the files that are open (PROTOCOL.md, rule 4).
 
         Raises:
             TrailTampered: A file or directory was moved, removed or replaced while it was open.

@@ -1,7 +1,7 @@
 """
 Opening files of the trail and of the state so that no link, foreign owner or other device slips in, and making files that last.
 
-Source: HEAD.md, rule 5 (opening), "Protocol" (what is synced, in which order).
+Source: PROTOCOL.md, rule 5 (opening), "Protocol" (what is synced, in which order).
 """
 
 from __future__ import annotations

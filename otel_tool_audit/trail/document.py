@@ -1,7 +1,7 @@
 """
 ``trail.json``: what a trail is. Read by writers and readers, written once, changed only by rule.
 
-Source: FORMAT.md, section 4; HEAD.md, rule 6.
+Source: FORMAT.md, section 4; PROTOCOL.md, rule 6.
 """
 
 from __future__ import annotations

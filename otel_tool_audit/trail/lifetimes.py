@@ -1,7 +1,7 @@
 """
 The trails that are open in this process: closed when it ends, opened anew in a fork's child.
 
-Source: DESIGN, "Facts of the host": after a fork a held lock would deadlock the child, and a flock is shared with it.
+Source: ARCHITECTURE.md: after a fork a held lock would deadlock the child, and a flock is shared with it.
 """
 
 from __future__ import annotations

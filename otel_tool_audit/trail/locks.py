@@ -4,7 +4,7 @@ Locks on files, and the question whether somebody else holds one.
 A writer holds an open-file-description lock on its own file for as long as it lives; such a lock can be *tested*
 without taking it (``F_OFD_GETLK``), so a reader never locks. Everything else uses ``flock``.
 
-Source: HEAD.md (writers, two locks); fcntl(2), "Open file description locks".
+Source: PROTOCOL.md (writers, two locks); fcntl(2), "Open file description locks".
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Final
 from otel_tool_audit.errors import AuditUnavailable
 
 LOCK_DEADLINE: Final = 5.0
-"""Seconds that anyone waits for a lock before the trail counts as unavailable (HEAD.md, rule 4)."""
+"""Seconds that anyone waits for a lock before the trail counts as unavailable (PROTOCOL.md, rule 4)."""
 
 _FLOCK = struct.Struct("hhlli4x")
 _SPINS: Final = 40

@@ -1,9 +1,9 @@
 """
 Finding out what lies at a path before anybody writes there: a new trail, ours, a copy, one that was moved, someone else's, or a tampered one.
 
-All of it runs under ``<state>/lock``. Nothing here truncates, overwrites or removes a byte of a trail (HEAD.md, rule 1).
+All of it runs under ``<state>/lock``. Nothing here truncates, overwrites or removes a byte of a trail (PROTOCOL.md, rule 1).
 
-Source: HEAD.md, rules 2, 5, 6 and 8, "First open".
+Source: PROTOCOL.md, rules 2, 5, 6 and 8, "First open".
 """
 
 from __future__ import annotations
@@ -149,7 +149,7 @@ def _known_or_taken_over(state: State, path: str, root: Directory, found: TrailD
 
 
 def _settle_document(state: State, root: Directory, found: TrailDocument, place: Place) -> None:
-    """While a lawful change is under way two documents are right; the next writer completes it (HEAD.md, rule 6)."""
+    """While a lawful change is under way two documents are right; the next writer completes it (PROTOCOL.md, rule 6)."""
     known = [d["sha256"] for d in place["documents"]]
     if found.sha256 not in known:
         raise TrailTampered(f"{root.path}/{DOCUMENT} is not what this trail's writers left (its SHA-256 differs): restore it, or {RECOVER}")
@@ -162,7 +162,7 @@ def _settle_document(state: State, root: Directory, found: TrailDocument, place:
 
 
 def _moved_from(system: System, root: Directory, place: Place, trail_id: str) -> str | None:
-    """Tell a move from a copy: the old place of a copied trail still holds a ``trail.json`` of this id (HEAD.md, rule 8)."""
+    """Tell a move from a copy: the old place of a copied trail still holds a ``trail.json`` of this id (PROTOCOL.md, rule 8)."""
     if place["resolved"] == root.path or (place["device"], place["inode"]) == root.identity():
         return None if place["resolved"] == root.path else place["resolved"]
     try:

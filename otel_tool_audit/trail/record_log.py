@@ -1,7 +1,7 @@
 """
 The standard logger ``tool_audit``: every acknowledged record, one JSON object a message, for log pipelines that exist already.
 
-Source: REQUIREMENTS R2. The salt is left out: with it a reader of the log could test guesses against hashes shown to others.
+Source: ARCHITECTURE.md, R2. The salt is left out: with it a reader of the log could test guesses against hashes shown to others.
 """
 
 from __future__ import annotations

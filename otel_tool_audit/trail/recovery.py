@@ -3,7 +3,7 @@ What a writer does with what it finds: a write that was killed, a segment that m
 
 All of it runs under the head's lock, and all of it may be cut off anywhere and done again.
 
-Source: HEAD.md, "Protocol": RECOVER, ROTATE, HOST CRASH; rules 1 to 3.
+Source: PROTOCOL.md, "Protocol": RECOVER, ROTATE, HOST CRASH; rules 1 to 3.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """
 The packaged retention classes: which tools belong to which, and for how long their records are kept.
 
-Source: REQUIREMENTS R12.
+Source: ARCHITECTURE.md, R12.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """
 Seals: what a segment was when it was left. A convenience for readers and the archive, made again at any time, never evidence.
 
-Source: FORMAT.md, section 4; HEAD.md, rule 10.
+Source: FORMAT.md, section 4; PROTOCOL.md, rule 10.
 """
 
 from __future__ import annotations

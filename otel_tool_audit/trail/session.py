@@ -1,7 +1,7 @@
 """
 One opening of a trail by one process: its state, its directory, its chains, its own lock.
 
-Source: HEAD.md, "Files", "Protocol" (Open, Close); rule 11.
+Source: PROTOCOL.md, "Files", "Protocol" (Open, Close); rule 11.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """
 The state directory: what the writers of this host remember of their trails, out of reach of whoever can write a trail's files.
 
-Source: HEAD.md, "Files"; FORMAT.md, sections 1 and 4.
+Source: PROTOCOL.md, "Files"; FORMAT.md, sections 1 and 4.
 """
 
 from __future__ import annotations

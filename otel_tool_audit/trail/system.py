@@ -205,7 +205,7 @@ NETWORK_FILESYSTEMS: Final = frozenset(
      "9p", "vboxsf", "vmhgfs", "prl_fs", "davfs", "fuse.sshfs", "fuse.glusterfs", "fuse.s3fs", "fuse.rclone", "fuse.gcsfuse", "fuse.cephfs",
      "fuse.ceph-fuse", "fuse.davfs2", "fuse.vmhgfs-fuse", "fuse.blobfuse", "fuse.blobfuse2", "fuse.goofys"}
 )  # fmt: skip
-"""File systems whose locks or caches do not hold between hosts, or at all (HEAD.md: NFS and the like are refused)."""
+"""File systems whose locks or caches do not hold between hosts, or at all (PROTOCOL.md: NFS and the like are refused)."""
 
 
 def filesystem_type(mounts: str, path: str) -> str | None:

@@ -1,7 +1,7 @@
 """
 The writer: what an application opens, appends calls to, and closes.
 
-Source: DESIGN, "The trail"; HEAD.md; FORMAT.md.
+Source: ARCHITECTURE.md; PROTOCOL.md; FORMAT.md.
 """
 
 from __future__ import annotations
@@ -278,7 +278,7 @@ class Trail:
         Args:
             event: Such as ``trail.configuration_changed``.
             details: JSON-safe values.
-            chain: Where it belongs (HEAD.md, rule 11).
+            chain: Where it belongs (PROTOCOL.md, rule 11).
         """
         group = self._group(chain)
         return group.append(self._opened().trail_tail(event, details))

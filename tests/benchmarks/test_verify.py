@@ -3,7 +3,7 @@ How fast a trail verifies, as ratios to a bare loop that does the same hashing a
 
 ``BENCHMARK_RECORDS=10000,100000,1000000 pytest tests/benchmarks/test_verify.py -s`` prints the table for other sizes.
 
-Source: DESIGN.md, section 9 (e).
+Source: ARCHITECTURE.md.
 """
 
 from __future__ import annotations

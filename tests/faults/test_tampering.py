@@ -61,7 +61,7 @@ class Scene:
 
 @pytest.fixture(scope="module", params=[False, True], ids=["closed", "killed"])
 def scene(request: pytest.FixtureRequest, quick_directory: Path) -> Scene:
-    return Scene(quick_directory, killed=request.param)
+    return Scene(quick_directory / str(request.param), killed=request.param)
 
 
 @pytest.fixture
@@ -122,7 +122,7 @@ def flips(name: Path, places: range) -> list[Attack]:
 
 @pytest.mark.parametrize("writer_first", [False, True], ids=["verify first", "writer first"])
 def test_flipped_bytes_of_a_seal_are_found(untouched: Scene, writer_first: bool) -> None:
-    """A seal that differs from its segment is a finding, although it is no evidence (HEAD.md, rule 10)."""
+    """A seal that differs from its segment is a finding, although it is no evidence (PROTOCOL.md, rule 10)."""
     # a killed writer may have left no seal: they are made on closing and by the background
     for seal in sorted(untouched.trail.rglob("*.seal"))[:1]:
         assert [] == failures(untouched, flips(seal.relative_to(untouched.trail), range(0, seal.stat().st_size, 3)), writer_first=writer_first)
