@@ -13,7 +13,7 @@ import random
 import stat
 from types import SimpleNamespace
 
-from otel_tool_audit.trail.head import HEAD_BYTES, SLOT_BYTES
+from otel_tool_audit.trail.head import HEAD_BYTES, SLOT_BYTES, Head
 from otel_tool_audit.trail.system import System
 
 UID = os.geteuid()
@@ -41,6 +41,12 @@ class Node:
     @property
     def directory(self) -> bool:
         return self.kind == stat.S_IFDIR
+
+
+def _whole(head: bytes) -> bool:
+    """Tell whether no slot of a head is torn."""
+    slots = (head[:SLOT_BYTES], head[SLOT_BYTES:])
+    return all(not any(slot) or Head.unpack(slot + bytes(SLOT_BYTES)) is not None for slot in slots)
 
 
 class SimulatedMap:
@@ -132,8 +138,9 @@ class SimulatedSystem(System):
         if data == synced:
             return
         head = len(data) == HEAD_BYTES
-        # one sector reaches the disk whole or not at all; a head's slots lie in different sectors
-        page = SLOT_BYTES if head else PAGE
+        # a head's slots lie in different sectors, of which each reaches the disk or not; but a kill that tore a PUT, and a power cut that tears
+        # the same page before anybody has written to it again, are two faults at once, and a head survives one
+        page = (SLOT_BYTES if _whole(data) else HEAD_BYTES) if head else PAGE
         size = len(data) if head else self.random.choice([len(synced), len(data), self.random.randint(len(synced), len(data))])
         kept = bytearray()
         for start, end in node.dropped:
