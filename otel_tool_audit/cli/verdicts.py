@@ -106,7 +106,7 @@ def print_verification(found: Verification, path: str) -> None:
         ("integrity", Cell(found.integrity, STYLES[found.integrity])),
         ("completeness", Cell(found.completeness, STYLES[found.completeness])),
         ("checks", Cell(_checks(found))),
-        ("records", Cell(f"{found.records:,} in {len(found.chains)} chain{'' if len(found.chains) == 1 else 's'}, {_bytes(size)}")),
+        ("records", Cell(f"{found.records:,} in {len(found.chains)} chain{'' if len(found.chains) == 1 else 's'}{', ' + _bytes(size) if size else ''}")),
     ]
     for line in output.fields(pairs):
         console.print(line)

@@ -86,6 +86,7 @@ def test_what_it_suggests_works(demo: tuple[str, Path, Path], command: Command, 
         assert 0 == command(*arguments).code, arguments
 
 
+@pytest.mark.benchmark
 def test_it_is_quick_enough_to_watch(tmp_path: Path, command: Command) -> None:
     """It is over within the 15 seconds that it may take, by a wide margin."""
     began = time.monotonic()
