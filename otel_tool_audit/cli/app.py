@@ -26,7 +26,7 @@ CLOSED_PIPE: Final = 141
 
 app = typer.Typer(
     help="Ask, check and mend the evidence of what AI agents did with their tools.",
-    epilog="Exit codes: 0 good, 1 verified not to hold, 2 usage, 3 cannot tell. Times are UTC.",
+    epilog="Exit codes: 0 good, 1 verified not to hold, 2 usage, 3 cannot tell. Times are UTC unless a zone is named.",
     add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,

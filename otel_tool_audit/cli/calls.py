@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from datetime import tzinfo
 from typing import Annotated, Any, Final
 
 import typer
@@ -11,15 +12,15 @@ from rich.text import Text
 
 from otel_tool_audit.cli import options as opt
 from otel_tool_audit.cli import output
-from otel_tool_audit.cli.options import BadUsage, directory_and, moment, trail_directory
+from otel_tool_audit.cli.options import BadUsage, asked, directory_and, trail_directory
 from otel_tool_audit.cli.output import Cell, Column, Format, RowsFormat
+from otel_tool_audit.cli.times import in_zone, zone_name
 from otel_tool_audit.review.reader import TrailReader
 from otel_tool_audit.review.timeline import one_line
 
 STYLES: Final = {"success": "green", "error": "red", "interrupted": "yellow", "running": "cyan"}
 
 _COLUMNS: Final = (
-    Column("TIME (UTC)"),
     Column("STATUS"),
     Column("USER", shrinks=True),
     Column("CONVERSATION", shrinks=True),
@@ -48,6 +49,8 @@ def calls(
     status: opt.StatusIs = None,
     since: opt.Since = None,
     until: opt.Until = None,
+    during: opt.During = None,
+    time_zone: opt.TimeZone = None,
     trace_id: opt.Trace = None,
     limit: opt.Limit = None,
     style: opt.TableOrRows = RowsFormat.table,
@@ -57,6 +60,7 @@ def calls(
     """List tool calls, oldest first."""
     if limit is not None and limit < 1:
         raise BadUsage("--limit must be 1 or more")
+    time = asked(since, until, during, time_zone)
     reader = TrailReader(trail_directory(directory), state=state)
     found = reader.calls(
         user=user,
@@ -70,15 +74,15 @@ def calls(
         purpose=purpose,
         status=status,
         trace_id=trace_id,
-        since=moment(since),
-        until=moment(until),
+        since=time.since,
+        until=time.until,
         limit=limit,
     )
     if json or style is RowsFormat.json:
         output.print_json_array(found)
     elif style is RowsFormat.jsonl:
         output.print_json_lines(found)
-    elif not output.print_table(_COLUMNS, map(_row, found)):
+    elif not output.print_table(_columns(time.zone), (_row(call, time.zone) for call in found)):
         output.say("no calls", "dim")
     for note in reader.notes:
         output.say(note, "yellow")
@@ -145,10 +149,14 @@ def took(milliseconds: object) -> str:
     return f"{milliseconds:.0f} ms" if milliseconds < _SECOND else f"{milliseconds / _SECOND:.1f} s"
 
 
-def _row(call: Mapping[str, Any]) -> tuple[Cell, ...]:
+def _columns(zone: tzinfo) -> tuple[Column, ...]:
+    return (Column(f"TIME ({zone_name(zone)})"), *_COLUMNS)
+
+
+def _row(call: Mapping[str, Any], zone: tzinfo) -> tuple[Cell, ...]:
     status = str(call["status"])
     return (
-        Cell(str(call["timestamp"])[:19].replace("T", " ")),
+        Cell(in_zone(call["timestamp"], zone)),
         Cell(status, STYLES.get(status, "")),
         Cell(str(call["user_id"])),
         Cell(str(call["conversation_id"])),

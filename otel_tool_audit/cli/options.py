@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import os
-import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, tzinfo
 from enum import StrEnum
-from typing import Annotated, Any, Final, cast
+from typing import Annotated, Any, Final, NamedTuple, cast
 
 import typer
 from typer.core import TyperCommand
 
+from otel_tool_audit.cli import output, times
 from otel_tool_audit.cli.output import Format, RowsFormat
 from otel_tool_audit.record.model import TRIGGERS
 from otel_tool_audit.settings import variable
 
 BadUsage: Final = cast("type[Exception]", typer.BadParameter.__mro__[1])
 """What typer raises for wrong arguments: ``UsageError``, whose home differs between typer's versions."""
-
-_RELATIVE: Final = re.compile(r"(\d{1,9})(s|m|h|d|w)")
-_SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 
 
 class Status(StrEnum):
@@ -60,8 +57,10 @@ TriggerIs = Annotated[Trigger | None, _option("--trigger", metavar="WHY", help=f
 Subject = Annotated[str | None, _option("--subject", metavar="ID", help="Whose data was touched; the id itself or its pseudonym.")]
 Purpose = Annotated[str | None, _option("--purpose", metavar="WHY", help="Why it was touched.")]
 StatusIs = Annotated[Status | None, _option("--status", metavar="STATUS", help=f"Came to: {', '.join(Status)}.")]
-Since = Annotated[str | None, _option("--since", metavar="TIME", help="At this time or later: 2026-03-01, 2026-03-01T09:30+01:00, 90m, 12h, 7d. UTC where no zone is named.")]
-Until = Annotated[str | None, _option("--until", metavar="TIME", help="Before this time.")]
+Since = Annotated[str | None, _option("--since", metavar="TIME", help="From then on: 2026-03-01, '2026-03-01 09:30', March, yesterday, '2 days ago', 7d.")]
+Until = Annotated[str | None, _option("--until", metavar="TIME", help="Before then; of a day or month its beginning.")]
+During = Annotated[str | None, _option("--during", metavar="PERIOD", help="Within: March, 'March 2026', 2026-Q1, 2026-03-01, yesterday, 'last week'.")]
+TimeZone = Annotated[str | None, _option("--time-zone", metavar="ZONE", help="Times are meant, and shown to people, in it: UTC (default), Europe/Berlin, +01:00.")]
 Trace = Annotated[str | None, _option("--trace-id", metavar="HEX", help="In this trace, 32 hex digits.")]
 Limit = Annotated[int | None, _option("--limit", metavar="N", help="At most so many.")]
 
@@ -109,21 +108,69 @@ def directory_and(first: str | None, second: str | None, name: str) -> tuple[str
     return (trail_directory(None), first) if second is None else (trail_directory(first), second)
 
 
-def moment(text: str | None, now: datetime | None = None) -> str | datetime | None:
+class Asked(NamedTuple):
     """
-    Read how long ago something was (``90m``, ``12h``, ``7d``, ``2w``); anything else the reader understands, or refuses.
+    The time that is asked about.
+
+    Attributes:
+        since: Its first moment, UTC; None: from the beginning.
+        until: The first moment after it, UTC; None: no end.
+        zone: Whose clocks people are shown.
+    """
+
+    since: datetime | None
+    until: datetime | None
+    zone: tzinfo
+
+    def in_words(self) -> str:
+        """Say which time is meant, with its zone."""
+        begin, end = (None if m is None else f"{m.astimezone(self.zone):%Y-%m-%d %H:%M:%S}" for m in (self.since, self.until))
+        named = times.zone_name(self.zone)
+        if begin is None and end is None:
+            return f"all that is on record ({named})"
+        return " ".join(part for part in (begin and f"from {begin}", end and f"until before {end}", named) if part)
+
+
+def asked(since: str | None, until: str | None, during: str | None, zone: str | None, now: datetime | None = None) -> Asked:
+    """
+    Read which time is asked about, and say on stderr how it was understood.
 
     Args:
-        text: What was given; None stays None.
+        since: What ``--since`` says.
+        until: What ``--until`` says.
+        during: What ``--during`` says.
+        zone: What ``--time-zone`` says.
         now: What "ago" counts from.
 
     Raises:
-        BadUsage: It was longer ago than the calendar goes.
+        BadUsage: One of them cannot be understood, or they contradict each other.
     """
-    ago = None if text is None else _RELATIVE.fullmatch(text)
-    if ago is None:
-        return text
+    now = now or datetime.now(UTC)
+    if during is not None and (since is not None or until is not None):
+        raise BadUsage("--during names both ends of the time: leave --since and --until out, or --during")
     try:
-        return (now or datetime.now(UTC)) - timedelta(seconds=int(ago[1]) * _SECONDS[ago[2]])
-    except OverflowError:
-        raise BadUsage(f"{text} ago is before the calendar begins") from None
+        named = times.read_zone(zone) if zone is not None else UTC
+    except times.Unclear as error:
+        raise BadUsage(f"--time-zone: {error}") from None
+    found = {name: _read(name, text, now, named) for name, text in (("--since", since), ("--until", until), ("--during", during)) if text is not None}
+    within = found.get("--during")
+    if within is not None and within.begin == within.end:
+        raise BadUsage(f"--during {during!r} names a moment; name a day, week, month or year, or give --since and --until")
+    if within is not None:
+        answer = Asked(within.begin, within.end, named)
+    else:
+        begin, end = (found[name].begin if name in found else None for name in ("--since", "--until"))
+        answer = Asked(begin, end, named)
+    if answer.since is not None and answer.until is not None and answer.since >= answer.until:
+        raise BadUsage(f"--since must lie before --until; understood was: {answer.in_words()}")
+    if found:
+        assumed = zone is None and any(period.assumed for period in found.values())
+        output.say(f"{answer.in_words()}{' (assumed: no zone was named; --time-zone names one)' if assumed else ''}", "dim")
+    return answer
+
+
+def _read(name: str, text: str, now: datetime, zone: tzinfo) -> times.Period:
+    try:
+        return times.read_time(text, now, zone)
+    except times.Unclear as error:
+        raise BadUsage(f"{name}: {error}") from None

@@ -102,7 +102,7 @@ def test_the_timeline_is_told_in_the_usual_words(command: Command, trail: Path) 
         (["show", "general/99"], "there is no general/99"),
         (["show", "nonsense"], "CHAIN/SEQ"),
         (["show"], "RECORD"),
-        (["calls", "--since", "yesterday"], "yesterday"),
+        (["calls", "--since", "yesterdy"], "yesterday"),
         (["calls", "--status", "odd"], "odd"),
         (["calls", "--limit", "0"], "--limit"),
     ],
