@@ -168,6 +168,11 @@ def state_directory(state: str | os.PathLike[str] | None = None) -> str:
     return os.path.join(home, "otel-tool-audit")
 
 
+# Under their own names here, variables are options of `opentelemetry-instrument` (--tool_audit_trail, …), which looks for them in
+# the modules of the entry point `opentelemetry_environment_variables`; keys are none: a command line can be read by everyone.
+globals().update({variable(declared.name): variable(declared.name) for declared in fields(Settings) if declared.repr})
+
+
 def _text(value: object, source: str) -> str:
     if isinstance(value, os.PathLike):
         value = os.fspath(value)

@@ -142,6 +142,11 @@ class AuditSpanProcessor(SpanProcessor):
         self._shut_forward()
         self._tell_undelivered()
 
+    @property
+    def retired(self) -> bool:
+        """Whether it does nothing any more."""
+        return self._retired
+
     def retire(self) -> None:
         """Do nothing any more, for a provider that it cannot be taken out of."""
         self._shut = self._retired = True

@@ -221,10 +221,15 @@ def _sdk(provider: trace.TracerProvider, settings: Settings) -> trace.TracerProv
     """Keep an application's provider, whatever it is; make one where there is none."""
     if not isinstance(provider, trace.ProxyTracerProvider):
         return provider
-    named = {} if settings.service_name is None else {SERVICE_NAME: settings.service_name}
-    made = TracerProvider(resource=Resource.create(named))
+    made = new_provider(settings)
     trace.set_tracer_provider(made)
     return made
+
+
+def new_provider(settings: Settings) -> TracerProvider:
+    """Make an SDK provider with the service's name; it is the global one only if someone makes it so."""
+    named = {} if settings.service_name is None else {SERVICE_NAME: settings.service_name}
+    return TracerProvider(resource=Resource.create(named))
 
 
 def _join(audit: Audit, trail: Trail, forward: SpanProcessor | None) -> None:
