@@ -19,7 +19,6 @@ from otel_tool_audit.cli.sanitizing import sanitize
 from otel_tool_audit.cli.verdicts import recover, verify
 from otel_tool_audit.errors import AuditError, SettingsError, TrailTampered
 
-NAME: Final = "otel-tool-audit"
 INTERRUPTED: Final = 130
 CLOSED_PIPE: Final = 141
 """What shells report for a process that SIGPIPE ended; it says nothing about the trail."""
@@ -44,7 +43,7 @@ app.command()(doctor)
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        output.stdout().print(f"{NAME} {otel_tool_audit.__version__}")
+        output.stdout().print(f"{output.NAME} {otel_tool_audit.__version__}")
         raise typer.Exit
 
 
@@ -67,13 +66,13 @@ def run(arguments: Sequence[str]) -> int:
     """
     output.speak_utf8()
     try:
-        code = app(list(arguments), prog_name=NAME, standalone_mode=False)
+        code = app(list(arguments), prog_name=output.NAME, standalone_mode=False)
         sys.stdout.flush()
     except BadUsage as error:
         # a UsageError knows its message and, once a verb was recognised, its context; typer's versions share no class that says so
         usage: Any = error
         output.fail(usage.format_message())
-        output.say(f"try: {usage.ctx.command_path if usage.ctx else NAME} --help", "dim")
+        output.say(f"try: {usage.ctx.command_path if usage.ctx else output.NAME} --help", "dim")
         return output.USAGE
     except AuditError as error:
         output.fail(str(error))

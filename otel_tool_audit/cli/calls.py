@@ -12,6 +12,7 @@ from rich.text import Text
 
 from otel_tool_audit.cli import options as opt
 from otel_tool_audit.cli import output
+from otel_tool_audit.cli.journal import Journal, Reading, audited
 from otel_tool_audit.cli.options import BadUsage, asked, directory_and, trail_directory
 from otel_tool_audit.cli.output import Cell, Column, Format, RowsFormat
 from otel_tool_audit.cli.times import in_zone, zone_name
@@ -53,6 +54,8 @@ def calls(
     time_zone: opt.TimeZone = None,
     trace_id: opt.Trace = None,
     limit: opt.Limit = None,
+    name: opt.As = None,
+    reason: opt.Reason = None,
     style: opt.TableOrRows = RowsFormat.table,
     json: opt.Json = False,
     state: opt.State = None,
@@ -61,23 +64,15 @@ def calls(
     if limit is not None and limit < 1:
         raise BadUsage("--limit must be 1 or more")
     time = asked(since, until, during, time_zone)
-    reader = TrailReader(trail_directory(directory), state=state)
-    found = reader.calls(
-        user=user,
-        role=role,
-        agent=agent,
-        model=model,
-        conversation=conversation,
-        tool=tool,
-        trigger=trigger,
-        subject=subject,
-        purpose=purpose,
-        status=status,
-        trace_id=trace_id,
-        since=time.since,
-        until=time.until,
-        limit=limit,
-    )
+    path = trail_directory(directory)
+    filters: dict[str, Any] = {
+        "user": user, "role": role, "agent": agent, "model": model, "conversation": conversation, "tool": tool, "trigger": trigger,
+        "subject": subject, "purpose": purpose, "status": status, "trace_id": trace_id, "since": time.since, "until": time.until,
+    }  # fmt: skip
+    reader = TrailReader(path, state=state)
+    found: Iterator[Mapping[str, Any]] = reader.calls(**filters, limit=limit)
+    if subject is not None:
+        found = audited(found, Journal(path, state, name=name, reason=reason), Reading("calls", filters))
     if json or style is RowsFormat.json:
         output.print_json_array(found)
     elif style is RowsFormat.jsonl:

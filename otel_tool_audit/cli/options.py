@@ -62,6 +62,8 @@ Until = Annotated[str | None, _option("--until", metavar="TIME", help="Before th
 During = Annotated[str | None, _option("--during", metavar="PERIOD", help="Within: March, 'March 2026', 2026-Q1, 2026-03-01, yesterday, 'last week'.")]
 TimeZone = Annotated[str | None, _option("--time-zone", metavar="ZONE", help="Times are meant, and shown to people, in it: UTC (default), Europe/Berlin, +01:00.")]
 Trace = Annotated[str | None, _option("--trace-id", metavar="HEX", help="In this trace, 32 hex digits.")]
+As = Annotated[str | None, _option("--as", metavar="NAME", help="Who asks; recorded beside the name of the account.")]
+Reason = Annotated[str | None, _option("--reason", metavar="TEXT", help="Why you ask; recorded.")]
 Limit = Annotated[int | None, _option("--limit", metavar="N", help="At most so many.")]
 
 

@@ -21,6 +21,7 @@ from rich.text import Text
 
 from otel_tool_audit.review.timeline import printable
 
+NAME: Final = "otel-tool-audit"
 GOOD: Final = 0
 BROKEN: Final = 1
 USAGE: Final = 2

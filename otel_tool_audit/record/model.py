@@ -35,6 +35,8 @@ EPOCH: Final = "trail.epoch"
 PRUNED: Final = "trail.pruned"
 KEY_ROTATED: Final = "trail.key_rotated"
 CONFIGURATION_CHANGED: Final = "trail.configuration_changed"
+READ: Final = "trail.read"
+EXPORTED: Final = "trail.exported"
 
 TRIGGERS: Final = ("user_request", "proactive", "retry", "follow_up", "system")
 """Why a call was made (R8)."""

@@ -1,0 +1,177 @@
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from made_calls import Printed, call, record
+
+from otel_tool_audit.cli import journal as journal_module
+from otel_tool_audit.review.reader import TrailReader
+from otel_tool_audit.review.verify import verify
+from otel_tool_audit.trail.locks import LOCK_DEADLINE
+from otel_tool_audit.trail.trail import Trail
+
+Command = Callable[..., Printed]
+
+
+@pytest.fixture
+def patients(tmp_path: Path, state: Path) -> Path:
+    """A closed trail in which two patients' records were opened."""
+    path = tmp_path / "audit"
+    with Trail.open(path, service="clinic", durability="os") as trail:
+        for number, subject in enumerate(["patient-1", "patient-2", "patient-1"], 1):
+            record(trail, call(number, subject=subject, retention_class="healthcare"))
+    return path
+
+
+def readings(path: Path) -> list[dict]:
+    return [r for r in TrailReader(path).records("trail") if r["event"] in {"trail.read", "trail.exported"}]
+
+
+def test_a_query_of_subject_data_is_on_record_before_it_is_answered(command: Command, patients: Path) -> None:
+    """Who asked, with which filters, why, and how many rows he got; the subject as its pseudonym only."""
+    printed = command("calls", patients, "--subject", "patient-1", "--as", "Dr. Ada", "--reason", "complaint 17", "--json")
+    assert 2 == len(json.loads(printed.out))
+    (entry,) = readings(patients)
+    assert f"this reading is on record: trail/{entry['seq']}\n" == printed.err
+    details = entry["details"]
+    assert ("calls", "complaint 17", 2, True) == tuple(details[k] for k in ("what", "reason", "count", "complete"))
+    assert ("Dr. Ada", os.getuid()) == (details["who"]["as"], details["who"]["uid"])
+    assert details["filters"]["subject"].startswith("psn:")
+    assert b"patient-1" not in b"".join(file.read_bytes() for file in (patients / "trail").iterdir())
+
+
+def test_the_trail_verifies_after_it_was_read(command: Command, patients: Path) -> None:
+    """What a reader writes is the chain's next record, and nothing is incomplete afterwards."""
+    command("calls", patients, "--subject", "patient-1")
+    found = verify(patients, deep=True)
+    assert ("intact", "complete") == (found.integrity, found.completeness)
+
+
+def test_other_questions_leave_no_record(command: Command, patients: Path) -> None:
+    """Only what was asked about a subject is recorded, else every look would fill the trail."""
+    command("calls", patients, "--user", "usr_1")
+    assert [] == readings(patients)
+
+
+def test_secrets_in_a_question_stay_out(command: Command, patients: Path) -> None:
+    """What a reader types is sanitized like anything else before it is written."""
+    command("calls", patients, "--subject", "patient-1", "--reason", "key sk-live-51H8xYzKq0abcdefghijklmnop")
+    assert b"sk-live-51H8xYzKq0" not in b"".join(file.read_bytes() for file in (patients / "trail").iterdir())
+
+
+def test_a_long_answer_is_on_record_before_and_after(command: Command, patients: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """More rows than are counted in advance: a record without a count first, one with it at the end."""
+    monkeypatch.setattr(journal_module, "PEEK", 1)
+    command("calls", patients, "--subject", "patient-1")
+    before, after = readings(patients)
+    assert (None, 2) == (before["details"]["count"], after["details"]["count"])
+    assert f"trail/{before['seq']}" == after["details"]["begun"]
+
+
+def test_an_answer_that_is_broken_off_says_so(patients: Path, state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who stops reading after the first row is on record with what he got."""
+    monkeypatch.setattr(journal_module, "PEEK", 1)
+    journal = journal_module.Journal(str(patients), None)
+    rows = journal_module.audited(iter([1, 2, 3]), journal, journal_module.Reading("calls", {}))
+    assert 1 == next(rows)
+    rows.close()
+    assert (1, False) == tuple(readings(patients)[-1]["details"][k] for k in ("count", "complete"))
+
+
+def unchanged(path: Path) -> dict[str, bytes]:
+    return {str(file.relative_to(path)): file.read_bytes() for file in sorted(path.rglob("*")) if file.is_file()}
+
+
+def test_a_copy_answers_and_is_left_as_it_is(command: Command, patients: Path, tmp_path: Path) -> None:
+    """On a copy nothing is written, which is said; the answer is the same."""
+    there = command("calls", patients, "--subject", "patient-1", "--json").out
+    copy = tmp_path / "copy"
+    shutil.copytree(patients, copy)
+    before = unchanged(copy)
+    printed = command("calls", copy, "--subject", "patient-1", "--json")
+    assert (0, there) == (printed.code, printed.out)
+    assert "this reading is not on record: this is a copy of the trail\n" == printed.err
+    assert before == unchanged(copy)
+
+
+def test_without_the_state_directory_the_question_is_answered(command: Command, patients: Path, tmp_path: Path) -> None:
+    """Whoever has no access to the state can read, by the pseudonym, and writes nothing; nothing is made either."""
+    subject = next(iter(TrailReader(patients).calls(limit=1)))["subject"]
+    before = unchanged(patients)
+    printed = command("calls", patients, "--subject", subject, "--json", "--state", tmp_path / "none-there")
+    assert (0, 2) == (printed.code, len(json.loads(printed.out)))
+    assert "this reading is not on record: there is no state directory" in printed.err
+    assert (before, False) == (unchanged(patients), (tmp_path / "none-there").exists())
+
+
+def test_a_state_that_never_knew_the_trail_does_not_adopt_it(command: Command, patients: Path, tmp_path: Path) -> None:
+    """A reader's own state directory never becomes the trail's by a question."""
+    other = tmp_path / "other-state"
+    other.mkdir()
+    before = unchanged(patients)
+    printed = command("calls", patients, "--subject", "patient-1", "--state", other)
+    assert "has never known this trail" in printed.err
+    assert (before, []) == (unchanged(patients), list(other.iterdir()))
+
+
+def test_another_user_never_writes(command: Command, patients: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files of another owner would break the trail: root, too, only reads what is not his."""
+    monkeypatch.setattr(os, "geteuid", lambda: os.getuid() + 1)
+    before = unchanged(patients)
+    printed = command("calls", patients, "--subject", "patient-1")
+    assert "belongs to another user" in printed.err
+    assert before == unchanged(patients)
+
+
+def test_read_only_media_are_read(command: Command, patients: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the system says that nothing can be written, nothing is tried."""
+    access = os.access
+    monkeypatch.setattr(os, "access", lambda path, mode, **rest: access(path, mode, **rest) and not (mode & os.W_OK and str(path) == str(patients)))
+    printed = command("calls", patients, "--subject", "patient-1", "--json")
+    assert 2 == len(json.loads(printed.out))
+    assert f"the trail {patients} cannot be written" in printed.err
+
+
+def test_a_lock_that_hangs_delays_the_answer_but_never_prevents_it(command: Command, patients: Path, state: Path) -> None:
+    """Reading waits for a busy lock a bounded time, says that it is not on record, and answers."""
+    code = f"import fcntl,sys,time; f = open({str(state / 'lock')!r}, 'r+'); fcntl.flock(f, fcntl.LOCK_EX); print('held', flush=True); time.sleep(60)"
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as holder:
+        try:
+            assert holder.stdout is not None
+            holder.stdout.readline()
+            began = time.monotonic()
+            printed = command("calls", patients, "--subject", "patient-1", "--json")
+            assert time.monotonic() - began < 6 * LOCK_DEADLINE
+        finally:
+            holder.send_signal(signal.SIGKILL)
+    assert (0, 2) == (printed.code, len(json.loads(printed.out)))
+    assert "this reading is not on record: " in printed.err
+    assert "locked" in printed.err
+
+
+def test_a_broken_trail_is_read_and_not_written(command: Command, patients: Path) -> None:
+    """Where a writer would refuse, the reader says so, and answers with what is there."""
+    segment = patients / "trail" / "000000000000.jsonl"
+    segment.write_bytes(segment.read_bytes()[:-200])
+    printed = command("calls", patients, "--subject", "patient-1", "--json")
+    assert (0, 2) == (printed.code, len(json.loads(printed.out)))
+    assert "this reading is not on record: " in printed.err
+
+
+def test_reading_joins_writers_at_work(command: Command, patients: Path) -> None:
+    """While an agent writes, a question is recorded between his records, and the trail stays whole."""
+    with Trail.open(patients, service="clinic", durability="os") as trail:
+        record(trail, call(7, subject="patient-1", retention_class="healthcare"))
+        assert "is on record" in command("calls", patients, "--subject", "patient-1").err
+        record(trail, call(8, subject="patient-1", retention_class="healthcare"))
+    found = verify(patients, deep=True)
+    assert ("intact", "complete") == (found.integrity, found.completeness)
