@@ -1,10 +1,36 @@
-"""What every test has: a state directory of its own, and none of the caller's settings."""
+"""What every test has: a state directory of its own, none of the caller's settings, and real programs to start."""
 
 from __future__ import annotations
 
 import os
+import sys
+from pathlib import Path
 
 import pytest
+
+sys.path.insert(0, str(Path(__file__).parent / "real"))
+
+from fixtures import (
+    collector_program,
+    jaeger_program,
+    programs,
+    pytest_collection_modifyitems,
+    run_agent,
+    run_collector,
+    run_gateway,
+    run_jaeger,
+)
+
+__all__ = [
+    "collector_program",
+    "jaeger_program",
+    "programs",
+    "pytest_collection_modifyitems",
+    "run_agent",
+    "run_collector",
+    "run_gateway",
+    "run_jaeger",
+]
 
 
 @pytest.fixture(autouse=True)

@@ -1,0 +1,191 @@
+"""
+The real programs for tests: ``run_agent``, ``run_gateway``, ``run_collector`` and ``run_jaeger`` start them, and end what they started.
+
+Every test directory has these fixtures. Without Go the tests that use them are skipped and say why; with ``CI=true`` they fail.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from parts import COLLECTOR, JAEGER, ROOT, Part, PartMissing, built
+from running import Program, free_ports
+
+CONFIGURATION = ROOT / "collector-config"
+BUILT_FIRST = frozenset({"collector_program", "jaeger_program"})
+SENDER, TOKEN = "agent-1", "t0ken-of-agent-1-0123456789abcdef"
+LONGEST = 180
+"""Seconds for the body of a test that uses a real program; the program may have to be built before it."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Don't count the build of a program, which may take minutes once, into the time of the test that happens to need it first."""
+    for item in items:
+        if BUILT_FIRST & set(getattr(item, "fixturenames", ())) and item.get_closest_marker("timeout") is None:
+            item.add_marker(pytest.mark.timeout(LONGEST, func_only=True))
+
+
+@pytest.fixture(scope="session")
+def collector_program() -> Path:
+    """The Collector that ``collector-config/builder.yaml`` describes."""
+    return _built(COLLECTOR)
+
+
+@pytest.fixture(scope="session")
+def jaeger_program() -> Path:
+    """Jaeger v2, as released."""
+    return _built(JAEGER)
+
+
+@pytest.fixture
+def programs() -> Iterator[list[Program]]:
+    """What a test started; it is ended in turn, the last first."""
+    started: list[Program] = []
+    yield started
+    for program in reversed(started):
+        program.stop()
+
+
+@pytest.fixture
+def run_collector(collector_program: Path, programs: list[Program], tmp_path: Path) -> Callable[..., Program]:
+    """Start a Collector with a configuration: ``run_collector(file, {"NAME": "value"}, port=1234, …)``."""
+
+    def run(configuration: Path, environment: dict[str, str], *, start: bool = True, **ports: int) -> Program:
+        command = [str(collector_program), "--config", str(configuration)]
+        log = tmp_path / f"{configuration.stem}-{len(programs)}.log"
+        program = Program(command, log, environment, ports, lambda p: "Everything is ready" in p.text())
+        programs.append(program)
+        return program.start() if start else program
+
+    return run
+
+
+@pytest.fixture
+def run_agent(run_collector: Callable[..., Program], tmp_path: Path) -> Callable[..., Program]:
+    """
+    Start a Collector with ``collector-config/agent.yaml``.
+
+    ``run_agent(to="127.0.0.1:4317")`` sends straight to a Jaeger, ``run_agent(gateway=gateway, name=…, token=…)`` to a gateway.
+    Its ports: ``grpc`` and ``http`` take spans, ``metrics`` and ``health`` tell of it. ``start=False`` leaves starting to the test.
+    """
+
+    def run(
+        *, to: str = "", gateway: Program | None = None, name: str = SENDER, token: str = TOKEN, start: bool = True
+    ) -> Program:
+        ports = free_ports("grpc", "http", "metrics", "health")
+        home = tmp_path / f"agent-{ports['grpc']}"
+        home.mkdir()
+        (home / "token").write_text(token)
+        environment = {
+            **listening("AGENT", ports),
+            "AGENT_QUEUE": str(home / "queue"),
+            "AGENT_TOKEN_FILE": str(home / "token"),
+            "AGENT_NAME": name,
+            "AGENT_TO": gateway.address("grpc") if gateway else to,
+            "AGENT_EXPORTER": "otlp_grpc/gateway" if gateway else "otlp_grpc/jaeger",
+            "AGENT_CA": gateway.environment["GATEWAY_CERT"] if gateway else "",
+        }
+        return run_collector(CONFIGURATION / "agent.yaml", environment, start=start, **ports)
+
+    return run
+
+
+@pytest.fixture
+def run_gateway(run_collector: Callable[..., Program], tmp_path: Path) -> Callable[..., Program]:
+    """
+    Start a Collector with ``collector-config/gateway.yaml``: ``run_gateway(jaeger=jaeger)``; it knows :data:`SENDER` by :data:`TOKEN`.
+
+    Its ports: ``grpc`` and ``http`` take spans over TLS with a token, ``tool_metrics``, ``metrics`` and ``health`` tell of it.
+    ``GATEWAY_AUDIT_DIRECTORY`` in its environment holds the audit file; settings given by name are added to the environment.
+    """
+
+    def run(*, jaeger: Program | None = None, start: bool = True, **settings: str) -> Program:
+        ports = free_ports("grpc", "http", "loop", "tool_metrics", "metrics", "health")
+        home = tmp_path / f"gateway-{ports['grpc']}"
+        home.mkdir()
+        certificate(home)
+        (home / "senders").write_text(f"{SENDER}:{hashed(TOKEN)}\n")
+        environment = {
+            **listening("GATEWAY", ports),
+            "GATEWAY_QUEUE": str(home / "queue"),
+            "GATEWAY_AUDIT_DIRECTORY": str(home / "audit"),
+            "GATEWAY_CERT": str(home / "gateway.crt"),
+            "GATEWAY_KEY": str(home / "gateway.key"),
+            "GATEWAY_SENDERS": str(home / "senders"),
+            "GATEWAY_JAEGER": jaeger.address("otlp_grpc") if jaeger else f"127.0.0.1:{free_ports('nobody')['nobody']}",
+            "GATEWAY_DECISION_WAIT": "1s",
+            **settings,
+        }
+        return run_collector(CONFIGURATION / "gateway.yaml", environment, start=start, **ports)
+
+    return run
+
+
+@pytest.fixture
+def run_jaeger(jaeger_program: Path, programs: list[Program], tmp_path: Path) -> Callable[..., Program]:
+    """
+    Start a Jaeger with ``collector-config/jaeger.yaml``: ``run_jaeger()``.
+
+    Its ports: ``otlp_grpc`` and ``otlp_http`` take spans; ``http`` is the API that its pages use, ``grpc`` streams traces.
+    """
+
+    def run(*, backend: str = "memory", start: bool = True) -> Program:
+        ports = free_ports("otlp_grpc", "otlp_http", "http", "grpc", "health", "metrics")
+        environment = {
+            **listening("JAEGER", ports),
+            "JAEGER_BACKEND": backend,
+            "JAEGER_DATA": str(tmp_path / f"jaeger-{ports['http']}"),
+        }
+        command = [str(jaeger_program), "--config", str(CONFIGURATION / "jaeger.yaml")]
+        program = Program(command, tmp_path / f"jaeger-{len(programs)}.log", environment, ports, _healthy)
+        programs.append(program)
+        return program.start() if start else program
+
+    return run
+
+
+def listening(prefix: str, ports: dict[str, int]) -> dict[str, str]:
+    """Say in the configurations' variables where to listen."""
+    told = {f"{prefix}_{name.upper()}": f"127.0.0.1:{port}" for name, port in ports.items() if name != "metrics"}
+    return {**told, f"{prefix}_METRICS_PORT": str(ports["metrics"])}
+
+
+def certificate(directory: Path) -> None:
+    """Make ``gateway.crt`` for loopback, signed by itself, and ``gateway.key``."""
+    subject = ["-subj", "/CN=gateway", "-addext", "subjectAltName=IP:127.0.0.1,DNS:localhost"]
+    kind = ["-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"]
+    _openssl("req", *kind, *subject, "-keyout", str(directory / "gateway.key"), "-out", str(directory / "gateway.crt"))
+
+
+def hashed(token: str) -> str:
+    """Give what the gateway's file of senders holds of a token."""
+    return _openssl("passwd", "-6", "-stdin", text=token).strip()
+
+
+def _openssl(*arguments: str, text: str = "") -> str:
+    if shutil.which("openssl") is None and os.environ.get("CI") != "true":
+        pytest.skip("no `openssl` on the path to make certificates with")
+    done = subprocess.run(["openssl", *arguments], input=text, capture_output=True, encoding="utf-8", check=False, timeout=60)
+    assert 0 == done.returncode, done.stderr
+    return done.stdout
+
+
+def _healthy(program: Program) -> bool:
+    try:
+        return program.alive and '"healthy":true' in program.get("health", "/status")
+    except OSError:
+        return False
+
+
+def _built(part: Part) -> Path:
+    try:
+        return built(part)
+    except PartMissing as error:
+        if os.environ.get("CI") == "true":
+            raise
+        pytest.skip(str(error))
