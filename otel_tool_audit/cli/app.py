@@ -14,7 +14,9 @@ from otel_tool_audit.cli import output
 from otel_tool_audit.cli.calls import calls, show, timeline
 from otel_tool_audit.cli.demonstration import demo
 from otel_tool_audit.cli.diagnosis import doctor
+from otel_tool_audit.cli.exporting import export
 from otel_tool_audit.cli.options import BadUsage, DirectoryMayBeLeftOut
+from otel_tool_audit.cli.questions import asks
 from otel_tool_audit.cli.sanitizing import sanitize
 from otel_tool_audit.cli.verdicts import recover, verify
 from otel_tool_audit.errors import AuditError, SettingsError, TrailTampered
@@ -34,9 +36,10 @@ app = typer.Typer(
 app.command()(demo)
 app.command()(verify)
 app.command()(recover)
-app.command()(calls)
+app.command()(asks(calls))
 app.command(cls=DirectoryMayBeLeftOut)(show)
 app.command(cls=DirectoryMayBeLeftOut)(timeline)
+app.command()(asks(export))
 app.command()(sanitize)
 app.command()(doctor)
 

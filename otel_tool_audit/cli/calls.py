@@ -13,8 +13,9 @@ from rich.text import Text
 from otel_tool_audit.cli import options as opt
 from otel_tool_audit.cli import output
 from otel_tool_audit.cli.journal import Journal, Reading, audited
-from otel_tool_audit.cli.options import BadUsage, asked, directory_and, trail_directory
+from otel_tool_audit.cli.options import BadUsage, directory_and, trail_directory
 from otel_tool_audit.cli.output import Cell, Column, Format, RowsFormat
+from otel_tool_audit.cli.questions import Question
 from otel_tool_audit.cli.times import in_zone, zone_name
 from otel_tool_audit.review.reader import TrailReader
 from otel_tool_audit.review.timeline import one_line
@@ -38,21 +39,7 @@ _RECORD_FIELDS_SHOWN_ELSEWHERE: Final = ("records", "hash", "previous_hash", "sa
 def calls(
     directory: opt.Directory = None,
     *,
-    user: opt.User = None,
-    role: opt.Role = None,
-    agent: opt.Agent = None,
-    model: opt.Model = None,
-    conversation: opt.Conversation = None,
-    tool: opt.Tool = None,
-    trigger: opt.TriggerIs = None,
-    subject: opt.Subject = None,
-    purpose: opt.Purpose = None,
-    status: opt.StatusIs = None,
-    since: opt.Since = None,
-    until: opt.Until = None,
-    during: opt.During = None,
-    time_zone: opt.TimeZone = None,
-    trace_id: opt.Trace = None,
+    question: Question,
     limit: opt.Limit = None,
     name: opt.As = None,
     reason: opt.Reason = None,
@@ -63,22 +50,19 @@ def calls(
     """List tool calls, oldest first."""
     if limit is not None and limit < 1:
         raise BadUsage("--limit must be 1 or more")
-    time = asked(since, until, during, time_zone)
     path = trail_directory(directory)
-    filters: dict[str, Any] = {
-        "user": user, "role": role, "agent": agent, "model": model, "conversation": conversation, "tool": tool, "trigger": trigger,
-        "subject": subject, "purpose": purpose, "status": status, "trace_id": trace_id, "since": time.since, "until": time.until,
-    }  # fmt: skip
     reader = TrailReader(path, state=state)
-    found: Iterator[Mapping[str, Any]] = reader.calls(**filters, limit=limit)
-    if subject is not None:
-        found = audited(found, Journal(path, state, name=name, reason=reason), Reading("calls", filters))
+    found: Iterator[Mapping[str, Any]] = reader.calls(**question.filters(), limit=limit)
+    if "subject" in question.only:
+        found = audited(found, Journal(path, state, name=name, reason=reason), Reading("calls", question.on_record()))
     if json or style is RowsFormat.json:
         output.print_json_array(found)
     elif style is RowsFormat.jsonl:
         output.print_json_lines(found)
-    elif not output.print_table(_columns(time.zone), (_row(call, time.zone) for call in found)):
-        output.say("no calls", "dim")
+    else:
+        zone = question.time.zone
+        if not output.print_table(_columns(zone), (_row(call, zone) for call in found)):
+            output.say("no calls", "dim")
     for note in reader.notes:
         output.say(note, "yellow")
 

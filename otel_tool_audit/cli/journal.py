@@ -23,10 +23,14 @@ from otel_tool_audit.record.model import EXPORTED, READ
 from otel_tool_audit.review.files import Folder, Refused, resolve
 from otel_tool_audit.review.place import Relation, place_of, read_document, relation
 from otel_tool_audit.review.state import StateView
+from otel_tool_audit.review.subjects import stored_forms
 from otel_tool_audit.settings import Settings
 
 PEEK: Final = 1_000
 """Rows that are counted before the first one is given; a longer answer is recorded before it begins and again when it ends."""
+
+MARK: Final = "***REDACTED***"
+"""Stands for a subject in clear for which there is no key."""
 
 _TEXTS: Final = frozenset({"text", "sql", "purpose"})
 _Row = TypeVar("_Row")
@@ -68,7 +72,15 @@ class Reading:
 
 
 class Journal:
-    """Writes into a trail who read it."""
+    """
+    Writes into a trail who read it.
+
+    Attributes:
+        path: The trail's directory.
+        state: The state directory, or ``none``, or None.
+        name: Who asks, as he says himself.
+        reason: Why, in words.
+    """
 
     def __init__(self, path: str, state: str | None, *, name: str | None = None, reason: str | None = None) -> None:
         """
@@ -80,14 +92,14 @@ class Journal:
             name: Who asks, as he says himself.
             reason: Why, in words.
         """
-        self._path = path
-        self._state = state
-        self._name = name
-        self._reason = reason
+        self.path = path
+        self.state = state
+        self.name = name
+        self.reason = reason
 
     def who(self) -> dict[str, Any]:
         """Say who asks: the name of the account is the system's word, ``as`` his own."""
-        return {"os_user": _account(), "uid": _uid(), "host": socket.gethostname(), "as": self._name}
+        return {"os_user": _account(), "uid": _uid(), "host": socket.gethostname(), "as": self.name}
 
     def note(self, reading: Reading, count: int | None, *, begun: str | None = None, complete: bool = True) -> Entry:
         """
@@ -99,7 +111,7 @@ class Journal:
             begun: Address of the record that stood before the first row.
             complete: False when it was broken off.
         """
-        obstacle = _obstacle(self._path, self._state)
+        obstacle = _obstacle(self.path, self.state)
         if obstacle is not None:
             return Entry(None, obstacle)
         try:
@@ -113,11 +125,11 @@ class Journal:
 
         settings = Settings.resolve()
         with Trail.open(
-            self._path, state=self._state, service=output.NAME, pseudonym_key=settings.pseudonym_key, group=_group(self._path)
+            self.path, state=self.state, service=output.NAME, pseudonym_key=settings.pseudonym_key, group=_group(self.path)
         ) as trail:
             keyring = Keyring(trail.keys, settings.tenant)
             sanitizer = Sanitizer(keyring, secret_keys=settings.secret_keys, keep_keys=settings.keep_keys)
-            said = {"reason": None if self._reason is None else sanitizer.text(self._reason).value}
+            said = {"reason": None if self.reason is None else sanitizer.text(self.reason).value}
             filters = {name: _filter(name, value, keyring, sanitizer) for name, value in reading.filters.items() if value is not None}
             details = {"what": reading.what, "who": self.who(), **said, "filters": filters, **outcome, **(reading.more or {})}
             return trail.tell(reading.event, details).address
@@ -171,6 +183,27 @@ def exported(what: str, filters: Mapping[str, Any], style: str, manifest_sha256:
         manifest_sha256: Of the manifest, 64 hex digits, when it stands.
     """
     return Reading(what, filters, EXPORTED, {"format": style, "manifest_sha256": manifest_sha256})
+
+
+def stored_subject(subject: str, path: str, state: str | None) -> str:
+    """
+    Give a subject as it is stored, for what is handed on; a subject in clear never is.
+
+    Args:
+        subject: As it was asked for.
+        path: The trail's directory.
+        state: The state directory, or ``none``.
+    """
+    from otel_tool_audit.sanitize.keyring import is_pseudonym  # noqa: PLC0415 - most readers never ask for a subject
+
+    if is_pseudonym(subject):
+        return subject
+    view = StateView.of(resolve(path), state)
+    try:
+        found = sorted(stored_forms(subject, view) - {subject})
+    finally:
+        view.close()
+    return ", ".join(found) or MARK
 
 
 def _filter(name: str, value: Any, keyring: Any, sanitizer: Any) -> Any:  # noqa: ANN401 - the writer's types are loaded only where it writes

@@ -1,0 +1,193 @@
+"""
+Checking an export that one was given: first the files against the manifest, then, with the trail, both against the trail.
+
+Source: manifest.py; ARCHITECTURE.md.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from otel_tool_audit.errors import AuditError
+from otel_tool_audit.export import manifest
+from otel_tool_audit.export.delimited import original
+from otel_tool_audit.export.files import digest, pyarrow
+from otel_tool_audit.export.manifest import Manifest
+from otel_tool_audit.record.model import EXPORTED, TRAIL_CHAIN
+from otel_tool_audit.review.reader import TrailReader
+from otel_tool_audit.review.values import details_of
+
+MOST: Final = 20
+"""Rows that are named when they do not stand in the trail; more are counted."""
+
+_LONGEST_FIELD: Final = 16 << 20
+_BATCH: Final = 10_000
+
+
+@dataclass(slots=True)
+class Checked:
+    """
+    What checking an export found.
+
+    Attributes:
+        manifest: What it says it is.
+        passed: What holds, in words.
+        failed: What does not.
+        unknown: What could not be checked, and why.
+    """
+
+    manifest: Manifest
+    passed: list[str] = field(default_factory=list)
+    failed: list[str] = field(default_factory=list)
+    unknown: list[str] = field(default_factory=list)
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing contradicts the manifest or the trail."""
+        return not self.failed
+
+
+def check(folder: str, reader: TrailReader | None = None, tell: Callable[[int], None] | None = None) -> Checked:
+    """
+    Check an export.
+
+    Args:
+        folder: Its directory.
+        reader: The trail it is said to be from; None: only the files are checked.
+        tell: Told now and then how many rows were looked at.
+
+    Raises:
+        TrailCorrupt: There is no manifest.
+        UnsupportedFormat: A newer version wrote it.
+    """
+    made, data = manifest.load(folder)
+    found = Checked(made)
+    whole = _check_files(folder, found)
+    if whole:
+        _check_rows(folder, found, reader, tell)
+    if reader is None:
+        found.unknown.append("whether the rows stand in the trail: name the trail to check that, too")
+    else:
+        _check_origin(found, reader, hashlib.sha256(data).hexdigest())
+    return found
+
+
+def _check_files(folder: str, found: Checked) -> bool:
+    said = {file.name: file for file in found.manifest.files}
+    whole = True
+    for file in said.values():
+        actual = digest(os.path.join(folder, file.name)) if os.path.basename(file.name) == file.name else None
+        if actual is None:
+            found.failed.append(f"{file.name} is missing")
+        elif actual != file.sha256:
+            found.failed.append(f"{file.name} is not the file that was exported: its SHA-256 is {actual}, not {file.sha256}")
+        whole = whole and actual == file.sha256
+    for name in sorted(set(os.listdir(folder)) - set(said) - {manifest.NAME}):
+        found.failed.append(f"{name} is no part of the export: it was added")
+    if whole:
+        found.passed.append(f"{len(said)} file{'' if len(said) == 1 else 's'}, each with its SHA-256")
+    return whole
+
+
+class _Rows:
+    """Counts rows, and those that do not stand in the trail."""
+
+    def __init__(self, reader: TrailReader | None, tell: Callable[[int], None] | None) -> None:
+        self.count = 0
+        self.strangers: list[str] = []
+        self.more = 0
+        self._reader = reader
+        self._tell = tell
+
+    def read(self, path: str, style: str) -> int:
+        """Read a file; gives how many rows it has."""
+        before = self.count
+        for chain, seq, found in _rows(path, style):
+            self.count += 1
+            if self._reader is not None and not _stands(self._reader, chain, seq, found):
+                if len(self.strangers) < MOST:
+                    self.strangers.append(f"row {self.count} names {chain}/{seq} with a hash that does not stand there in the trail")
+                else:
+                    self.more += 1
+            if self._tell is not None and self.count % _BATCH == 0:
+                self._tell(self.count)
+        return self.count - before
+
+
+def _check_rows(folder: str, found: Checked, reader: TrailReader | None, tell: Callable[[int], None] | None) -> None:
+    rows, made = _Rows(reader, tell), found.manifest
+    try:
+        for file in made.files:
+            held = rows.read(os.path.join(folder, file.name), made.format)
+            if held != file.rows:
+                found.failed.append(f"{file.name} holds {held} calls, not {file.rows}")
+    except (AuditError, ValueError, KeyError, TypeError, csv.Error) as error:
+        found.unknown.append(f"what the rows say: they cannot be read as {made.format} ({error})")
+        return
+    if rows.count != made.count:
+        found.failed.append(f"there are {rows.count} calls, the manifest counts {made.count}")
+    else:
+        found.passed.append(f"{rows.count:,} calls, as the manifest counts")
+    found.failed.extend(rows.strangers)
+    if rows.more:
+        found.failed.append(f"and {rows.more:,} more rows that do not stand in the trail")
+    if reader is not None and not rows.strangers:
+        found.passed.append("each row's last record stands in the trail, with its hash")
+
+
+def _check_origin(found: Checked, reader: TrailReader, sha256: str) -> None:
+    made = found.manifest
+    if reader.trail_id != made.trail_id:
+        found.failed.append(f"it is an export of trail {made.trail_id}, this is trail {reader.trail_id}")
+        return
+    for chain, head in made.heads.items():
+        last = reader.record(chain, int(head["count"]) - 1) if head["count"] else None
+        if head["count"] and (last is None or last.get("hash") != head["hash"]):
+            found.failed.append(f"chain {chain} of the trail has no record {head['count'] - 1} with the hash that the manifest names")
+    records = [r for r in reader.records(TRAIL_CHAIN) if r.get("event") == EXPORTED]
+    told = [r for r in records if details_of(r).get("manifest_sha256") == sha256]
+    if told:
+        found.passed.append(f"the trail's own record {TRAIL_CHAIN}/{told[0]['seq']} names this manifest's SHA-256")
+    elif any(details_of(r).get("begun") == made.recorded for r in records if made.recorded):
+        found.failed.append(f"the manifest was changed: the record of this export ({made.recorded}) names another SHA-256")
+    else:
+        why = made.not_recorded or "no record names its SHA-256"
+        found.unknown.append(f"whether the manifest is the one that was written: the trail does not vouch for it ({why})")
+
+
+def _stands(reader: TrailReader, chain: str, seq: int, expected: str) -> bool:
+    record = reader.record(chain, seq)
+    return record is not None and record.get("hash") == expected
+
+
+def _rows(path: str, style: str) -> Iterator[tuple[str, int, str]]:
+    """Give chain, seq and hash of each row's last record."""
+    if style == "parquet":
+        for batch in pyarrow().parquet.ParquetFile(path).iter_batches(_BATCH, columns=["chain", "seq", "hash"]):
+            for row in batch.to_pylist():
+                yield row["chain"], row["seq"], row["hash"]
+    elif style == "csv":
+        csv.field_size_limit(_LONGEST_FIELD)
+        with open(path, encoding="utf-8", newline="") as file:
+            for row in csv.DictReader(file, strict=True):
+                yield original(row["chain"]), int(row["seq"]), row["hash"]
+    else:
+        with open(path, "rb") as lines:
+            for line in lines:
+                row = json.loads(line)
+                yield row["chain"], row["seq"], row["hash"]
+
+
+def as_dict(found: Checked) -> dict[str, Any]:
+    """Give what was found as one JSON object."""
+    made = found.manifest
+    return {
+        "ok": found.ok, "passed": found.passed, "failed": found.failed, "unknown": found.unknown,
+        "export": json.loads(made.dump()),
+    }  # fmt: skip

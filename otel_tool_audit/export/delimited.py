@@ -1,0 +1,55 @@
+"""
+CSV that every spreadsheet and parser reads alike, and that runs nothing.
+
+UTF-8, CRLF, every text quoted, numbers and ``true``/``false`` not; a value that is null is empty, an empty text is ``""``.
+
+A spreadsheet takes a cell that begins with ``=``, ``+``, ``-``, ``@`` (also in their full-width forms), a tab or a line end for a formula, quoted
+or not. Such text gets an apostrophe in front, and so does text that begins with an apostrophe: whoever wants the text as it was takes
+one apostrophe off where there is one.
+
+Source: RFC 4180; OWASP, "CSV Injection".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+from otel_tool_audit.export.columns import COLUMNS, values
+
+NAME: Final = "calls.csv"
+_FORMULAS: Final = frozenset("=+-@\t\r\n＝＋－＠'")  # noqa: RUF001 - the full-width forms are meant
+
+
+def header() -> bytes:
+    """Write the first line."""
+    return _line(column.name for column in COLUMNS)
+
+
+def encode(calls: Iterable[Mapping[str, Any]]) -> bytes:
+    """Write calls, a row each."""
+    return b"".join(_line(values(call)) for call in calls)
+
+
+def neutral(text: str) -> str:
+    """Take from a text what a spreadsheet would run."""
+    return "'" + text if text[:1] in _FORMULAS and text else text
+
+
+def original(text: str) -> str:
+    """Give back the text that :func:`neutral` was given."""
+    return text.removeprefix("'")
+
+
+def _line(row: Iterable[Any]) -> bytes:
+    return (",".join([_cell(value) for value in row]) + "\r\n").encode("utf-8", "backslashreplace")
+
+
+def _cell(value: Any) -> str:  # noqa: ANN401 - text, numbers, truth, None
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return '"' + neutral(value).replace('"', '""') + '"'
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return repr(value)

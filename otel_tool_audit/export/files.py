@@ -1,0 +1,221 @@
+"""
+The files of an export while they are written: what is on disk at a mark stays, what follows it is written again after an interruption.
+
+Source: FORMAT.md names a call's fields; manifest.py says what the files are.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import os
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, NamedTuple, Protocol
+
+from otel_tool_audit.errors import SettingsError, TrailCorrupt
+from otel_tool_audit.export import delimited, jsonl
+from otel_tool_audit.export.columns import COLUMNS, values
+
+FORMATS: Final = ("jsonl", "csv", "parquet")
+PART: Final = 250_000
+"""Rows of one Parquet file: such a file cannot be continued, so an interruption costs at most so many rows."""
+
+_GROUP: Final = 50_000
+_BLOCK: Final = 1 << 20
+_NEW: Final = os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+class File(NamedTuple):
+    """
+    A file of an export.
+
+    Attributes:
+        name: In the export's directory.
+        rows: Calls in it.
+        bytes: Its size.
+        sha256: Of these bytes, 64 hex digits.
+    """
+
+    name: str
+    rows: int
+    bytes: int
+    sha256: str
+
+
+class Sink(Protocol):
+    """Where calls go. A mark is a moment at which all rows given so far are on disk."""
+
+    def write(self, calls: Sequence[Mapping[str, Any]]) -> None:
+        """Take calls."""
+
+    @property
+    def due(self) -> bool:
+        """Whether a mark may be made now."""
+
+    def mark(self) -> list[File]:
+        """Bring everything to disk and say what is there."""
+
+    def close(self) -> None:
+        """Let the files go."""
+
+
+def sink(style: str, folder: str, done: Sequence[File]) -> Sink:
+    """
+    Open the files of an export, new ones or those of an interrupted one.
+
+    Args:
+        style: One of :data:`FORMATS`.
+        folder: Its directory.
+        done: The files as they stood at the last mark; empty for a new export.
+
+    Raises:
+        TrailCorrupt: What is there is not what stood at the mark.
+        SettingsError: The packages of the format are not installed.
+    """
+    for file in done:
+        if digest(os.path.join(folder, file.name), file.bytes) != file.sha256:
+            raise TrailCorrupt(f"{folder}/{file.name} is not what the interrupted export wrote; remove {folder} and begin anew")
+    if style == "parquet":
+        return _Parts(folder, done)
+    text = jsonl if style == "jsonl" else delimited
+    return _Text(os.path.join(folder, text.NAME), done[0] if done else None, text.header(), text.encode)
+
+
+def digest(path: str, size: int | None = None) -> str | None:
+    """
+    Digest a file, or its beginning.
+
+    Args:
+        path: The file.
+        size: How many bytes; None: all.
+
+    Returns:
+        SHA-256, 64 hex digits; None when it is not there or shorter.
+    """
+    found = hashlib.sha256()
+    left = size
+    try:
+        with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC), "rb") as file:
+            while left is None or left > 0:
+                block = file.read(_BLOCK if left is None else min(_BLOCK, left))
+                if not block:
+                    break
+                found.update(block)
+                left = None if left is None else left - len(block)
+    except FileNotFoundError:
+        return None
+    return found.hexdigest() if not left else None
+
+
+def pyarrow() -> Any:  # noqa: ANN401 - a module without types
+    """
+    Import what writes and reads Parquet.
+
+    Raises:
+        SettingsError: It is not installed.
+    """
+    try:
+        importlib.import_module("pyarrow.parquet")
+        return importlib.import_module("pyarrow")
+    except ImportError as error:
+        raise SettingsError("Parquet needs pyarrow: pip install 'otel-tool-audit[query]', or choose jsonl or csv") from error
+
+
+class _Text:
+    """One growing file of lines."""
+
+    def __init__(self, path: str, done: File | None, header: bytes, encode: Callable[[Sequence[Mapping[str, Any]]], bytes]) -> None:
+        self._name = os.path.basename(path)
+        self._encode = encode
+        self._rows = done.rows if done else 0
+        self._size = done.bytes if done else 0
+        self._digest = hashlib.sha256()
+        self._fresh = 0
+        self._file = open(os.open(path, os.O_RDWR | _NEW, 0o600), "r+b")  # noqa: SIM115 - closed by close()
+        if done:
+            for at in range(0, done.bytes, _BLOCK):
+                self._digest.update(self._file.read(min(_BLOCK, done.bytes - at)))
+        self._file.truncate(self._size)
+        if not done:
+            self._put(header)
+
+    def _put(self, data: bytes) -> None:
+        self._file.write(data)
+        self._digest.update(data)
+        self._size += len(data)
+
+    def write(self, calls: Sequence[Mapping[str, Any]]) -> None:
+        self._put(self._encode(calls))
+        self._rows += len(calls)
+        self._fresh += len(calls)
+
+    @property
+    def due(self) -> bool:
+        return self._fresh >= _GROUP
+
+    def mark(self) -> list[File]:
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        self._fresh = 0
+        return [File(self._name, self._rows, self._size, self._digest.hexdigest())]
+
+    def close(self) -> None:
+        self._file.close()
+
+
+class _Parts:
+    """Parquet files of :data:`PART` rows; a mark ends one, and what was begun after it is thrown away."""
+
+    def __init__(self, folder: str, done: Sequence[File]) -> None:
+        self._folder = folder
+        self._done = list(done)
+        self._arrow = pyarrow()
+        kinds = {"text": self._arrow.string(), "json": self._arrow.string(), "integer": self._arrow.int64(), "number": self._arrow.float64(), "truth": self._arrow.bool_()}
+        self._schema = self._arrow.schema([(column.name, kinds[column.kind]) for column in COLUMNS])
+        self._rows = 0
+        self._held: list[list[Any]] = []
+        self._writer: Any = None
+
+    @property
+    def _name(self) -> str:
+        return f"calls-{len(self._done):05d}.parquet"
+
+    def write(self, calls: Sequence[Mapping[str, Any]]) -> None:
+        self._held.extend(map(values, calls))
+        self._rows += len(calls)
+        if len(self._held) >= _GROUP:
+            self._flush()
+
+    def _flush(self) -> None:
+        if self._writer is None:
+            path = os.path.join(self._folder, self._name)
+            os.close(os.open(path, os.O_WRONLY | os.O_TRUNC | _NEW, 0o600))
+            self._writer = self._arrow.parquet.ParquetWriter(path, self._schema, compression="zstd")
+        arrays = [self._arrow.array(column, kind) for column, kind in zip(zip(*self._held, strict=True), self._schema.types, strict=True)] if self._held else None
+        table = self._schema.empty_table() if arrays is None else self._arrow.Table.from_arrays(arrays, schema=self._schema)
+        self._writer.write_table(table)
+        self._held = []
+
+    @property
+    def due(self) -> bool:
+        return self._rows >= PART
+
+    def mark(self) -> list[File]:
+        if self._rows or not self._done:
+            self._flush()
+            self._writer.close()
+            self._writer = None
+            path = os.path.join(self._folder, self._name)
+            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+            self._done.append(File(self._name, self._rows, os.stat(path).st_size, str(digest(path))))
+            self._rows = 0
+        return self._done
+
+    def close(self) -> None:
+        if self._writer is not None:
+            self._writer.close()
+            self._writer = None
