@@ -82,6 +82,7 @@ class OpenCall:
                 call["parent_span_id"] = f"{parent.span_id:016x}"
             if not own.trace_flags & 1:
                 self.recorder.trail.counters.add("unsampled")
+                call["sampled"] = False
         return span
 
     # --- the body runs between these two

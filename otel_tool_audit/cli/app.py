@@ -17,6 +17,7 @@ from otel_tool_audit.cli.diagnosis import doctor
 from otel_tool_audit.cli.exporting import export
 from otel_tool_audit.cli.options import BadUsage, DirectoryMayBeLeftOut
 from otel_tool_audit.cli.questions import asks
+from otel_tool_audit.cli.reconciling import reconcile
 from otel_tool_audit.cli.sanitizing import sanitize
 from otel_tool_audit.cli.verdicts import recover, verify
 from otel_tool_audit.errors import AuditError, SettingsError, TrailTampered
@@ -40,6 +41,7 @@ app.command()(asks(calls))
 app.command(cls=DirectoryMayBeLeftOut)(show)
 app.command(cls=DirectoryMayBeLeftOut)(timeline)
 app.command()(asks(export))
+app.command()(reconcile)
 app.command()(sanitize)
 app.command()(doctor)
 

@@ -45,6 +45,8 @@ def observed_call(recorder: Recorder, span: ReadableSpan, facts: Facts, known: A
     context = span.context
     if context is not None and context.is_valid:
         done["trace_id"], done["span_id"] = trace.format_trace_id(context.trace_id), trace.format_span_id(context.span_id)
+        if not context.trace_flags.sampled:
+            done["sampled"] = False
     if span.parent is not None and span.parent.is_valid:
         done["parent_span_id"] = trace.format_span_id(span.parent.span_id)
     return done

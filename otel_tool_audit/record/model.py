@@ -10,7 +10,7 @@ Source: FORMAT.md, section 4.
 
 from __future__ import annotations
 
-from typing import Any, Final, NamedTuple, TypedDict
+from typing import Any, Final, Literal, NamedTuple, NotRequired, TypedDict
 
 SCHEMA_VERSION: Final = 1
 """The format version of records and trail that this package writes (FORMAT.md)."""
@@ -77,6 +77,11 @@ class ToolCall(TypedDict):
     source: str
     claimed: dict[str, Any] | None
     retention_class: str
+    sampled: NotRequired[Literal[False]]
+
+
+OPTIONAL: Final = frozenset({"sampled"})
+"""Fields of a call that stand there only when they tell something, after all others: ``sampled`` is false when nobody exported the span."""
 
 
 class Receipt(NamedTuple):

@@ -111,6 +111,20 @@ class TrailReader:
         every = [self._chain(name, deep=deep) for name in self.chains()]
         return heapq.merge(*every, key=lambda record: str(record.get("timestamp")))
 
+    def lines(self, chain: str) -> Iterator[bytes]:
+        """
+        Give the lines of one chain as they stand in its files, without their LF; what is no record is among them.
+
+        Args:
+            chain: Its name.
+
+        Raises:
+            TrailCorrupt: The chain cannot be read.
+        """
+        with self._folder(chain) as folder:
+            for extent in self._extents(folder, chain):
+                yield from segments.lines(folder, extent)
+
     def record(self, chain: str, seq: int) -> dict[str, Any] | None:
         """
         Give one record by its address; None when there is none.

@@ -12,11 +12,11 @@ from typing import Any, Final, NoReturn
 
 import orjson
 
-from otel_tool_audit.record.model import AMENDED, CALL_EVENTS, ToolCall
+from otel_tool_audit.record.model import AMENDED, CALL_EVENTS, OPTIONAL, ToolCall
 
 LARGEST_INTEGER: Final = 2**53 - 1
 _FRONT: Final = ("seq", "previous_hash", "event", "call_id", "salt", "writer", "service", "timestamp")
-_CALL: Final = (*_FRONT, *(name for name in ToolCall.__annotations__ if name not in {"call_id", "timestamp"}))
+_CALL: Final = (*_FRONT, *(name for name in ToolCall.__annotations__ if name not in {"call_id", "timestamp", *OPTIONAL}))
 _CALL_LINE: Final = (*_CALL, "hash")
 _TRAIL: Final = (*_FRONT, "details")
 _ID: Final = re.compile(r"[0-9a-f]{32}").fullmatch
