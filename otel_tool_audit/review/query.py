@@ -1,25 +1,72 @@
 """
-Which calls are asked for. Pure.
+Which calls are asked for, and in which order. Pure.
 
 Source: ARCHITECTURE.md, R13; the filters are named like the arguments of ``attribution()``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import difflib
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
-from typing import Any, Final
+from typing import Any, Final, TypedDict
+
+import orjson
 
 from otel_tool_audit.errors import SettingsError
 from otel_tool_audit.review.fold import STATUSES
 
-_FIELDS: Final = {
+EQUALITIES: Final = {
     "conversation": "conversation_id", "user": "user_id", "role": "user_role", "agent": "agent", "model": "model", "tool": "tool_name",
-    "trigger": "trigger", "purpose": "purpose", "status": "status", "trace_id": "trace_id",
+    "trigger": "trigger", "purpose": "purpose", "status": "status", "retention": "retention_class", "trace_id": "trace_id",
 }  # fmt: skip
+"""Filters that want one value of one field: filter to field."""
 
 Moment = str | date | datetime
+
+
+class CommonFilters(TypedDict, total=False):
+    """What calls, statistics and reports are filtered by; each that is given must hold, None is not given."""
+
+    conversation: str | None
+    """``conversation_id``."""
+    user: str | None
+    """``user_id``."""
+    role: str | None
+    """``user_role``."""
+    agent: str | None
+    """The agent."""
+    model: str | None
+    """The model."""
+    trigger: str | None
+    """Why it was called."""
+    purpose: str | None
+    """What for."""
+    status: str | None
+    """``success``, ``error``, ``interrupted`` or ``running``."""
+    retention: str | None
+    """``retention_class``."""
+    trace_id: str | None
+    """32 hex digits."""
+    text: str | None
+    """Stands in the arguments, in a key or a value, upper and lower case alike."""
+    since: Moment | None
+    """Not before this moment (text without a zone is UTC)."""
+    until: Moment | None
+    """Before this moment."""
+
+
+class Filters(CommonFilters, total=False):
+    """What calls are filtered by."""
+
+    tool: str | None
+    """``tool_name``."""
+    subject: str | None
+    """Whose data; in clear or as stored."""
+
+
+FILTERS: Final = (*CommonFilters.__annotations__, "tool", "subject")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +84,10 @@ class Query:
     """The subject as it may be stored: in clear, and as a pseudonym under each key that the reader has."""
     purpose: str | None = None
     status: str | None = None
+    retention: str | None = None
     trace_id: str | None = None
+    text: str | None = None
+    """In lower case, as :meth:`str.casefold` makes it."""
     since: str | None = None
     """Inclusive, as timestamps are written in records."""
     until: str | None = None
@@ -51,19 +101,53 @@ class Query:
             SettingsError: There is no such status.
         """
         if self.status is not None and self.status not in STATUSES:
-            message = f"there is no status {self.status!r}; a call is one of: {', '.join(STATUSES)}"
-            raise SettingsError(message)
+            raise SettingsError(
+                f"there is no status {self.status!r}; a call is one of: {', '.join(nearest(self.status, STATUSES))}"
+            )
 
     def matches(self, call: Mapping[str, Any]) -> bool:
         """Tell whether a folded call is one of those asked for."""
-        for name, field in _FIELDS.items():
+        for name, field in EQUALITIES.items():
             wanted = getattr(self, name)
             if wanted is not None and call.get(field) != wanted:
                 return False
         if self.subjects is not None and call.get("subject") not in self.subjects:
             return False
+        if self.text is not None and self.text not in as_text(call.get("arguments")).casefold():
+            return False
         when = str(call.get("timestamp"))
         return (self.since is None or when >= self.since) and (self.until is None or when < self.until)
+
+
+def as_text(value: object) -> str:
+    """Write a value as JSON does, as it stands in a record; text that is no valid Unicode with marks in its place."""
+    try:
+        return orjson.dumps(value).decode()
+    except (orjson.JSONEncodeError, TypeError):
+        return repr(value)
+
+
+def nearest(wrong: str, right: Iterable[str]) -> list[str]:
+    """List what could have been meant, the nearest first."""
+    return sorted(right, key=lambda name: -difflib.SequenceMatcher(None, wrong.lower(), name).ratio())
+
+
+def check_names(given: Iterable[str], known: Iterable[str], what: str) -> None:
+    """
+    Check that all names are known.
+
+    Args:
+        given: Names that somebody gave.
+        known: Names that there are.
+        what: What they name, for the message: ``filter``.
+
+    Raises:
+        SettingsError: One is not; the message lists those that there are, the nearest first.
+    """
+    valid = tuple(known)
+    for name in given:
+        if name not in valid:
+            raise SettingsError(f"there is no {what} {name!r}; did you mean one of: {', '.join(nearest(name, valid))}?")
 
 
 def moment(value: Moment | None, name: str) -> str | None:

@@ -1,208 +1,85 @@
 """
-Reading a trail: its chains, records, calls and timelines.
+Asking a trail: calls by what they were, timelines, statistics, reports.
 
-Reading is not checking: what is shown here is what the files hold. Whether that is what was written, :func:`~otel_tool_audit.review.verify.verify` tells.
-
-Source: FORMAT.md; ARCHITECTURE.md.
+Source: ARCHITECTURE.md, R13 to R16, R19.
 """
 
 from __future__ import annotations
 
-import contextlib
-import heapq
-import os
-from collections.abc import Iterator
-from typing import Any, Final, Self
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
+from typing import Any, Unpack
 
-from otel_tool_audit.errors import TrailCorrupt
-from otel_tool_audit.record.model import AMENDED
-from otel_tool_audit.review import segments, timeline
-from otel_tool_audit.review.files import Folder, Refused, resolve
-from otel_tool_audit.review.fold import Call, Folding
-from otel_tool_audit.review.host import boot_id
-from otel_tool_audit.review.place import Relation, open_root, place_of, read_document, relation
-from otel_tool_audit.review.query import Moment, Query, moment
-from otel_tool_audit.review.state import StateView
+from otel_tool_audit.record.model import TRAIL_CHAIN
+from otel_tool_audit.review import activity, segments, statistics, timeline
+from otel_tool_audit.review.answers import Calls
+from otel_tool_audit.review.fold import ERROR, Call
+from otel_tool_audit.review.ordering import Order
+from otel_tool_audit.review.query import FILTERS, CommonFilters, Filters, Moment, Query, check_names, moment
+from otel_tool_audit.review.records import TrailRecords
+from otel_tool_audit.review.reports import AccessReport, ActivityReport, Head, ToolStatistics, Verdict
+from otel_tool_audit.review.statistics import Counter
 from otel_tool_audit.review.subjects import stored_forms
-from otel_tool_audit.trail.format import PRIVATE_STATE, valid_chain, valid_trail_id
-from otel_tool_audit.trail.head import Head
-
-_WINDOW: Final = 10_000
-_AMENDED: Final = b'"event":"' + AMENDED.encode() + b'"'
+from otel_tool_audit.review.verify import verify
 
 
-class TrailReader:
+class TrailReader(TrailRecords):
     """
-    A trail, opened for reading.
+    A trail, opened for asking.
 
     It works while writers write, on read-only media and on copies; it takes no lock and writes nothing.
-
-    Attributes:
-        path: The trail's directory.
-        trail_id: 32 hex digits.
-        unreadable: How many lines were passed over because they are no records; ``verify`` says which and why.
-        notes: What the reader cannot tell, and why.
     """
 
-    def __init__(self, path: str | os.PathLike[str], *, state: str | os.PathLike[str] | None = None) -> None:
-        """
-        Open a trail.
-
-        Args:
-            path: Its directory.
-            state: The writers' state directory, or ``none``; by default as the environment says.
-
-        Raises:
-            TrailCorrupt: There is no trail.
-            UnsupportedFormat: A newer version wrote it.
-        """
-        self.path = resolve(path)
-        self.unreadable = 0
-        self.notes: list[str] = []
-        self._root = open_root(self.path)
-        self._state = StateView.of(self.path, state)
-        try:
-            self.trail_id = read_document(self._root).trail_id
-        except BaseException:
-            self.close()
-            raise
-        if self._state.trouble:
-            self.notes.append(f"{self._state.trouble}: calls without an end are shown as interrupted, whether they still run cannot be told")
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Close it; a second time does nothing."""
-        self._state.close()
-        self._root.close()
-
-    def chains(self) -> list[str]:
-        """List the chains, by name."""
-        found = []
-        for name in self._root.names():
-            if name != PRIVATE_STATE and valid_chain(name):
-                with contextlib.suppress(OSError, Refused), self._root.folder(name):
-                    found.append(name)
-        return found
-
-    def records(self, chain: str | None = None, *, deep: bool = False) -> Iterator[dict[str, Any]]:
-        """
-        Give all records of one chain, or of all chains ordered by time.
-
-        Args:
-            chain: Its name; None for all. Order across chains is presentation, not evidence.
-            deep: Check each line's hash, too.
-
-        Yields:
-            A record as it stands in its line, with ``chain`` added. Events and keys that this version does not know are kept.
-
-        Raises:
-            TrailCorrupt: There is no such chain; or, with *deep*, a line's hash does not hold.
-        """
-        if chain is not None:
-            if chain not in self.chains():
-                message = f"{self.path} has no chain {chain!r}; there are: {', '.join(self.chains())}"
-                raise TrailCorrupt(message)
-            return self._chain(chain, deep=deep)
-        every = [self._chain(name, deep=deep) for name in self.chains()]
-        return heapq.merge(*every, key=lambda record: str(record.get("timestamp")))
-
-    def lines(self, chain: str) -> Iterator[bytes]:
-        """
-        Give the lines of one chain as they stand in its files, without their LF; what is no record is among them.
-
-        Args:
-            chain: Its name.
-
-        Raises:
-            TrailCorrupt: The chain cannot be read.
-        """
-        with self._folder(chain) as folder:
-            for extent in self._extents(folder, chain):
-                yield from segments.lines(folder, extent)
-
-    def record(self, chain: str, seq: int) -> dict[str, Any] | None:
-        """
-        Give one record by its address; None when there is none.
-
-        Args:
-            chain: The chain's name.
-            seq: The record's position in it.
-        """
-        if chain not in self.chains():
-            return None
-        with self._folder(chain) as folder:
-            line = segments.find(folder, self._extents(folder, chain), seq)
-        record = None if line is None else segments.parse(line)
-        return None if record is None else {**record, "chain": chain}
-
     def calls(
-        self, *, conversation: str | None = None, user: str | None = None, role: str | None = None, agent: str | None = None,
-        model: str | None = None, tool: str | None = None, trigger: str | None = None, subject: str | None = None, purpose: str | None = None,
-        since: Moment | None = None, until: Moment | None = None, status: str | None = None, trace_id: str | None = None,
-        limit: int | None = None,
-    ) -> Iterator[Call]:  # fmt: skip
+        self, *, order_by: str | None = None, descending: bool = False, limit: int | None = None, after: str | None = None, **filters: Unpack[Filters],
+    ) -> Calls:  # fmt: skip
         """
-        Give the calls that match, ordered by when they started.
+        Give the calls that match, by default ordered by when they started.
 
-        Records are folded while they stream by, so memory does not grow with the trail. A call that is still open after 10,000 others
-        have started no longer holds these back: it comes when it ends, or last.
+        By default records are folded while they stream by, so memory does not grow with the trail. A call that is still open after 10,000
+        others have started no longer holds these back: it comes when it ends, or last. With an order or a page the answer is sorted first:
+        with a limit no more than it is held, without one all that match are.
 
         Args:
-            conversation: ``conversation_id``.
-            user: ``user_id``.
-            role: ``user_role``.
-            agent: The agent.
-            model: The model.
-            tool: ``tool_name``.
-            trigger: Why it was called.
-            subject: Whose data; in clear or as stored.
-            purpose: What for.
-            since: Not before this moment (text without a zone is UTC).
-            until: Before this moment.
-            status: ``success``, ``error``, ``interrupted`` or ``running``.
-            trace_id: 32 hex digits.
+            order_by: A field of a call; equal ones stand in the order of their first records. Without a value they come last.
+            descending: The largest first.
             limit: Give at most so many.
+            after: The key that the page before gave (``next_key``): go on after it.
+            filters: :class:`~otel_tool_audit.review.query.Filters`.
 
-        Yields:
-            Calls: the fields of FORMAT.md, section 4, folded, with ``status``, ``writer``, ``chain``, ``seq`` and ``hash`` of the last record, and ``records``.
+        Returns:
+            Calls, one by one or as a table: the fields of FORMAT.md, section 4, folded, with ``status``, ``writer``, ``chain``, ``seq`` and
+            ``hash`` of the last record, and ``records``.
 
         Raises:
-            SettingsError: A filter cannot be understood.
+            SettingsError: A filter, a field or a key cannot be understood.
         """
-        query = Query(
-            conversation=conversation, user=user, role=role, agent=agent, model=model, tool=tool, trigger=trigger, purpose=purpose,
-            subjects=None if subject is None else stored_forms(subject, self._state), status=status, trace_id=trace_id,
-            since=moment(since, "since"), until=moment(until, "until"),
-        )  # fmt: skip
-        return self._matching(query, limit)
+        query = self._query(filters)
+        order = Order.of(order_by, after, limit, descending=descending)
+        return Calls(self._ordered(query, order), order)
 
-    def call(self, call_id: str) -> Call | None:
+    def by_conversation(self, conversation: str) -> Calls:
+        """Give all calls of a conversation, by time."""
+        return self.calls(conversation=conversation)
+
+    def by_user(self, user: str, since: Moment | None = None) -> Calls:
         """
-        Give one call by any of its ids; None when there is none.
+        Give all calls on behalf of a user, by time.
 
         Args:
-            call_id: 32 hex digits.
+            user: ``user_id``.
+            since: Not before this moment.
         """
-        if not valid_trail_id(call_id):
-            return None
-        wanted, known = {call_id}, set[str]()
-        found: list[dict[str, Any]] = []
-        while wanted != known:
-            known = set(wanted)
-            found = [r for r in self._with_text([i.encode() for i in sorted(wanted)]) if wanted & _ids(r)]
-            wanted = wanted.union(*map(_ids, found))
-        if not found:
-            return None
-        folding = Folding(_joined_id(found))
-        for record in found:
-            folding.add(record)
-        self._state.forget_the_living()
-        return folding.call(self._state.lives)
+        return self.calls(user=user, since=since)
+
+    def failures(self, since: Moment | None = None) -> Calls:
+        """
+        Give all calls that failed, by time; calls without an end are not among them (``status="interrupted"``).
+
+        Args:
+            since: Not before this moment.
+        """
+        return self.calls(status=ERROR, since=since)
 
     def timeline(self, conversation: str) -> str:
         """
@@ -212,112 +89,156 @@ class TrailReader:
         """
         return "\n".join(timeline.line(call) for call in self.calls(conversation=conversation))
 
-    def _matching(self, query: Query, limit: int | None) -> Iterator[Call]:
-        given = 0
-        self._state.forget_the_living()
-        for folding in self._foldings():
-            if limit is not None and given >= limit:
-                return
-            call = folding.call(self._state.lives)
-            if query.matches(call):
-                given += 1
+    def tool_statistics(self, tool: str | None = None, *, every: str | None = None, **filters: Unpack[CommonFilters]) -> ToolStatistics:
+        """
+        Count calls of one tool, or of all tools together.
+
+        Args:
+            tool: ``tool_name``; None for all.
+            every: ``minute``, ``hour``, ``day`` or ``month``: count each of these by itself, too.
+            filters: :class:`~otel_tool_audit.review.query.CommonFilters`.
+
+        Raises:
+            SettingsError: A filter or *every* cannot be understood.
+        """
+        return self._statistics(self._query({**filters, "tool": tool}), every)[0]
+
+    def statistics(
+        self, *, every: str | None = None, **filters: Unpack[Filters]
+    ) -> tuple[ToolStatistics, tuple[ToolStatistics, ...]]:
+        """
+        Count calls: all together, and each tool by itself, the most called first.
+
+        Args:
+            every: As for :meth:`tool_statistics`.
+            filters: :class:`~otel_tool_audit.review.query.Filters`.
+
+        Raises:
+            SettingsError: A filter or *every* cannot be understood.
+        """
+        return self._statistics(self._query(filters), every)
+
+    def access_report(
+        self, subject: str, start: Moment | None = None, end: Moment | None = None, *, check: bool = True, **filters: Unpack[CommonFilters],
+    ) -> AccessReport:  # fmt: skip
+        """
+        Tell who saw a subject's data.
+
+        Args:
+            subject: Whose data; in clear or as stored.
+            start: Not before this moment.
+            end: Before this moment.
+            check: Verify the whole trail, for the report's verdict.
+            filters: More :class:`~otel_tool_audit.review.query.CommonFilters`.
+
+        Raises:
+            SettingsError: A filter cannot be understood.
+        """
+        query = self._query({**filters, "subject": subject, "since": start, "until": end})
+        rows = [activity.access(call) for call in self._ordered(query, Order(asked=True))]
+        counters = {name: Counter() for name in ("user_id", "tool_name", "purpose")}
+        for row in rows:
+            for name, counter in counters.items():
+                counter.add(getattr(row, name), failed=row.status == ERROR)
+        return AccessReport(
+            self.trail_id, self.path, subject, tuple(sorted(query.subjects or ())), query.since, query.until, tuple(rows),
+            counters["user_id"].counts(), counters["tool_name"].counts(), counters["purpose"].counts(), self.verdict() if check else None, self._caveats(),
+        )  # fmt: skip
+
+    def activity_report(
+        self, start: Moment | None = None, end: Moment | None = None, *, every: str | None = None, check: bool = True, **filters: Unpack[Filters],
+    ) -> ActivityReport:  # fmt: skip
+        """
+        Tell what happened in a period.
+
+        Args:
+            start: Not before this moment.
+            end: Before this moment.
+            every: As for :meth:`tool_statistics`.
+            check: Verify the whole trail, for the report's verdict.
+            filters: More :class:`~otel_tool_audit.review.query.Filters`; what writers refused and lost is told of all calls.
+
+        Raises:
+            SettingsError: A filter or *every* cannot be understood.
+        """
+        query = self._query({**filters, "since": start, "until": end})
+        statistics.stretch(every)
+        counters = activity.Counters()
+
+        def counted() -> Iterator[Call]:
+            for call in self._matching(query):
+                counters.add(call)
                 yield call
 
-    def _foldings(self) -> Iterator[Folding]:
-        """Fold all records; hold a call back until every call that started before it has ended, within the window."""
-        names, awaited = self._amendments()
-        held: dict[str, Folding] = {}
-        late: dict[str, Folding] = {}
-        for record in self.records():
-            own = record.get("call_id")
-            if not isinstance(own, str):
-                continue
-            call_id = names.get(own, own)
-            folding = held.get(call_id) or late.get(call_id)
-            if folding is None:
-                folding = held[call_id] = Folding(call_id)
-            folding.add(record)
-            if call_id in late and _complete(folding, awaited):
-                yield late.pop(call_id)
-            while held:
-                first = next(iter(held))
-                if _complete(held[first], awaited):
-                    yield held.pop(first)
-                elif len(held) > _WINDOW:
-                    late[first] = held.pop(first)
-                else:
-                    break
-        yield from heapq.merge(late.values(), held.values(), key=lambda folding: folding.timestamp)
+        total, tools = statistics.by_tool(counted(), every)
+        life = activity.life(self._own_life(), query.since, query.until)
+        return ActivityReport(
+            self.trail_id, self.path, query.since, query.until, total, tools, denied=life.denied, lost=life.lost, gaps=life.gaps,
+            verdict=self.verdict() if check else None, notes=self._caveats(), **counters.counts(),
+        )  # fmt: skip
 
-    def _amendments(self) -> tuple[dict[str, str], dict[str, int]]:
-        """Look ahead for what was learned later: which ids name one call, and how many amendments each call still awaits."""
-        names: dict[str, str] = {}
-        awaited: dict[str, int] = {}
-        for record in self._with_text([_AMENDED]):
-            if record.get("event") != AMENDED:
-                continue
-            ids = _ids(record)
-            joined = min((names[i] for i in ids if i in names), default=str(record["call_id"]))
-            others = {names[i] for i in ids if i in names}
-            names.update(dict.fromkeys(ids | {i for i, name in names.items() if name in others}, joined))
-            awaited[joined] = sum(awaited.pop(name, 0) for name in others | {joined}) + 1
-        return names, awaited
+    def verdict(self) -> Verdict:
+        """Verify the trail, and give what a report says of it."""
+        return Verdict.of(verify(self.path, state=self._given_state, remember=False))
 
-    def _with_text(self, texts: list[bytes]) -> Iterator[dict[str, Any]]:
-        """Give the records whose lines hold one of *texts*, ordered by time, without parsing any other."""
+    def heads(self) -> tuple[Head, ...]:
+        """Tell where each chain ends now, as its files say: seconds cheaper than a verdict, and no proof of anything."""
+        found = []
+        for chain in self.chains():
+            with self._folder(chain) as folder:
+                record = segments.last(folder, self._extents(folder, chain))
+            if record is not None:
+                found.append(Head(chain, int(record["seq"]) + 1, str(record.get("hash"))))
+        return tuple(found)
 
-        def within(name: str) -> Iterator[dict[str, Any]]:
-            with self._folder(name) as folder:
-                for extent in self._extents(folder, name):
-                    for line in segments.lines(folder, extent):
-                        record = segments.parse(line) if any(text in line for text in texts) else None
-                        if record is not None:
-                            yield {**record, "chain": name}
+    def key_of(self, call: Call, order_by: str | None = None, *, descending: bool = False) -> str:
+        """
+        Give the key after which a page begins that is to follow this call.
 
-        return heapq.merge(*map(within, self.chains()), key=lambda record: str(record.get("timestamp")))
+        Args:
+            call: One that :meth:`calls` gave.
+            order_by: As it was asked for.
+            descending: Likewise.
+        """
+        return Order.of(order_by, None, None, descending=descending).key_of(call)
 
-    def _chain(self, chain: str, *, deep: bool) -> Iterator[dict[str, Any]]:
-        with self._folder(chain) as folder:
-            for extent in self._extents(folder, chain):
-                for line in segments.lines(folder, extent):
-                    if deep and not segments.holds(line):
-                        message = f"a line of {chain}/{extent.part.name} does not hold ({segments.show(line)}); run `otel-tool-audit verify`"
-                        raise TrailCorrupt(message)
-                    record = segments.parse(line)
-                    if record is None:
-                        self.unreadable += 1
-                        continue
-                    record["chain"] = chain
-                    yield record
+    def _query(self, filters: Mapping[str, Any]) -> Query:
+        check_names(filters, FILTERS, "filter")
+        given: dict[str, Any] = dict(filters)
+        subject, text = given.pop("subject", None), given.pop("text", None)
+        since, until = moment(given.pop("since", None), "since"), moment(given.pop("until", None), "until")
+        subjects = None if subject is None else stored_forms(subject, self._state)
+        return Query(**given, subjects=subjects, text=None if text is None else text.casefold(), since=since, until=until)
 
-    def _folder(self, chain: str) -> Folder:
-        try:
-            return self._root.folder(chain)
-        except (OSError, Refused) as error:
-            message = f"chain {chain} of {self.path} cannot be read ({error}); run `otel-tool-audit verify`"
-            raise TrailCorrupt(message) from error
+    def _statistics(self, query: Query, every: str | None) -> tuple[ToolStatistics, tuple[ToolStatistics, ...]]:
+        statistics.stretch(every)
+        return statistics.by_tool(self._matching(query), every)
 
-    def _extents(self, folder: Folder, chain: str) -> list[segments.Extent]:
-        return segments.extents(folder, self._head(chain), boot_id())
+    def _ordered(self, query: Query, order: Order) -> Iterable[Call]:
+        if order.asked:
+            return order.arrange(self._matching(query))
+        return islice(self._matching(query), order.limit)
 
-    def _head(self, chain: str) -> Head | None:
-        with contextlib.suppress(Refused):
-            place = place_of(self._state, self.trail_id)
-            if relation(self._root, place, self.path) in {Relation.OWN, Relation.MOVED}:
-                return self._state.head(self.trail_id, chain)
-        return None
+    def _matching(self, query: Query) -> Iterator[Call]:
+        self._state.forget_the_living()
+        self.unreadable = 0
+        for folding in self._foldings():
+            call = folding.call(self._state.lives)
+            if query.matches(call):
+                yield call
 
+    def _own_life(self) -> Iterator[dict[str, Any]]:
+        """Give the records of the trail's own life, of all chains."""
+        if TRAIL_CHAIN in self.chains():
+            yield from self.records(TRAIL_CHAIN)
+        for record in self._with_text([b'"call_id":null,']):
+            if record["chain"] != TRAIL_CHAIN:
+                yield record
 
-def _ids(record: dict[str, Any]) -> set[str]:
-    """All ids by which a record names its call."""
-    joins = record.get("joins")
-    return {i for i in (record.get("call_id"), *(joins if isinstance(joins, list) else ())) if isinstance(i, str)}
-
-
-def _joined_id(found: list[dict[str, Any]]) -> str:
-    """The id of a call: that of its amendment when ids were joined, else its only one."""
-    return min((str(r["call_id"]) for r in found if r.get("event") == AMENDED), default=str(found[0]["call_id"]))
-
-
-def _complete(folding: Folding, awaited: dict[str, int]) -> bool:
-    return folding.ended and folding.amendments >= awaited.get(folding.call_id, 0)
+    def _caveats(self) -> tuple[str, ...]:
+        unreadable = (
+            [f"{self.unreadable} lines are no records and were passed over; run `otel-tool-audit verify`"]
+            if self.unreadable
+            else []
+        )
+        return (*self.notes, *unreadable)

@@ -119,6 +119,18 @@ def find(folder: Folder, found: list[Extent], seq: int) -> bytes | None:
     return None
 
 
+def last(folder: Folder, found: list[Extent]) -> dict[str, Any] | None:
+    """Read the last record; None when there is none."""
+    for extent in reversed(found):
+        with folder.opened(extent.part.name) as descriptor:
+            start = max(0, extent.end - 2 * MAX_LINE)
+            for line in reversed(pread(descriptor, extent.end - start, start).split(b"\n")):
+                record = parse(line)
+                if record is not None:
+                    return record
+    return None
+
+
 def show(line: bytes) -> str:
     """Show a line that is no record, cut to what fits in a message."""
     return json.dumps(line[:80].decode("utf-8", "replace"))

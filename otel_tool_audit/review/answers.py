@@ -1,0 +1,75 @@
+"""Calls that somebody asked for: given one by one, or as a table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from otel_tool_audit.errors import SettingsError
+from otel_tool_audit.review import columns
+from otel_tool_audit.review.fold import Call
+from otel_tool_audit.review.ordering import Order
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+class Calls(Iterator[Call]):
+    """
+    The calls that match, read as they are asked for; to be gone through once.
+
+    Attributes:
+        next_key: After the last call was given: where the next page begins. None when no limit cut the answer off, or no order was asked for.
+    """
+
+    def __init__(self, found: Iterable[Call], order: Order) -> None:
+        self._found = iter(found)
+        self._order = order
+        self._given = 0
+        self.next_key: str | None = None
+
+    def __iter__(self) -> Calls:
+        return self
+
+    def __next__(self) -> Call:
+        """Give the next call."""
+        call = next(self._found)
+        self._given += 1
+        if self._given == self._order.limit and self._order.asked:
+            self.next_key = self._order.key_of(call)
+        return call
+
+    def arrow(self) -> pa.Table:
+        """
+        Give what is left as an Arrow table, columns as :data:`~otel_tool_audit.review.columns.COLUMNS` names them.
+
+        Raises:
+            SettingsError: pyarrow is not installed.
+        """
+        return columns.table(self)
+
+    def pandas(self) -> Any:  # noqa: ANN401 - a data frame of a package that only those have who ask for it
+        """
+        Give what is left as a pandas data frame, its columns backed by Arrow.
+
+        Raises:
+            SettingsError: pandas or pyarrow is not installed.
+        """
+        try:
+            import pandas as pd  # type: ignore[import-untyped, unused-ignore]  # noqa: PLC0415 - the user's own
+        except ImportError as error:
+            raise SettingsError("a pandas data frame needs pandas: pip install pandas") from error
+        return self.arrow().to_pandas(types_mapper=pd.ArrowDtype)
+
+    def polars(self) -> Any:  # noqa: ANN401 - as pandas()
+        """
+        Give what is left as a polars data frame.
+
+        Raises:
+            SettingsError: polars or pyarrow is not installed.
+        """
+        try:
+            import polars as pl  # noqa: PLC0415 - the user's own
+        except ImportError as error:
+            raise SettingsError("a polars data frame needs polars: pip install polars") from error
+        return pl.from_arrow(self.arrow())

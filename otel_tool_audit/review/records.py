@@ -1,0 +1,262 @@
+"""
+Reading a trail's files: its chains, its records, and the calls that they fold to.
+
+Reading is not checking: what is shown here is what the files hold. Whether that is what was written, :func:`~otel_tool_audit.review.verify.verify` tells.
+
+Source: FORMAT.md.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import heapq
+import os
+from collections.abc import Iterator
+from typing import Any, Final, Self
+
+from otel_tool_audit.errors import TrailCorrupt
+from otel_tool_audit.record.model import AMENDED
+from otel_tool_audit.review import segments
+from otel_tool_audit.review.files import Folder, Refused, resolve
+from otel_tool_audit.review.fold import Call, Folding
+from otel_tool_audit.review.host import boot_id
+from otel_tool_audit.review.place import Relation, open_root, place_of, read_document, relation
+from otel_tool_audit.review.state import StateView
+from otel_tool_audit.trail.format import PRIVATE_STATE, valid_chain, valid_trail_id
+from otel_tool_audit.trail.head import Head
+
+_WINDOW: Final = 10_000
+_AMENDED: Final = b'"event":"' + AMENDED.encode() + b'"'
+
+
+class TrailRecords:
+    """
+    A trail, opened for reading.
+
+    It works while writers write, on read-only media and on copies; it takes no lock and writes nothing.
+
+    Attributes:
+        path: The trail's directory.
+        trail_id: 32 hex digits.
+        unreadable: How many lines were passed over because they are no records; ``verify`` says which and why.
+        notes: What the reader cannot tell, and why.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], *, state: str | os.PathLike[str] | None = None) -> None:
+        """
+        Open a trail.
+
+        Args:
+            path: Its directory.
+            state: The writers' state directory, or ``none``; by default as the environment says.
+
+        Raises:
+            TrailCorrupt: There is no trail.
+            UnsupportedFormat: A newer version wrote it.
+        """
+        self.path = resolve(path)
+        self.unreadable = 0
+        self.notes: list[str] = []
+        self._root = open_root(self.path)
+        self._given_state = state
+        self._state = StateView.of(self.path, state)
+        try:
+            self.trail_id = read_document(self._root).trail_id
+        except BaseException:
+            self.close()
+            raise
+        if self._state.trouble:
+            self.notes.append(f"{self._state.trouble}: calls without an end are shown as interrupted, whether they still run cannot be told")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close it; a second time does nothing."""
+        self._state.close()
+        self._root.close()
+
+    def chains(self) -> list[str]:
+        """List the chains, by name."""
+        found = []
+        for name in self._root.names():
+            if name != PRIVATE_STATE and valid_chain(name):
+                with contextlib.suppress(OSError, Refused), self._root.folder(name):
+                    found.append(name)
+        return found
+
+    def records(self, chain: str | None = None, *, deep: bool = False) -> Iterator[dict[str, Any]]:
+        """
+        Give all records of one chain, or of all chains ordered by time.
+
+        Args:
+            chain: Its name; None for all. Order across chains is presentation, not evidence.
+            deep: Check each line's hash, too.
+
+        Yields:
+            A record as it stands in its line, with ``chain`` added. Events and keys that this version does not know are kept.
+
+        Raises:
+            TrailCorrupt: There is no such chain; or, with *deep*, a line's hash does not hold.
+        """
+        if chain is not None:
+            if chain not in self.chains():
+                message = f"{self.path} has no chain {chain!r}; there are: {', '.join(self.chains())}"
+                raise TrailCorrupt(message)
+            return self._chain(chain, deep=deep)
+        every = [self._chain(name, deep=deep) for name in self.chains()]
+        return heapq.merge(*every, key=lambda record: str(record.get("timestamp")))
+
+    def lines(self, chain: str) -> Iterator[bytes]:
+        """
+        Give the lines of one chain as they stand in its files, without their LF; what is no record is among them.
+
+        Args:
+            chain: Its name.
+
+        Raises:
+            TrailCorrupt: The chain cannot be read.
+        """
+        with self._folder(chain) as folder:
+            for extent in self._extents(folder, chain):
+                yield from segments.lines(folder, extent)
+
+    def record(self, chain: str, seq: int) -> dict[str, Any] | None:
+        """
+        Give one record by its address; None when there is none.
+
+        Args:
+            chain: The chain's name.
+            seq: The record's position in it.
+        """
+        if chain not in self.chains():
+            return None
+        with self._folder(chain) as folder:
+            line = segments.find(folder, self._extents(folder, chain), seq)
+        record = None if line is None else segments.parse(line)
+        return None if record is None else {**record, "chain": chain}
+
+    def call(self, call_id: str) -> Call | None:
+        """
+        Give one call by any of its ids; None when there is none.
+
+        Args:
+            call_id: 32 hex digits.
+        """
+        if not valid_trail_id(call_id):
+            return None
+        wanted, known = {call_id}, set[str]()
+        found: list[dict[str, Any]] = []
+        while wanted != known:
+            known = set(wanted)
+            found = [r for r in self._with_text([i.encode() for i in sorted(wanted)]) if wanted & _ids(r)]
+            wanted = wanted.union(*map(_ids, found))
+        if not found:
+            return None
+        folding = Folding(_joined_id(found))
+        for record in found:
+            folding.add(record)
+        self._state.forget_the_living()
+        return folding.call(self._state.lives)
+
+    def _foldings(self) -> Iterator[Folding]:
+        """Fold all records; hold a call back until every call that started before it has ended, within the window."""
+        names, awaited = self._amendments()
+        held: dict[str, Folding] = {}
+        late: dict[str, Folding] = {}
+        for record in self.records():
+            own = record.get("call_id")
+            if not isinstance(own, str):
+                continue
+            call_id = names.get(own, own)
+            folding = held.get(call_id) or late.get(call_id)
+            if folding is None:
+                folding = held[call_id] = Folding(call_id)
+            folding.add(record)
+            if call_id in late and _complete(folding, awaited):
+                yield late.pop(call_id)
+            while held:
+                first = next(iter(held))
+                if _complete(held[first], awaited):
+                    yield held.pop(first)
+                elif len(held) > _WINDOW:
+                    late[first] = held.pop(first)
+                else:
+                    break
+        yield from heapq.merge(late.values(), held.values(), key=lambda folding: folding.timestamp)
+
+    def _amendments(self) -> tuple[dict[str, str], dict[str, int]]:
+        """Look ahead for what was learned later: which ids name one call, and how many amendments each call still awaits."""
+        names: dict[str, str] = {}
+        awaited: dict[str, int] = {}
+        for record in self._with_text([_AMENDED]):
+            if record.get("event") != AMENDED:
+                continue
+            ids = _ids(record)
+            joined = min((names[i] for i in ids if i in names), default=str(record["call_id"]))
+            others = {names[i] for i in ids if i in names}
+            names.update(dict.fromkeys(ids | {i for i, name in names.items() if name in others}, joined))
+            awaited[joined] = sum(awaited.pop(name, 0) for name in others | {joined}) + 1
+        return names, awaited
+
+    def _with_text(self, texts: list[bytes]) -> Iterator[dict[str, Any]]:
+        """Give the records whose lines hold one of *texts*, ordered by time, without parsing any other."""
+
+        def within(name: str) -> Iterator[dict[str, Any]]:
+            with self._folder(name) as folder:
+                for extent in self._extents(folder, name):
+                    for line in segments.lines(folder, extent):
+                        record = segments.parse(line) if any(text in line for text in texts) else None
+                        if record is not None:
+                            yield {**record, "chain": name}
+
+        return heapq.merge(*map(within, self.chains()), key=lambda record: str(record.get("timestamp")))
+
+    def _chain(self, chain: str, *, deep: bool) -> Iterator[dict[str, Any]]:
+        with self._folder(chain) as folder:
+            for extent in self._extents(folder, chain):
+                for line in segments.lines(folder, extent):
+                    if deep and not segments.holds(line):
+                        message = f"a line of {chain}/{extent.part.name} does not hold ({segments.show(line)}); run `otel-tool-audit verify`"
+                        raise TrailCorrupt(message)
+                    record = segments.parse(line)
+                    if record is None:
+                        self.unreadable += 1
+                        continue
+                    record["chain"] = chain
+                    yield record
+
+    def _folder(self, chain: str) -> Folder:
+        try:
+            return self._root.folder(chain)
+        except (OSError, Refused) as error:
+            message = f"chain {chain} of {self.path} cannot be read ({error}); run `otel-tool-audit verify`"
+            raise TrailCorrupt(message) from error
+
+    def _extents(self, folder: Folder, chain: str) -> list[segments.Extent]:
+        return segments.extents(folder, self._head(chain), boot_id())
+
+    def _head(self, chain: str) -> Head | None:
+        with contextlib.suppress(Refused):
+            place = place_of(self._state, self.trail_id)
+            if relation(self._root, place, self.path) in {Relation.OWN, Relation.MOVED}:
+                return self._state.head(self.trail_id, chain)
+        return None
+
+
+def _ids(record: dict[str, Any]) -> set[str]:
+    """All ids by which a record names its call."""
+    joins = record.get("joins")
+    return {i for i in (record.get("call_id"), *(joins if isinstance(joins, list) else ())) if isinstance(i, str)}
+
+
+def _joined_id(found: list[dict[str, Any]]) -> str:
+    """The id of a call: that of its amendment when ids were joined, else its only one."""
+    return min((str(r["call_id"]) for r in found if r.get("event") == AMENDED), default=str(found[0]["call_id"]))
+
+
+def _complete(folding: Folding, awaited: dict[str, int]) -> bool:
+    return folding.ended and folding.amendments >= awaited.get(folding.call_id, 0)

@@ -1,0 +1,215 @@
+"""
+What statistics and reports say: values, for whoever shows them.
+
+All durations are milliseconds, all moments UTC as records write them. A percentile is an observed duration: the smallest
+one that at least so many of all calls with a duration do not exceed (nearest rank), so that every engine finds the same.
+
+Source: ARCHITECTURE.md, R14, R16, R19.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from otel_tool_audit.review.findings import Verification
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """Where a chain ended when it was looked at."""
+
+    chain: str
+    """Its name."""
+    count: int
+    """The seq after the last record."""
+    hash: str
+    """The last record's, 64 hex digits."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a verification said, as the head of a report shows it."""
+
+    integrity: str
+    """``intact``, ``broken`` or ``cannot tell``."""
+    completeness: str
+    """``complete``, ``known gaps`` or ``cannot tell``."""
+    findings: tuple[str, ...]
+    """What is broken, one sentence each with its address."""
+    doubts: tuple[str, ...]
+    """Why integrity cannot be told."""
+    gaps: tuple[str, ...]
+    """What is known to be missing, or why that cannot be told."""
+    notes: tuple[str, ...]
+    """What is worth saying besides."""
+    records: int
+    """How many were checked."""
+    heads: tuple[Head, ...]
+    """Of every chain, by name."""
+
+    @classmethod
+    def of(cls, found: Verification) -> Verdict:
+        """Take what matters from a verification."""
+        return cls(
+            found.integrity, found.completeness, tuple(f"{f.where}: {f.message}" for f in found.findings), tuple(found.doubts),
+            tuple(found.gaps), tuple(found.notes), found.records,
+            tuple(Head(name, int(chain["count"]), str(chain["hash"])) for name, chain in sorted(found.chains.items())),
+        )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """The calls that started within one stretch of time."""
+
+    start: str
+    """When it begins: ``2026-03-01T12:00:00Z``."""
+    calls: int
+    succeeded: int
+    failed: int
+    interrupted: int
+    running: int
+    mean_ms: float | None
+    max_ms: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class ToolStatistics:
+    """How calls of one tool, or of all together, went."""
+
+    tool: str | None
+    """None: all together."""
+    calls: int
+    succeeded: int
+    failed: int
+    interrupted: int
+    """Started, and no end is on record."""
+    running: int
+    success_rate: float | None
+    """Of all that do not run any more, 0 to 1; None when there are none."""
+    mean_ms: float | None
+    """Of the calls with a duration; None when there are none, as for those that follow."""
+    max_ms: float | None
+    p50_ms: float | None
+    p95_ms: float | None
+    p99_ms: float | None
+    unique_users: int
+    """How many different ``user_id``; ``unknown`` counts as one."""
+    first: str | None = None
+    """When the first call started."""
+    last: str | None = None
+    """When the last call started."""
+    series: tuple[Bucket, ...] = ()
+    """Over time, without stretches in which nothing was called; empty when no stretch was asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """How often something occurs."""
+
+    name: str | None
+    """What; None is what nobody named."""
+    calls: int
+    failed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """One call that touched a subject's data: a row of an access report."""
+
+    timestamp: str
+    user_id: str
+    user_role: str | None
+    agent: str | None
+    model: str | None
+    conversation_id: str
+    turn_number: int | None
+    tool_name: str
+    trigger: str | None
+    purpose: str | None
+    status: str
+    error: str | None
+    duration_ms: float | None
+    arguments: Any
+    """Sanitized, as they stand in the record."""
+    viewed: Mapping[str, Any]
+    """The result's summary: identifiers and counts, never the payload."""
+    fields: tuple[str, ...]
+    """Names of what was given and what came back, as far as arguments and summary name them."""
+    trace_id: str | None
+    call_id: str
+    chain: str
+    """With ``seq``: where the last record of the call stands."""
+    seq: int
+    hash: str
+    records: tuple[Mapping[str, Any], ...]
+    """All records of the call: ``chain``, ``seq``, ``hash``, ``event``, ``timestamp``."""
+
+
+@dataclass(frozen=True, slots=True)
+class AccessReport:
+    """Who saw a subject's data."""
+
+    trail_id: str
+    path: str
+    subject: str
+    """As it was asked for."""
+    stored_as: tuple[str, ...]
+    """What records may name the subject; never the subject in clear, unless it is stored so."""
+    start: str | None
+    end: str | None
+    rows: tuple[Access, ...]
+    """By time."""
+    users: tuple[Count, ...]
+    tools: tuple[Count, ...]
+    purposes: tuple[Count, ...]
+    verdict: Verdict | None
+    """None when the trail was not verified."""
+    notes: tuple[str, ...] = ()
+    """What could not be read or told."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Something that the trail itself says is missing, or was given up."""
+
+    chain: str
+    seq: int
+    event: str
+    """``trail.gap``, ``trail.recovered`` or ``trail.epoch``."""
+    timestamp: str
+    reason: str | None
+    calls: int | None
+    """How many calls are known to be missing; None when nobody counted."""
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ActivityReport:
+    """What happened in a period."""
+
+    trail_id: str
+    path: str
+    start: str | None
+    end: str | None
+    total: ToolStatistics
+    tools: tuple[ToolStatistics, ...]
+    """Of each tool, the most called first."""
+    users: tuple[Count, ...]
+    roles: tuple[Count, ...]
+    agents: tuple[Count, ...]
+    models: tuple[Count, ...]
+    triggers: tuple[Count, ...]
+    purposes: tuple[Count, ...]
+    errors: tuple[Count, ...]
+    """Failed calls by ``error_type``."""
+    denied: int
+    """Calls that writers refused because they could not be recorded, as they counted it themselves."""
+    lost: int
+    """Records that writers could not write, as they counted it themselves."""
+    gaps: tuple[Gap, ...]
+    verdict: Verdict | None
+    """None when the trail was not verified."""
+    notes: tuple[str, ...] = ()
+    """What could not be read or told."""
