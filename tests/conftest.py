@@ -13,23 +13,25 @@ sys.path.insert(0, str(Path(__file__).parent / "real"))
 from fixtures import (
     collector_program,
     jaeger_program,
-    programs,
+    module_starter,
     pytest_collection_modifyitems,
     run_agent,
     run_collector,
     run_gateway,
     run_jaeger,
+    starter,
 )
 
 __all__ = [
     "collector_program",
     "jaeger_program",
-    "programs",
+    "module_starter",
     "pytest_collection_modifyitems",
     "run_agent",
     "run_collector",
     "run_gateway",
     "run_jaeger",
+    "starter",
 ]
 
 

@@ -42,44 +42,36 @@ def jaeger_program() -> Path:
     return _built(JAEGER)
 
 
-@pytest.fixture
-def programs() -> Iterator[list[Program]]:
-    """What a test started; it is ended in turn, the last first."""
-    started: list[Program] = []
-    yield started
-    for program in reversed(started):
-        program.stop()
-
-
-@pytest.fixture
-def run_collector(collector_program: Path, programs: list[Program], tmp_path: Path) -> Callable[..., Program]:
-    """Start a Collector with a configuration: ``run_collector(file, {"NAME": "value"}, port=1234, …)``."""
-
-    def run(configuration: Path, environment: dict[str, str], *, start: bool = True, **ports: int) -> Program:
-        command = [str(collector_program), "--config", str(configuration)]
-        log = tmp_path / f"{configuration.stem}-{len(programs)}.log"
-        program = Program(command, log, environment, ports, lambda p: "Everything is ready" in p.text())
-        programs.append(program)
-        return program.start() if start else program
-
-    return run
-
-
-@pytest.fixture
-def run_agent(run_collector: Callable[..., Program], tmp_path: Path) -> Callable[..., Program]:
+class Starter:
     """
-    Start a Collector with ``collector-config/agent.yaml``.
+    Starts real programs below one directory, and ends what it started, the last first.
 
-    ``run_agent(to="127.0.0.1:4317")`` sends straight to a Jaeger, ``run_agent(gateway=gateway, name=…, token=…)`` to a gateway.
-    Its ports: ``grpc`` and ``http`` take spans, ``metrics`` and ``health`` tell of it. ``start=False`` leaves starting to the test.
+    Made by the fixture ``starter`` for one test, and by ``module_starter`` where starting for each takes too long.
     """
 
-    def run(
-        *, to: str = "", gateway: Program | None = None, name: str = SENDER, token: str = TOKEN, start: bool = True
+    def __init__(self, directory: Path, collector: Path, jaeger: Callable[[], Path]) -> None:
+        """Say where, and what; Jaeger is asked for only when it is needed."""
+        self.directory = directory
+        self.started: list[Program] = []
+        self._collector = collector
+        self._jaeger = jaeger
+
+    def collector(self, configuration: Path, environment: dict[str, str], *, start: bool = True, **ports: int) -> Program:
+        """Start a Collector with any configuration; ``start=False`` leaves starting to the test, here and below."""
+        command = [str(self._collector), "--config", str(configuration)]
+        return self._run(command, environment, ports, lambda p: "Everything is ready" in p.text(), start=start)
+
+    def agent(
+        self, *, to: str = "", gateway: Program | None = None, name: str = SENDER, token: str = TOKEN, start: bool = True
     ) -> Program:
+        """
+        Start a Collector with ``collector-config/agent.yaml``.
+
+        ``agent(to="127.0.0.1:4317")`` sends straight to a Jaeger, ``agent(gateway=gateway, name=…, token=…)`` to a gateway.
+        Its ports: ``grpc`` and ``http`` take spans, ``metrics`` and ``health`` tell of it.
+        """
         ports = free_ports("grpc", "http", "metrics", "health")
-        home = tmp_path / f"agent-{ports['grpc']}"
-        home.mkdir()
+        home = self._home("agent")
         (home / "token").write_text(token)
         environment = {
             **listening("AGENT", ports),
@@ -90,24 +82,17 @@ def run_agent(run_collector: Callable[..., Program], tmp_path: Path) -> Callable
             "AGENT_EXPORTER": "otlp_grpc/gateway" if gateway else "otlp_grpc/jaeger",
             "AGENT_CA": gateway.environment["GATEWAY_CERT"] if gateway else "",
         }
-        return run_collector(CONFIGURATION / "agent.yaml", environment, start=start, **ports)
+        return self.collector(CONFIGURATION / "agent.yaml", environment, start=start, **ports)
 
-    return run
+    def gateway(self, *, jaeger: Program | None = None, start: bool = True, **settings: str) -> Program:
+        """
+        Start a Collector with ``collector-config/gateway.yaml``; it knows :data:`SENDER` by :data:`TOKEN`.
 
-
-@pytest.fixture
-def run_gateway(run_collector: Callable[..., Program], tmp_path: Path) -> Callable[..., Program]:
-    """
-    Start a Collector with ``collector-config/gateway.yaml``: ``run_gateway(jaeger=jaeger)``; it knows :data:`SENDER` by :data:`TOKEN`.
-
-    Its ports: ``grpc`` and ``http`` take spans over TLS with a token, ``tool_metrics``, ``metrics`` and ``health`` tell of it.
-    ``GATEWAY_AUDIT_DIRECTORY`` in its environment holds the audit file; settings given by name are added to the environment.
-    """
-
-    def run(*, jaeger: Program | None = None, start: bool = True, **settings: str) -> Program:
+        Its ports: ``grpc`` and ``http`` take spans over TLS with a token, ``tool_metrics``, ``metrics`` and ``health`` tell of it.
+        ``GATEWAY_AUDIT_DIRECTORY`` in its environment holds the audit file; settings by name are added to the environment.
+        """
         ports = free_ports("grpc", "http", "loop", "tool_metrics", "metrics", "health")
-        home = tmp_path / f"gateway-{ports['grpc']}"
-        home.mkdir()
+        home = self._home("gateway")
         certificate(home)
         (home / "senders").write_text(f"{SENDER}:{hashed(TOKEN)}\n")
         environment = {
@@ -121,32 +106,85 @@ def run_gateway(run_collector: Callable[..., Program], tmp_path: Path) -> Callab
             "GATEWAY_DECISION_WAIT": "1s",
             **settings,
         }
-        return run_collector(CONFIGURATION / "gateway.yaml", environment, start=start, **ports)
+        return self.collector(CONFIGURATION / "gateway.yaml", environment, start=start, **ports)
 
-    return run
+    def jaeger(self, *, backend: str = "memory", start: bool = True) -> Program:
+        """
+        Start a Jaeger with ``collector-config/jaeger.yaml``.
+
+        Its ports: ``otlp_grpc`` and ``otlp_http`` take spans; ``http`` is the API that its pages use, ``grpc`` streams traces.
+        """
+        ports = free_ports("otlp_grpc", "otlp_http", "http", "grpc", "health", "metrics")
+        environment = {**listening("JAEGER", ports), "JAEGER_BACKEND": backend, "JAEGER_DATA": str(self._home("jaeger"))}
+        command = [str(self._jaeger()), "--config", str(CONFIGURATION / "jaeger.yaml")]
+        return self._run(command, environment, ports, _healthy, start=start)
+
+    def stop(self) -> None:
+        """End everything."""
+        for program in reversed(self.started):
+            program.stop()
+
+    def _home(self, name: str) -> Path:
+        home = self.directory / f"{name}-{len(self.started)}"
+        home.mkdir()
+        return home
+
+    def _run(
+        self,
+        command: list[str],
+        environment: dict[str, str],
+        ports: dict[str, int],
+        ready: Callable[[Program], bool],
+        *,
+        start: bool,
+    ) -> Program:
+        log = self.directory / f"{Path(command[-1]).stem}-{len(self.started)}.log"
+        program = Program(command, log, environment, ports, ready)
+        self.started.append(program)
+        return program.start() if start else program
 
 
 @pytest.fixture
-def run_jaeger(jaeger_program: Path, programs: list[Program], tmp_path: Path) -> Callable[..., Program]:
-    """
-    Start a Jaeger with ``collector-config/jaeger.yaml``: ``run_jaeger()``.
+def starter(tmp_path: Path, collector_program: Path, request: pytest.FixtureRequest) -> Iterator[Starter]:
+    """What starts real programs for one test."""
+    made = Starter(tmp_path, collector_program, lambda: request.getfixturevalue("jaeger_program"))
+    yield made
+    made.stop()
 
-    Its ports: ``otlp_grpc`` and ``otlp_http`` take spans; ``http`` is the API that its pages use, ``grpc`` streams traces.
-    """
 
-    def run(*, backend: str = "memory", start: bool = True) -> Program:
-        ports = free_ports("otlp_grpc", "otlp_http", "http", "grpc", "health", "metrics")
-        environment = {
-            **listening("JAEGER", ports),
-            "JAEGER_BACKEND": backend,
-            "JAEGER_DATA": str(tmp_path / f"jaeger-{ports['http']}"),
-        }
-        command = [str(jaeger_program), "--config", str(CONFIGURATION / "jaeger.yaml")]
-        program = Program(command, tmp_path / f"jaeger-{len(programs)}.log", environment, ports, _healthy)
-        programs.append(program)
-        return program.start() if start else program
+@pytest.fixture(scope="module")
+def module_starter(
+    tmp_path_factory: pytest.TempPathFactory, collector_program: Path, request: pytest.FixtureRequest
+) -> Iterator[Starter]:
+    """What starts real programs for all tests of a file."""
+    made = Starter(tmp_path_factory.mktemp("real"), collector_program, lambda: request.getfixturevalue("jaeger_program"))
+    yield made
+    made.stop()
 
-    return run
+
+@pytest.fixture
+def run_collector(starter: Starter) -> Callable[..., Program]:
+    """Start a Collector: :meth:`Starter.collector`."""
+    return starter.collector
+
+
+@pytest.fixture
+def run_agent(starter: Starter) -> Callable[..., Program]:
+    """Start an agent's Collector: :meth:`Starter.agent`."""
+    return starter.agent
+
+
+@pytest.fixture
+def run_gateway(starter: Starter) -> Callable[..., Program]:
+    """Start a gateway: :meth:`Starter.gateway`."""
+    return starter.gateway
+
+
+@pytest.fixture
+def run_jaeger(starter: Starter, jaeger_program: Path) -> Callable[..., Program]:
+    """Start a Jaeger: :meth:`Starter.jaeger`."""
+    assert jaeger_program.exists()
+    return starter.jaeger
 
 
 def listening(prefix: str, ports: dict[str, int]) -> dict[str, str]:
