@@ -104,6 +104,9 @@ class Settings:
     queue_size: int = 2048
     """Foreign spans that may wait for their record; more are lost, and counted. ``OTEL_TOOL_AUDIT_QUEUE_SIZE``."""
 
+    merge_seconds: float = 2.0
+    """Seconds after its end in which a call can still be told of by a span beside its own. ``OTEL_TOOL_AUDIT_MERGE_SECONDS``."""
+
     flush_on_sigterm: bool = False
     """Shut down in order when SIGTERM comes. ``OTEL_TOOL_AUDIT_FLUSH_ON_SIGTERM``."""
 

@@ -10,32 +10,26 @@ Source: ARCHITECTURE.md.
 from __future__ import annotations
 
 import os
-import sys
 import threading
 import time
 from collections.abc import Mapping
 from typing import Any, Final
 
-from opentelemetry import baggage, trace
 from opentelemetry import context as otel
+from opentelemetry import trace
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
 from opentelemetry.trace import TracerProvider
 
 from otel_tool_audit import semconv
-from otel_tool_audit.attribution import KEY, NOBODY
 from otel_tool_audit.processor.exporting import counted
 from otel_tool_audit.processor.neighbours import exporting_neighbours, processors
-from otel_tool_audit.processor.observed import observed_call
 from otel_tool_audit.processor.sampler import records_all
-from otel_tool_audit.processor.spans import SpanSanitizer
-from otel_tool_audit.recognise.genai import Facts, recognise
-from otel_tool_audit.record.model import Receipt, ToolCall
-from otel_tool_audit.recorder import CALL_KEY, ENDING, Binding, Recorder, bind
+from otel_tool_audit.processor.seen import Seen
+from otel_tool_audit.processor.spans import SpanSanitizer, plain
+from otel_tool_audit.processor.watching import Watcher
+from otel_tool_audit.recorder import ENDING, Binding, Recorder, bind
 from otel_tool_audit.settings import Settings
 from otel_tool_audit.trail.trail import Trail
-
-_MOST_OPEN: Final = 65_536
-"""Open spans whose context is remembered; spans that are never ended must not fill the memory."""
 
 _PATIENCE: Final = 5.0
 """Seconds that shutting down waits for spans to be recorded, and again for them to be exported."""
@@ -81,7 +75,7 @@ class AuditSpanProcessor(SpanProcessor):
         self.exporter = None if forward is None else counted(forward, trail)
         self.forwarded = 0
         self._spans = SpanSanitizer(self.recorder.sanitizer)
-        self._starts: dict[int, otel.Context] = {}
+        self._watcher = Watcher(self.recorder)
         # no lock guards this set: a fork's child may not inherit a held one; adding and discarding are atomic
         self._waiting: set[object] = set()
         self._pid = os.getpid()
@@ -135,6 +129,7 @@ class AuditSpanProcessor(SpanProcessor):
         """Record and export what ended, tell what was not delivered. The trail stays open: own calls are recorded on."""
         if self._shut:
             return
+        self._watcher.give_up()
         self._settle(time.monotonic() + _PATIENCE)
         self._shut = True
         if self.forward is None:
@@ -154,16 +149,7 @@ class AuditSpanProcessor(SpanProcessor):
     # --- starting and ending
 
     def _started(self, span: Span, context: otel.Context) -> None:
-        call: Any = context.get(CALL_KEY)
-        if call is not None and call.span is None:
-            # the gate is making this very span: who calls is in the call already
-            return
-        if KEY in context or baggage.get_all(context):
-            span_context = span.get_span_context()
-            if span_context is not None:
-                if len(self._starts) >= _MOST_OPEN:
-                    self._starts.pop(next(iter(self._starts)), None)
-                self._starts[span_context.span_id] = context
+        self._watcher.started(span, context)
         if not records_all(getattr(span, "_sampler", None)):
             self.recorder.once(
                 "sampler",
@@ -191,52 +177,46 @@ class AuditSpanProcessor(SpanProcessor):
         context = span.context
         if context is None:
             return
-        start = self._starts.pop(context.span_id, None)
-        stamped = ENDING.get(context.span_id)
-        facts = None
-        if stamped is None:
-            facts = recognise(span.name, span.attributes or _NOTHING)
-        if facts is not None:
-            self._observe(span, facts, start)
-        elif context.trace_flags.sampled:
-            self._pass_on(self._spans.cleaned(span, _NOTHING if stamped is None else stamped))
-
-    def _observe(self, span: ReadableSpan, facts: Facts, start: otel.Context | None) -> None:
-        recorder = self.recorder
-        counters = recorder.trail.counters
-        counters.add("calls")
-        sampled = span.context is not None and span.context.trace_flags.sampled
-        if not sampled:
-            counters.add("unsampled")
-        raised = sys.exc_info()[1]
-        try:
-            known = NOBODY if start is None else recorder.identities.with_baggage(start)
-            call = observed_call(recorder, span, facts, known, None if isinstance(raised, Exception) else raised)
-        except Exception as error:  # noqa: BLE001 - lost, and said so; the span goes on all the same
-            recorder.trail.lost(calls=1, records=1, reason=f"a span of {facts.tool_name[:100]!r}: {type(error).__name__}: {error}")
-            if sampled:
-                self._pass_on(self._spans.cleaned(span))
-            return
-        cleaned = self._spans.cleaned(span) if sampled else None
         self._forget_parent()
+        stamped = ENDING.get(context.span_id)
+        sampled = context.trace_flags.sampled
+        cleaned: ReadableSpan | None = None
         waiting = object()
-        self._waiting.add(waiting)
 
-        def recorded(receipt: Receipt | None) -> None:
+        def recorded(seen: Seen | None) -> None:
             try:
-                self._pass_on_stamped(cleaned, call, receipt)
+                if sampled:
+                    self._pass_on_stamped(self._spans.cleaned(span) if cleaned is None else cleaned, seen)
             finally:
                 self._waiting.discard(waiting)
 
-        if not recorder.submit(call, recorded):
-            recorded(None)
+        self._waiting.add(waiting)
+        try:
+            told = self._watcher.ended(span, plain(span.attributes), stamped, recorded)
+        except BaseException:
+            self._waiting.discard(waiting)
+            raise
+        if told:
+            if not sampled:
+                self.recorder.trail.counters.add("unsampled")
+            return
+        self._waiting.discard(waiting)
+        if sampled:
+            self._pass_on(self._spans.cleaned(span, _NOTHING if stamped is None else stamped))
 
     # --- forwarding
 
-    def _pass_on_stamped(self, cleaned: ReadableSpan | None, call: ToolCall, receipt: Receipt | None) -> None:
-        if cleaned is not None:
-            stamp = {**semconv.identity(call), **(cleaned.attributes or _NOTHING), **semconv.stamp(call, receipt, self.recorder.trail_id)}
-            self._pass_on(self._spans.stamped(cleaned, stamp))
+    def _pass_on_stamped(self, cleaned: ReadableSpan, seen: Seen | None) -> None:
+        if seen is None:
+            self._pass_on(cleaned)
+            return
+        call = seen.call
+        identity = semconv.identity(call)
+        for attribute in (semconv.USER_ID, semconv.ACTOR_ID, semconv.ACTOR_TYPE) if "user_id" in seen.claimed else ():
+            # who only claims to be someone is no actor
+            identity.pop(attribute, None)
+        stamp = {**identity, **(cleaned.attributes or _NOTHING), **semconv.stamp(call, seen.receipt, self.recorder.trail_id)}
+        self._pass_on(self._spans.stamped(cleaned, stamp))
 
     def _pass_on(self, span: ReadableSpan) -> None:
         if self.forward is None or self._shut:
@@ -272,6 +252,7 @@ class AuditSpanProcessor(SpanProcessor):
         if self._pid != os.getpid():
             self._pid = os.getpid()
             self._waiting.clear()
+            self._watcher.after_fork()
 
     def _shut_forward(self) -> None:
         """Shut the exporting processor down, for a limited time: without a backend its exporter tries again for long."""

@@ -89,7 +89,7 @@ class SpanSanitizer:
         Returns:
             *span* itself when nothing in it had to change.
         """
-        attributes = _plain(span.attributes)
+        attributes = plain(span.attributes)
         # the usual own span: nobody put anything over what the gate stamped
         cleaned = attributes if attributes == stamped else self._attributes(attributes, stamped)
         name = self._name(span.name)
@@ -148,7 +148,7 @@ class SpanSanitizer:
     def _events(self, events: Sequence[Event]) -> Sequence[Event]:
         made = []
         for event in events:
-            attributes = _plain(event.attributes)
+            attributes = plain(event.attributes)
             cleaned = self._attributes(attributes)
             name = self._name(event.name)
             same = cleaned is attributes and name == event.name
@@ -158,7 +158,7 @@ class SpanSanitizer:
     def _links(self, links: Sequence[Link]) -> Sequence[Link]:
         made = []
         for link in links:
-            attributes = _plain(link.attributes)
+            attributes = plain(link.attributes)
             cleaned = self._attributes(attributes)
             made.append(link if cleaned is attributes else Link(link.context, cleaned))
         return made
@@ -178,7 +178,7 @@ def _unchanged(cleaned: Sequence[object], original: Sequence[object]) -> bool:
     return not original or all(a is b for a, b in zip(cleaned, original, strict=True))
 
 
-def _plain(attributes: Mapping[str, Any] | None) -> Mapping[str, Any]:
+def plain(attributes: Mapping[str, Any] | None) -> Mapping[str, Any]:
     """Copy attributes out of the SDK's locked mapping at once instead of key by key."""
     if not attributes:
         return _NOTHING

@@ -7,6 +7,7 @@ Source: ARCHITECTURE.md, R7 and R9 (baggage is a claim; subjects are pseudonyms)
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
+from types import MappingProxyType
 from typing import Any, Final
 
 from opentelemetry import baggage
@@ -125,9 +126,17 @@ class Identities:
                 known.cache[key] = found
         return found
 
-    def told(self, known: Attribution, said: Mapping[str, Any]) -> Caller:
-        """Tell who called when a span said something about it too: what holds in this process counts more."""
-        return self._caller(Attribution({**said, **known.values}, known.metadata, known.claimed))
+    def told(self, known: Attribution, said: Mapping[str, Any], claimed: Mapping[str, str] = MappingProxyType({})) -> Caller:
+        """
+        Tell who called when spans said something about it too: what holds in this process counts more.
+
+        Args:
+            known: What holds in this process.
+            said: What spans said, by the names of ``attribution()``.
+            claimed: Fields of the record that nobody vouches for, and who claims them.
+        """
+        claims = {**known.claimed, "fields": dict(claimed)} if claimed else known.claimed
+        return self._caller(Attribution({**said, **known.values}, known.metadata, claims))
 
     def subject(self, value: object) -> str | None:
         """

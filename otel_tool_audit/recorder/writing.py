@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable
 from typing import Final
 
-from otel_tool_audit.record.model import FINISHED, OBSERVED, STARTED, Receipt, ToolCall
+from otel_tool_audit.record.model import AMENDED, FINISHED, OBSERVED, STARTED, Receipt, ToolCall
 from otel_tool_audit.trail.trail import Trail
 
 _ELSEWHERE_SECONDS: Final = 2.0
@@ -97,6 +97,10 @@ class CallWriter:
             done(receipt)
 
         return self.trail.submit(OBSERVED, call, recorded)
+
+    def submit_amended(self, call: ToolCall, done: Callable[[Receipt | None], None]) -> bool:
+        """Hand ``tool_call.amended`` over, of a call that is on record already. False: lost, and counted."""
+        return self.trail.submit(AMENDED, call, done)
 
     def lost(self, call: ToolCall, error: BaseException) -> None:
         """Count and tell a call of which a record could not be written."""

@@ -73,11 +73,25 @@ def test_attribution_is_that_of_the_start(trail, tracer):
 
 
 def test_baggage_at_the_start_is_a_claim(trail, tracer):
-    """Also for spans of others."""
+    """Where nobody else names the user it is recorded, marked as claimed, and is no actor on the exported span."""
     token = otel.attach(baggage.set_baggage("user.id", "admin"))
     foreign(tracer)
     otel.detach(token)
-    trail.assert_recorded("get_order", user_id="unknown", claimed={"baggage": {"user.id": "admin"}})
+    claimed = {"baggage": {"user.id": "admin"}, "fields": {"user_id": "baggage user.id"}}
+    trail.assert_recorded("get_order", user_id="admin", claimed=claimed, source="gen_ai user=baggage")
+    (copy,) = trail.spans()
+    assert {"user.id", "audit.actor.id", "audit.actor.type"}.isdisjoint(copy.attributes)
+
+
+def test_a_claim_gives_way_to_whoever_is_named(trail, tracer):
+    """By this process, or by the instrumentation: baggage that says otherwise stands beside it."""
+    token = otel.attach(baggage.set_baggage("user.id", "admin"))
+    foreign(tracer, **{"user.id": "usr_2"})
+    with audit.attribution(user="usr_1"):
+        foreign(tracer, **{"gen_ai.tool.call.id": "second"})
+    otel.detach(token)
+    assert ["usr_2", "usr_1"] == [call["user_id"] for call in trail.calls()]
+    assert all(call["claimed"] == {"baggage": {"user.id": "admin"}} for call in trail.calls())
 
 
 def failing(span):

@@ -1,0 +1,147 @@
+"""
+Which model decided to call, and what it asked for: the model's span near a tool's.
+
+A tool's span never names the model. The model's span that asked for the call ended shortly before it, beside it or beside a span
+around it; some are still open while the tool runs.
+
+Source: ARCHITECTURE.md, "Spans of other instrumentations".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
+
+from opentelemetry.sdk.trace import ReadableSpan
+
+from otel_tool_audit.processor.open_spans import ModelSeen, OpenSpan
+from otel_tool_audit.recognise import Facts, Kind, Place, Request, Roles, Told, kind_of, may_hold, requests_in
+from otel_tool_audit.recognise import convention as c
+from otel_tool_audit.recognise.caller import MODEL_SPAN
+from otel_tool_audit.recognise.convention import Role
+from otel_tool_audit.recognise.sameness import agree
+from otel_tool_audit.recognise.values import scalar
+
+_MOST_TRACES: Final = 1_024
+_MOST_TRIED: Final = 6
+_NOTHING: Final[Mapping[str, Any]] = {}
+
+Found = Sequence[tuple[Role, str]]
+
+
+class Models:
+    """Remembers the last model's span of every open span, and of the last traces."""
+
+    __slots__ = ("_traces",)
+
+    def __init__(self) -> None:
+        """Begin with none."""
+        self._traces: dict[int, ModelSeen] = {}
+
+    def ended(self, span: ReadableSpan, entry: OpenSpan | None, attributes: Mapping[str, Any], found: Found) -> ModelSeen:
+        """
+        Remember a model's span.
+
+        Args:
+            span: Ended.
+            entry: What was remembered of it.
+            attributes: Its own.
+            found: What they tell.
+
+        Returns:
+            What is remembered of it.
+        """
+        seen = _seen(span, attributes, found)
+        if entry is not None:
+            entry.model = seen
+            for above in entry.ancestors():
+                above.model = seen
+        if span.context is not None:
+            traces = self._traces
+            traces.pop(span.context.trace_id, None)
+            if len(traces) >= _MOST_TRACES:
+                traces.pop(next(iter(traces)), None)
+            traces[span.context.trace_id] = seen
+        return seen
+
+    def asked(
+        self, span: ReadableSpan, entry: OpenSpan | None, facts: Facts, roles: Roles
+    ) -> tuple[Place | None, tuple[Facts, dict[str, Told]] | None]:
+        """
+        Find the model's span that a tool's belongs to.
+
+        Args:
+            span: The tool's.
+            entry: What was remembered of it.
+            facts: What it tells.
+            roles: Judges the names of attributes.
+
+        Returns:
+            Where the model is named; and facts that the model's span completed, with where they came from.
+        """
+        candidates = list(self._near(span, entry, roles))
+        named = next((seen for seen in candidates if seen.name is not None), None)
+        place = None if named is None else Place(MODEL_SPAN, {named.key: named.name}, [(Role(0, c.MODEL, ""), named.key)])
+        if isinstance(facts.arguments, Mapping) and facts.tool_call_id is not None:
+            return place, None
+        for seen in candidates:
+            request = _request(facts, requests_in(seen.attributes, seen.events))
+            if request is not None:
+                return place, _completed(facts, request)
+        return place, None
+
+    def _near(self, span: ReadableSpan, entry: OpenSpan | None, roles: Roles) -> Iterator[ModelSeen]:
+        """Give models' spans, the nearest first: ended inside the closest span around, or open there now."""
+        given: list[ModelSeen] = []
+        for above in () if entry is None else entry.ancestors():
+            for near in (above.model, *_open_models(above, roles)):
+                if near is not None and near not in given:
+                    given.append(near)
+                    yield near
+            if len(given) >= _MOST_TRIED:
+                return
+        last = self._traces.get(span.context.trace_id) if span.context is not None else None
+        if last is not None and last not in given:
+            yield last
+
+
+def _open_models(above: OpenSpan, roles: Roles) -> Iterator[ModelSeen]:
+    for child in reversed(above.children or ()):
+        live = None if child.span is None else child.span.attributes
+        if child.span is None or not live:
+            continue
+        found = roles.found(live)
+        if kind_of(found, live, child.span.name) is Kind.MODEL:
+            yield _seen(child.span, live, found)
+
+
+def _seen(span: ReadableSpan, attributes: Mapping[str, Any], found: Found) -> ModelSeen:
+    name, key = None, ""
+    for role, at in found:
+        if role.fact == c.MODEL and isinstance(told := scalar(attributes[at]), str):
+            name, key = told, at
+            break
+    held = {at: value for at, value in attributes.items() if may_hold(str(at))}
+    events = tuple((event.name, event.attributes or _NOTHING) for event in span.events)
+    return ModelSeen(name, key, span.start_time or 0, held, events)
+
+
+def _request(facts: Facts, requests: list[Request]) -> Request | None:
+    """Choose what was asked for: by the provider's id, else by name and arguments; of several that fit none is guessed."""
+    if facts.tool_call_id is not None:
+        return next((r for r in requests if r.call_id == facts.tool_call_id and r.tool == facts.tool_name), None)
+    fitting = [r for r in requests if r.tool == facts.tool_name and agree(facts.arguments, r.arguments)]
+    if len({repr(r.arguments) for r in fitting}) == 1 and (facts.arguments is not None or len(fitting) == 1):
+        return fitting[-1]
+    return None
+
+
+def _completed(facts: Facts, request: Request) -> tuple[Facts, dict[str, Told]]:
+    more: dict[str, Told] = {}
+    if not isinstance(facts.arguments, Mapping) or facts.arguments.keys() == {"args", "kwargs"}:
+        more["arguments"] = Told("arguments", None, MODEL_SPAN, "")
+        facts = facts._replace(arguments=request.arguments)
+    if facts.tool_call_id is None and request.call_id is not None:
+        more["tool_call_id"] = Told("tool_call_id", None, MODEL_SPAN, "")
+        facts = facts._replace(tool_call_id=request.call_id)
+    return facts, more

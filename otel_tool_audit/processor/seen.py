@@ -1,0 +1,142 @@
+"""
+Calls that are on record and may still be told of by other spans: around them, inside them, or beside them.
+
+Source: ARCHITECTURE.md, "One record a call".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, Final
+
+from otel_tool_audit.recognise.sameness import is_one, may_be_one
+from otel_tool_audit.record.model import Receipt, ToolCall
+
+_MOST: Final = 1_024
+"""Calls that are remembered for spans beside them."""
+
+_SLACK: Final = 1_000_000
+"""Nanoseconds by which spans beside each other may miss each other; clocks of instrumentations are read one after the other."""
+
+
+class Seen:
+    """
+    A call that is on record.
+
+    Attributes:
+        call: Everything known of it so far, sanitized.
+        own: Whether the gate recorded it; then its arguments and outcome are not for others to tell.
+        scopes: The instrumentations that told of it.
+        start: Of the earliest span, nanoseconds since the Unix epoch.
+        end: Of the latest one; None while it runs.
+        thread: Which thread started it.
+        receipt: Of its last record.
+        claimed: Fields of the record that are only claimed.
+    """
+
+    __slots__ = ("_waiting", "call", "claimed", "end", "own", "receipt", "scopes", "start", "thread")
+
+    def __init__(self, call: ToolCall, *, own: bool, scope: str, start: int, end: int | None, thread: int) -> None:
+        """Remember a call."""
+        self.call = call
+        self.own = own
+        self.scopes = {scope}
+        self.start = start
+        self.end = end
+        self.thread = thread
+        self.receipt: Receipt | None = None
+        self.claimed: dict[str, str] = {}
+        self._waiting: list[Callable[[], None]] | None = None if own else []
+
+    def recorded(self, receipt: Receipt | None) -> None:
+        """Take the receipt of the first record, and tell who waited for it; None: the record is lost."""
+        self.receipt = receipt or self.receipt
+        waiting, self._waiting = self._waiting, None
+        while waiting:
+            waiting.pop()()
+
+    def when_recorded(self, told: Callable[[], None]) -> None:
+        """Call *told* when the first record is durable or lost; at once when it is already."""
+        waiting = self._waiting
+        if waiting is None:
+            told()
+            return
+        waiting.append(told)
+        if self._waiting is None:
+            # recorded() runs at this moment: whoever takes it out of the list calls it
+            try:
+                waiting.remove(told)
+            except ValueError:
+                return
+            told()
+
+    def also(self, scope: str, start: int, end: int) -> None:
+        """Another span tells of it."""
+        self.scopes.add(scope)
+        self.start = min(self.start, start)
+        self.end = max(self.end or end, end)
+
+
+class RecentCalls:
+    """Remembers calls for a short time, for the spans beside them."""
+
+    __slots__ = ("_calls", "_keep")
+
+    def __init__(self, keep: float) -> None:
+        """
+        Begin with none.
+
+        Args:
+            keep: Seconds after its end that a call is remembered.
+        """
+        self._keep = int(keep * 1e9)
+        self._calls: list[Seen] = []
+
+    def __len__(self) -> int:
+        return len(self._calls)
+
+    def add(self, seen: Seen, now: int) -> None:
+        """
+        Remember a call, and forget old ones.
+
+        Args:
+            seen: The call.
+            now: Nanoseconds since the Unix epoch.
+        """
+        if self._calls and (len(self._calls) >= _MOST or self._is_old(self._calls[0], now)):
+            kept = [s for s in self._calls if not self._is_old(s, now)]
+            self._calls = kept[-_MOST + 1 :]
+        self._calls.append(seen)
+
+    def beside(self, call: ToolCall, scope: str, start: int, end: int, thread: int) -> Seen | None:
+        """
+        Find the call that a span beside it tells of.
+
+        Args:
+            call: As that span tells it.
+            scope: The instrumentation.
+            start: Of the span, nanoseconds since the Unix epoch.
+            end: The same.
+            thread: Which thread started it.
+
+        Returns:
+            None when there is none: what one instrumentation tells twice happened twice.
+        """
+        candidates = list(self._candidates(call, scope, start, end))
+        if not candidates:
+            return None
+
+        def nearness(seen: Seen) -> tuple[Any, ...]:
+            return (not is_one(seen.call, call), seen.thread != thread, abs(seen.start - start))
+
+        return min(candidates, key=nearness)
+
+    def _candidates(self, call: ToolCall, scope: str, start: int, end: int) -> Iterator[Seen]:
+        for seen in self._calls:
+            if scope in seen.scopes or seen.start > end + _SLACK or (seen.end is not None and seen.end < start - _SLACK):
+                continue
+            if may_be_one(seen.call, call):
+                yield seen
+
+    def _is_old(self, seen: Seen, now: int) -> bool:
+        return seen.end is not None and seen.end < now - self._keep

@@ -1,0 +1,372 @@
+"""
+Watches spans from their start to their end: which of them tell of a tool call, who called, and which tell of the same one.
+
+What a span tells is handed to the trail when the span ends. Nothing waits for a second span: what that adds is a record of its own.
+
+Source: ARCHITECTURE.md, "Spans of other instrumentations" and "One record a call".
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+
+from opentelemetry import baggage
+from opentelemetry import context as otel
+from opentelemetry.sdk.trace import ReadableSpan
+
+from otel_tool_audit import semconv
+from otel_tool_audit.attribution import NOBODY
+from otel_tool_audit.processor.models import Models
+from otel_tool_audit.processor.observed import amendment, claims, news, observed_call, source
+from otel_tool_audit.processor.open_spans import Below, OpenSpan, OpenSpans
+from otel_tool_audit.processor.seen import RecentCalls, Seen
+from otel_tool_audit.recognise import Facts, Kind, Place, Roles, caller_in, facts_of, kind_of
+from otel_tool_audit.recognise import convention as c
+from otel_tool_audit.recognise.caller import ANCESTOR, BAGGAGE, CONTEXT, MODEL_SPAN, OWN
+from otel_tool_audit.recognise.sameness import may_be_one
+from otel_tool_audit.record.model import UNKNOWN, Receipt, ToolCall
+from otel_tool_audit.recorder import CALL_KEY, Recorder
+
+OWN_SCOPE: Final = "otel_tool_audit"
+_NOTHING: Final[Mapping[str, Any]] = {}
+_BARRIERS: Final = frozenset({Kind.MODEL, Kind.AGENT})
+_MOST_GIVEN_UP: Final = 16_384
+
+Found = Sequence[tuple[Any, str]]
+Recorded = Callable[[Seen | None], None]
+"""Hears of the call that a span tells of, when its record is durable; None: the record is lost."""
+
+
+class Watcher:
+    """
+    Knows the spans that are open and the calls that were told of.
+
+    Attributes:
+        recorder: Sanitizes and writes.
+        spans: What is open.
+    """
+
+    def __init__(self, recorder: Recorder) -> None:
+        """
+        Begin with nothing seen.
+
+        Args:
+            recorder: Sanitizes and writes.
+        """
+        self.recorder = recorder
+        self.spans = OpenSpans()
+        self._roles = Roles()
+        self._models = Models()
+        self._recent = RecentCalls(recorder.settings.merge_seconds)
+        self._given_up: dict[int, Seen] = {}
+        # two spans of one call may end in two threads at a time
+        self._lock = threading.Lock()
+
+    def after_fork(self) -> None:
+        """In a fork's child: the parent's threads hold no lock here, and its calls are its own."""
+        self._lock = threading.Lock()
+        self._recent = RecentCalls(self.recorder.settings.merge_seconds)
+
+    # --- starting and ending
+
+    def started(self, span: ReadableSpan, context: otel.Context) -> None:
+        """
+        Remember a span that starts.
+
+        Args:
+            span: Live.
+            context: Where it starts.
+        """
+        entry, gone = self.spans.started(span, context)
+        opened: Any = context.get(CALL_KEY)
+        if opened is not None and opened.span is None and opened.recorder is self.recorder:
+            # the gate is making this very span
+            entry.own = Seen(opened.call, own=True, scope=OWN_SCOPE, start=span.start_time or 0, end=None, thread=entry.thread)
+            with self._lock:
+                self._recent.add(entry.own, span.start_time or 0)
+        if gone is not None:
+            self._give_up(gone)
+
+    def ended(self, span: ReadableSpan, attributes: Mapping[str, Any], stamped: Mapping[str, Any] | None, told: Recorded) -> bool:
+        """
+        Look at a span that ended.
+
+        Args:
+            span: Ended.
+            attributes: Its own, in a plain mapping.
+            stamped: What the gate stamped it with; None: it is another instrumentation's.
+            told: Called, now or later, when it tells of a call.
+
+        Returns:
+            Whether it does.
+        """
+        entry = self.spans.ended(span.context.span_id)
+        found = self._roles.found(attributes)
+        kind = Kind.OTHER
+        if stamped is None:
+            kind = kind_of(found, attributes, span.name) if found else kind_of((), attributes, span.name)
+            if kind is Kind.TOOL:
+                facts = facts_of(span.name, attributes, found, _events(span), self._roles)
+                if facts is not None:
+                    self._tool(span, entry, facts, attributes, found, told)
+                    return True
+                kind = Kind.PSEUDO
+            if kind is Kind.MODEL:
+                self._model_ended(span, entry, attributes, found)
+        if entry is not None:
+            if entry.own is not None:
+                self._own_ended(entry, span, stamped or _NOTHING)
+            self._leave(entry, kind, attributes, found)
+        return False
+
+    def give_up(self) -> None:
+        """Report every tool span that is open as interrupted: nobody will look at it any more. Inner ones come first."""
+        for entry in self.spans.newest_first():
+            self._give_up(entry)
+
+    # --- what a tool's span tells
+
+    def _tool(self, span: ReadableSpan, entry: OpenSpan | None, facts: Facts, attributes: Mapping[str, Any], found: Found, told: Recorded) -> None:
+        raised = sys.exc_info()[1]
+        try:
+            call, claimed = self._call(span, entry, facts, attributes, found, None if isinstance(raised, Exception) else raised)
+        except Exception as error:  # noqa: BLE001 - lost, and said so; the span goes on all the same
+            self._lost(facts, error)
+            told(None)
+            return
+        with self._lock:
+            seen = self._same(span, entry, call)
+            if seen is None:
+                seen = self._observe(span, entry, call, claimed, told)
+            else:
+                seen.also(_scope(span), span.start_time or 0, span.end_time or 0)
+                self._amend(seen, news(seen.call, call, own=seen.own, claimed=seen.claimed), call["source"], call["claimed"], told)
+        if entry is not None:
+            self._leave(entry, Kind.TOOL, attributes, found, seen)
+
+    def _call(
+        self,
+        span: ReadableSpan,
+        entry: OpenSpan | None,
+        facts: Facts,
+        attributes: Mapping[str, Any],
+        found: Found,
+        raised: BaseException | None,
+        *,
+        interrupted: bool = False,
+    ) -> tuple[ToolCall, dict[str, str]]:
+        context = None if entry is None else entry.context
+        known = NOBODY if context is None else self.recorder.identities.with_baggage(context)
+        places = [Place(OWN, attributes, found), *self._around(entry)]
+        model, request = self._models.asked(span, entry, facts, self._roles)
+        if model is not None:
+            places.append(model)
+        answers = caller_in(places, self._roles)
+        if request is not None:
+            facts, more = request
+            answers |= more
+        call = observed_call(self.recorder, span, facts, known, answers, raised, interrupted=interrupted)
+        return call, claims(known, answers)
+
+    def _around(self, entry: OpenSpan | None) -> list[Place]:
+        """Give the places around a span, the nearest first."""
+        if entry is None:
+            return []
+        places = []
+        context: Any = entry.context
+        if found := self._roles.found(context):
+            places.append(Place(CONTEXT, context, found))
+        if carried := baggage.get_all(context):
+            places.append(Place(BAGGAGE, carried, self._roles.found(carried)))
+        for above in entry.ancestors():
+            live = None if above.span is None else above.span.attributes
+            if live and (found := self._roles.found(live)):
+                places.append(Place(ANCESTOR, live, found))
+        return places
+
+    # --- which call it is
+
+    def _same(self, span: ReadableSpan, entry: OpenSpan | None, call: ToolCall) -> Seen | None:
+        """Find the call on record that a span tells of: reported as interrupted before, around it, inside it, beside it."""
+        given_up = self._given_up.pop(span.context.span_id, None) if span.context is not None else None
+        if given_up is not None:
+            return given_up
+        if entry is not None:
+            around = self._own_around(entry)
+            if around is not None and may_be_one(around.call, call):
+                return around
+            for below in reversed(entry.below or ()):
+                if below.directly and may_be_one(below.seen.call, call):
+                    return below.seen
+        thread = threading.get_ident() if entry is None else entry.thread
+        return self._recent.beside(call, _scope(span), span.start_time or 0, span.end_time or 0, thread)
+
+    def _own_around(self, entry: OpenSpan) -> Seen | None:
+        """Give the call of ours that a span is directly inside of."""
+        for above in entry.ancestors():
+            if above.own is not None:
+                return above.own
+            live = None if above.span is None else above.span.attributes
+            name = "" if above.span is None else above.span.name
+            if live is None or kind_of(self._roles.found(live), live, name) in _BARRIERS:
+                return None
+        return None
+
+    # --- writing
+
+    def _observe(self, span: ReadableSpan, entry: OpenSpan | None, call: ToolCall, claimed: dict[str, str], told: Recorded) -> Seen:
+        self.recorder.trail.counters.add("calls")
+        thread = threading.get_ident() if entry is None else entry.thread
+        seen = Seen(call, own=False, scope=_scope(span), start=span.start_time or 0, end=span.end_time, thread=thread)
+        seen.claimed = claimed
+        self._recent.add(seen, span.end_time or span.start_time or 0)
+
+        def recorded(receipt: Receipt | None) -> None:
+            seen.recorded(receipt)
+            told(seen if receipt is not None else None)
+
+        if not self.recorder.submit(call, recorded):
+            recorded(None)
+        return seen
+
+    def _amend(self, seen: Seen, found: dict[str, Any], said: str, claimed: dict[str, Any] | None, told: Recorded | None = None) -> None:
+        """Record what became known of a call; where that is nothing, only wait for its record."""
+        if not found:
+            if told is not None:
+                seen.when_recorded(lambda: told(seen))
+            return
+        if not seen.own:
+            # the gate's own source stands: what others add to its records is named by these
+            found["source"] = _joined_sources(seen.call["source"], said, found)
+        else:
+            found["source"] = f"{seen.call['source']} + {said}"
+        if claimed and claimed.get("fields"):
+            found["claimed"] = {**(seen.call["claimed"] or {}), **claimed}
+        record = amendment(seen.call, found, self.recorder.now())
+        merged: Any = {**seen.call, **found}
+        seen.call = merged
+        seen.claimed = {**seen.claimed, **((claimed or {}).get("fields") or {})}
+
+        def recorded(receipt: Receipt | None) -> None:
+            seen.receipt = receipt or seen.receipt
+            if told is not None:
+                told(seen)
+
+        if not self.recorder.submit_amended(record, recorded):
+            recorded(None)
+
+    # --- leaving a span
+
+    def _leave(self, entry: OpenSpan, kind: Kind, attributes: Mapping[str, Any], found: Found, seen: Seen | None = None) -> None:
+        """Tell the span around this one what was inside, and the calls inside what only this one knew."""
+        entry.span = None
+        entry.children = None
+        below, parent = entry.below, entry.parent
+        entry.below = None
+        if below and any(role.fact in c.CALLER_FACTS for role, _ in found):
+            self._tell_below(below, attributes, found)
+        if parent is None:
+            return
+        if seen is not None:
+            parent.add_below(Below(seen, directly=True))
+        for inner in below or ():
+            if inner.seen is not seen:
+                parent.add_below(Below(inner.seen, inner.directly and kind not in _BARRIERS and seen is None))
+
+    def _tell_below(self, below: Sequence[Below], attributes: Mapping[str, Any], found: Found) -> None:
+        waiting = [inner.seen for inner in below if _lacks(inner.seen.call)]
+        if not waiting:
+            return
+        answers = caller_in([Place(ANCESTOR, attributes, found)], self._roles)
+        if not answers:
+            return
+        caller = self.recorder.identities.told(NOBODY, {name: answer.value for name, answer in answers.items()})
+        with self._lock:
+            for seen in waiting:
+                told: Any = {**seen.call, **{n: caller.fields[n] for n in ("user_id", "conversation_id", "model", "agent", "user_role") if n in caller.fields}}
+                # an ancestor tells who called, not what came of it
+                fresh = news(seen.call, told, own=True, claimed=seen.claimed)
+                if fresh:
+                    self._amend(seen, fresh, source("", answers, NOBODY).strip(), None)
+
+    def _model_ended(self, span: ReadableSpan, entry: OpenSpan | None, attributes: Mapping[str, Any], found: Found) -> None:
+        """Remember a model's span, and name the model in calls that ran before it had ended: it was streaming when it asked for them."""
+        model = self._models.ended(span, entry, attributes, found)
+        beside = None if entry is None or entry.parent is None else entry.parent.below
+        if not beside or model.name is None:
+            return
+        with self._lock:
+            for seen in [b.seen for b in beside if b.directly and b.seen.call["model"] == UNKNOWN and b.seen.start >= model.start]:
+                name = self.recorder.sanitizer.identifier(model.name, "model").value
+                self._amend(seen, {"model": name}, f"model={MODEL_SPAN}", None)
+
+    def _own_ended(self, entry: OpenSpan, span: ReadableSpan, stamped: Mapping[str, Any]) -> None:
+        own = entry.own
+        if own is None:
+            return
+        own.end = span.end_time
+        if semconv.OUTCOME in stamped:
+            known: Any = {**own.call, "success": stamped[semconv.OUTCOME] == "success"}
+            own.call = known
+        stream = str(stamped.get(semconv.STREAM, ""))
+        if semconv.HASH in stamped and "/" in stream:
+            own.receipt = Receipt(stream.partition("/")[2], stamped[semconv.SEQUENCE], stamped[semconv.PREVIOUS_HASH], stamped[semconv.HASH])
+        if entry.parent is not None:
+            entry.parent.add_below(Below(own, directly=True))
+
+    # --- what never ended
+
+    def _give_up(self, entry: OpenSpan) -> None:
+        span = entry.span
+        if span is None or entry.own is not None or span.end_time is not None:
+            return
+        attributes = dict(span.attributes or _NOTHING)
+        found = self._roles.found(attributes)
+        if kind_of(found, attributes, span.name) is not Kind.TOOL:
+            self._leave(entry, Kind.OTHER, _NOTHING, ())
+            return
+        facts = facts_of(span.name, attributes, found, _events(span), self._roles)
+        if facts is None:
+            return
+        try:
+            call, claimed = self._call(span, entry, facts, attributes, found, None, interrupted=True)
+        except Exception as error:  # noqa: BLE001 - lost, and said so
+            self._lost(facts, error)
+            return
+        with self._lock:
+            seen = self._same(span, entry, call)
+            if seen is None:
+                seen = self._observe(span, entry, call, claimed, _nobody)
+            if span.context is not None and len(self._given_up) < _MOST_GIVEN_UP:
+                self._given_up[span.context.span_id] = seen
+        self._leave(entry, Kind.TOOL, _NOTHING, (), seen)
+
+    def _lost(self, facts: Facts, error: Exception) -> None:
+        trail = self.recorder.trail
+        trail.counters.add("calls")
+        trail.lost(calls=1, records=1, reason=f"a span of {facts.tool_name[:100]!r}: {type(error).__name__}: {error}")
+
+
+def _nobody(_: Seen | None) -> None:
+    """A span that never ended is never forwarded."""
+
+
+def _scope(span: ReadableSpan) -> str:
+    return "" if span.instrumentation_scope is None else span.instrumentation_scope.name
+
+
+def _events(span: ReadableSpan) -> tuple[tuple[str, Mapping[str, Any]], ...]:
+    return tuple((event.name, event.attributes or _NOTHING) for event in span.events)
+
+
+def _lacks(call: ToolCall) -> bool:
+    return call["agent"] is None or UNKNOWN in {call["user_id"], call["conversation_id"], call["model"]}
+
+
+def _joined_sources(before: str, said: str, found: Mapping[str, Any]) -> str:
+    """Name the convention of the first span, then what each later one added."""
+    added = ",".join(name for name in found if name not in {"redactions", "source"})
+    return f"{before} + {said} ({added})" if said else before

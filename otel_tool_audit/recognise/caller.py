@@ -1,0 +1,138 @@
+"""
+Who called, as spans, contexts and baggage tell it: which of several answers counts.
+
+Frameworks, instrumentations and applications name users and conversations at the same time, and not the same ones. What names the
+conversation itself counts more than what names a session; what was said of this very call more than what was copied from the
+context; and an id that the application put into the context more than one that an instrumentation made up.
+
+Source: ARCHITECTURE.md, "Spans of other instrumentations".
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Final, NamedTuple
+
+from otel_tool_audit.recognise import convention as c
+from otel_tool_audit.recognise.convention import Role
+from otel_tool_audit.recognise.roles import Roles
+from otel_tool_audit.recognise.values import parsed, scalar
+
+OWN: Final = "own"
+CONTEXT: Final = "context"
+BAGGAGE: Final = "baggage"
+ANCESTOR: Final = "ancestor"
+MODEL_SPAN: Final = "model_span"
+
+_FIELDS: Final = ("user", "role", "agent", "model", "client_ip", "user_agent")
+"""Facts that are fields of an attribution under the same name; the conversation is decided apart."""
+
+_PER_CALL: Final = frozenset({c.USER, c.ROLE, c.CONVERSATION, c.SESSION})
+_MADE_UP: Final = re.compile(r"^[0-9a-f]{8}-?[0-9a-f]{4}-?[1-8][0-9a-f]{3}-?[0-9a-f]{4}-?[0-9a-f]{12}$", re.IGNORECASE)
+_MOST_ENTRIES: Final = 64
+_LONGEST_VALUE: Final = 1_024
+
+
+class Told(NamedTuple):
+    """
+    One answer.
+
+    Attributes:
+        fact: To which question.
+        value: Text or a number.
+        place: Where it was found.
+        key: Under which name.
+    """
+
+    fact: str
+    value: Any
+    place: str
+    key: str
+
+
+class Place(NamedTuple):
+    """
+    A place to look.
+
+    Attributes:
+        name: ``own``, ``context``, ``baggage``, ``ancestor`` or ``model_span``.
+        values: By name.
+        found: What the names tell, best first.
+    """
+
+    name: str
+    values: Mapping[str, Any]
+    found: Sequence[tuple[Role, str]]
+
+
+def caller_in(places: Iterable[Place], roles: Roles) -> dict[str, Told]:
+    """
+    Decide who called.
+
+    Args:
+        places: Where to look; a place that stands more than once is nearest first.
+        roles: Judges the names inside metadata.
+
+    Returns:
+        Answers by the names of ``attribution()``.
+    """
+    told = [answer for place in places for answer in answers(place, roles)]
+    copied = {(answer.fact, answer.value) for answer in told if answer.place == CONTEXT}
+    # an attribute that only repeats the context says no more than the context does
+    told = [a._replace(place=CONTEXT) if a.place == OWN and (a.fact, a.value) in copied else a for a in told]
+    # baggage comes last: what it says is only claimed
+    order = {name: at for at, name in enumerate((OWN, CONTEXT, ANCESTOR, MODEL_SPAN, BAGGAGE))}
+    told.sort(key=lambda answer: order.get(answer.place, len(order)))
+    known: dict[str, Told] = {}
+    for answer in told:
+        if answer.fact in _FIELDS:
+            known.setdefault(answer.fact, answer)
+    conversation = _conversation(told)
+    if conversation is not None:
+        known["conversation"] = conversation
+    return known
+
+
+def answers(place: Place, roles: Roles) -> Iterator[Told]:
+    """
+    Give every answer that a place holds, best first.
+
+    Args:
+        place: Where to look.
+        roles: Judges the names inside metadata.
+    """
+    later: list[Mapping[Any, Any]] = []
+    for role, key in place.found:
+        if role.fact not in c.CALLER_FACTS:
+            continue
+        value = place.values[key]
+        if role.fact == c.METADATA:
+            inner = parsed(value)
+            if isinstance(inner, Mapping):
+                later.append(inner)
+            continue
+        plain = scalar(value)
+        if plain is not None and (not isinstance(plain, str) or len(plain) <= _LONGEST_VALUE):
+            yield Told(role.fact, plain, place.name, key)
+    for mapping in later:
+        small = {key: value for key, value in list(mapping.items())[:_MOST_ENTRIES] if isinstance(key, str)}
+        for role, key in roles.found(small):
+            plain = scalar(small[key])
+            if role.fact in _PER_CALL | {c.AGENT} and plain is not None:
+                yield Told(role.fact, plain, place.name, key)
+
+
+def _conversation(told: list[Told]) -> Told | None:
+    named = [a for a in told if a.fact == c.CONVERSATION] + [a for a in told if a.fact == c.SESSION]
+    if not named:
+        return None
+    best = named[0]
+    if _is_made_up(best.value):
+        # an id that looks made up gives way to one that somebody put into the context by hand
+        return next((a for a in named if a.place == CONTEXT and not _is_made_up(a.value)), best)
+    return best
+
+
+def _is_made_up(value: object) -> bool:
+    return isinstance(value, str) and _MADE_UP.match(value) is not None

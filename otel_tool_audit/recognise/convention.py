@@ -1,0 +1,104 @@
+"""
+What a convention is here: a table of attribute names, by the fact that each tells.
+
+Conventions overlap, and an instrumentation follows several of them, each only partly. So no code asks *which* convention a span
+follows: all tables are joined into one (:mod:`~otel_tool_audit.recognise.roles`), and every attribute counts for the fact it tells.
+
+Source: ARCHITECTURE.md, "Spans of other instrumentations".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final, NamedTuple
+
+KIND: Final = "kind"
+"""What a span is: its value says tool, model, agent or something else."""
+
+NAME: Final = "name"
+"""What the tool is called; to carry it is a sign of a tool span."""
+
+LABEL: Final = "label"
+"""A name that any kind of span carries."""
+
+CALL_ID: Final = "call_id"
+"""The provider's id of the call; a sign of a tool span."""
+
+ARGUMENTS: Final = "arguments"
+"""Arguments, under a name that only a tool span has."""
+
+INPUT: Final = "input"
+"""What went in, of any kind of span."""
+
+SCHEMA: Final = "schema"
+"""Arguments in some instrumentations, the description of them in others."""
+
+RESULT: Final = "result"
+"""The result, under a name that only a tool span has."""
+
+OUTPUT: Final = "output"
+"""What came out, of any kind of span."""
+
+STATUS: Final = "status"
+"""A word that says whether it went well."""
+
+FAILED: Final = "failed"
+"""A truth value: whether it failed; text is what went wrong."""
+
+SUCCEEDED: Final = "succeeded"
+"""A truth value: whether it went well."""
+
+ERROR: Final = "error"
+"""What went wrong, in words."""
+
+ERROR_TYPE: Final = "error_type"
+"""What kind of error."""
+
+USER: Final = "user"
+ROLE: Final = "role"
+CONVERSATION: Final = "conversation"
+SESSION: Final = "session"
+"""A session: the conversation, where nothing names that itself."""
+
+MODEL: Final = "model"
+AGENT: Final = "agent"
+CLIENT_IP: Final = "client_ip"
+USER_AGENT: Final = "user_agent"
+METADATA: Final = "metadata"
+"""A mapping, often as JSON, that may name user, conversation, agent."""
+
+TOOL_SIGNS: Final = frozenset({NAME, CALL_ID, ARGUMENTS, RESULT})
+"""Facts that only a span of a tool tells."""
+
+CALLER_FACTS: Final = frozenset({USER, ROLE, CONVERSATION, SESSION, MODEL, AGENT, CLIENT_IP, USER_AGENT, METADATA})
+"""Facts about who called, which any span around the tool's may tell."""
+
+
+class Convention(NamedTuple):
+    """
+    The names of one convention.
+
+    Attributes:
+        name: What a record's ``source`` calls it.
+        keys: For each fact the attributes that tell it, best first.
+    """
+
+    name: str
+    keys: Mapping[str, tuple[str, ...]]
+
+
+class Role(NamedTuple):
+    """
+    What an attribute tells.
+
+    Attributes:
+        rank: The less, the better; among attributes of one fact.
+        fact: One of the facts above.
+        convention: Whose name it is.
+        part: The argument's name, of an attribute that holds only one argument.
+    """
+
+    rank: int
+    fact: str
+    convention: str
+    part: str = ""

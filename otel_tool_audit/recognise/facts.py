@@ -1,0 +1,165 @@
+"""
+A span of any instrumentation, read as a tool call.
+
+Pure: attributes in, values out; nothing is sanitized yet.
+
+Source: ARCHITECTURE.md, "Spans of other instrumentations".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final, NamedTuple
+
+from otel_tool_audit.recognise import convention as c
+from otel_tool_audit.recognise.convention import Role
+from otel_tool_audit.recognise.kinds import is_pseudo, tool_in
+from otel_tool_audit.recognise.outcomes import Failure, Result, failure_in, message_in, result_in
+from otel_tool_audit.recognise.roles import GENERAL, Roles
+from otel_tool_audit.recognise.values import arguments_in, plain_text, scalar
+
+Event = tuple[str, Mapping[str, Any]]
+"""A span event: its name and attributes."""
+
+UNKNOWN_TOOL: Final = "unknown"
+_EXCEPTION: Final = "exception"
+_SAID: Final = ("content", "message", "body", "arguments", "result")
+_ASKING: Final = ("tool.message", "tool.input", "tool.start", "tool_call", "tool.call")
+_ANSWERING: Final = ("choice", "tool.output", "tool.end", "tool.result", "tool_result", "tool.response")
+
+
+class Facts(NamedTuple):
+    """
+    What a span told of a call.
+
+    Attributes:
+        tool_name: What was called.
+        tool_call_id: The provider's id of the call.
+        arguments: A mapping where the names are told; None when nothing was.
+        result: Without the envelope it came in.
+        has_result: Whether the span told it; a result may be null.
+        failure: That it failed, as attributes, events and the result tell; None when none does.
+        message: What went wrong in words, whether or not anything says that something did.
+        source: The convention that the span follows most.
+    """
+
+    tool_name: str
+    tool_call_id: str | None
+    arguments: Any
+    result: Any
+    has_result: bool
+    failure: Failure | None
+    message: str | None
+    source: str
+
+
+def facts_of(name: str, attributes: Mapping[str, Any], found: Sequence[tuple[Role, str]], events: Sequence[Event], roles: Roles) -> Facts | None:
+    """
+    Read a span that is known to be a tool's.
+
+    Args:
+        name: The span's.
+        attributes: As the instrumentation set them.
+        found: What their names tell, best first.
+        events: The span's.
+        roles: Judges the names inside events.
+
+    Returns:
+        None when it is a pseudo call: several calls merged into a span, a change of agents.
+    """
+    named = _first_text(found, attributes, c.NAME)
+    tool = named or _first_text(found, attributes, c.LABEL) or tool_in(name) or UNKNOWN_TOOL
+    if is_pseudo(tool, named=named is not None) or (named is None and is_pseudo(tool_in(name), named=False)):
+        return None
+    result = _result(found, attributes, events, roles)
+    failure = failure_in(found, attributes) or _raised(events)
+    message = message_in(found, attributes)
+    if failure is None and result is not None and result.failed:
+        failure = Failure(None, None)
+    return Facts(
+        tool_name=tool,
+        tool_call_id=_call_id(found, attributes, events) or (None if result is None else result.call_id),
+        arguments=_arguments(found, attributes, events, roles, tool),
+        result=None if result is None else result.value,
+        has_result=result is not None,
+        failure=failure,
+        message=_exception_message(events) or message,
+        source=_source(found),
+    )
+
+
+def _first_text(found: Sequence[tuple[Role, str]], attributes: Mapping[str, Any], fact: str) -> str | None:
+    for role, key in found:
+        if role.fact == fact:
+            text = scalar(attributes[key])
+            if isinstance(text, str):
+                return text
+    return None
+
+
+def _call_id(found: Sequence[tuple[Role, str]], attributes: Mapping[str, Any], events: Sequence[Event]) -> str | None:
+    for role, key in found:
+        if role.fact == c.CALL_ID and (value := scalar(attributes[key])) is not None:
+            return str(value)
+    for event, told in events:
+        if any(word in event for word in _ASKING) and (value := scalar(told.get("id"))) is not None:
+            return str(value)
+    return None
+
+
+def _arguments(
+    found: Sequence[tuple[Role, str]], attributes: Mapping[str, Any], events: Sequence[Event], roles: Roles, tool: str
+) -> Any:  # noqa: ANN401 - whatever the span told
+    parts: dict[str, Any] = {role.part: attributes[key] for role, key in found if role.fact == c.ARGUMENTS and role.part}
+    if parts:
+        return parts
+    best: Any = None
+    for value in _told(found, attributes, events, roles, asking=True):
+        arguments = arguments_in(value, tool)
+        if isinstance(arguments, Mapping):
+            return arguments
+        if best is None:
+            best = arguments
+    return best
+
+
+def _result(found: Sequence[tuple[Role, str]], attributes: Mapping[str, Any], events: Sequence[Event], roles: Roles) -> Result | None:
+    for value in _told(found, attributes, events, roles, asking=False):
+        return result_in(value)
+    return None
+
+
+def _told(
+    found: Sequence[tuple[Role, str]], attributes: Mapping[str, Any], events: Sequence[Event], roles: Roles, *, asking: bool
+) -> Iterator[Any]:
+    """Give what may be arguments, or the result: names that only tools have first, then those of any span, then events."""
+    for fact in (c.ARGUMENTS, c.INPUT, c.SCHEMA) if asking else (c.RESULT, c.OUTPUT):
+        for role, key in found:
+            if role.fact == fact and not role.part and attributes[key] is not None:
+                yield attributes[key]
+    facts = (c.ARGUMENTS, c.INPUT) if asking else (c.RESULT, c.OUTPUT)
+    words = _ASKING if asking else _ANSWERING
+    for event, told in events:
+        if event == _EXCEPTION:
+            continue
+        for role, key in roles.found(told):
+            if role.fact in facts:
+                yield told[key]
+        if any(word in event for word in words):
+            yield from (told[key] for key in _SAID if key in told)
+
+
+def _raised(events: Sequence[Event]) -> Failure | None:
+    for event, told in events:
+        if event == _EXCEPTION:
+            return Failure(plain_text(told.get("exception.message")), plain_text(told.get("exception.type")))
+    return None
+
+
+def _exception_message(events: Sequence[Event]) -> str | None:
+    return next((text for event, told in events if event == _EXCEPTION and (text := plain_text(told.get("exception.message")))), None)
+
+
+def _source(found: Sequence[tuple[Role, str]]) -> str:
+    telling = (role.convention for role, _ in found if role.fact == c.KIND or role.fact in c.TOOL_SIGNS)
+    return next(telling, found[0][0].convention if found else GENERAL)

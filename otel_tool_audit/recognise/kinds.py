@@ -1,0 +1,129 @@
+"""
+What a span is: a tool's, a model's, an agent's, or something else.
+
+Source: the conventions' lists of kinds and operations; ARCHITECTURE.md, "Spans of other instrumentations".
+"""
+
+from __future__ import annotations
+
+import enum
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from otel_tool_audit.recognise import convention as c
+from otel_tool_audit.recognise.convention import Role
+from otel_tool_audit.recognise.values import parsed, plain_text
+
+
+class Kind(enum.Enum):
+    """What a span is of."""
+
+    TOOL = "tool"
+    MODEL = "model"
+    AGENT = "agent"
+    PSEUDO = "pseudo"
+    OTHER = "other"
+    UNTOLD = "untold"
+
+
+_TOOL_WORDS: Final = """
+    tool executetool toolcall toolscall aitoolcall tooluse calltool invoketool runtool usetool toolexecution toolrun toolinvocation
+    executefunction functiontool functioncall mcptool mcptools mcptoolcall toolcalling toolv runningtool toolexecute
+"""
+_MODEL_WORDS: Final = """
+    chat llm generation completion completions textcompletion chatcompletion generatecontent generate model chatmodel llmcall response
+    aigeneratetextdogenerate aistreamtextdostream aigenerateobjectdogenerate aistreamobjectdostream inference modelinvoke
+"""
+_AGENT_WORDS: Final = "agent invokeagent agentrun runagent createagent aigeneratetext aistreamtext agentic agentinvoke crew"
+_PSEUDO_WORDS: Final = "handoff transfer mergedtools"
+_OTHER_WORDS: Final = """
+    chain task workflow embedding embeddings retriever retrieval reranker rerank guardrail evaluator eval score parser prompt
+    executetask invokeworkflow initialize toolslist promptsget promptslist resourcesread resourceslist executeeventloopcycle
+    session memory speech transcription listtools evaluation turn
+"""
+_WORDS: Final[Mapping[str, Kind]] = {
+    word: kind
+    for kind, words in (
+        (Kind.TOOL, _TOOL_WORDS),
+        (Kind.MODEL, _MODEL_WORDS),
+        (Kind.AGENT, _AGENT_WORDS),
+        (Kind.PSEUDO, _PSEUDO_WORDS),
+        (Kind.OTHER, _OTHER_WORDS),
+    )
+    for word in words.split()
+}
+"""Words in lower case, letters only; a word that stands in no list says nothing."""
+
+_LETTERS: Final = re.compile(r"[^a-z]")
+_TOOL_NAMES: Final = re.compile(
+    r"^(?:execute_tool|running tool:?|tools?/call|MCP (?:send|request:?|receive|server handle request:?) tools/call|tool[_ ]call:?|call_tool|"
+    r"ai\.toolCall|execute tool|Function:|Tool:|tool:|tool\.execute|run_tool|invoke_tool|use_tool)[ :]+(\S.*)$"
+)
+_TOOL_NAMES_ALONE: Final = frozenset({"haystack.agent.step.tool", "execute_tool", "tools/call", "running tool", "ai.toolCall", "function_tool"})
+_MODEL_NAMES_ALONE: Final = frozenset({"haystack.agent.step.llm"})
+_TOOL_ENDINGS: Final = (".tool", ".tool_call", ".function_tool")
+_MERGED: Final = re.compile(r"^\(merged(?: tools?)?\)$", re.IGNORECASE)
+_HANDOFF: Final = re.compile(r"^handoffs?(?:\b.*|_to_.*)?$", re.IGNORECASE)
+_LONGEST: Final = 200
+
+
+def kind_of(found: Sequence[tuple[Role, str]], attributes: Mapping[str, Any], name: str) -> Kind:
+    """
+    Tell what a span is.
+
+    Args:
+        found: What its attributes tell, best first.
+        attributes: The attributes.
+        name: The span's.
+
+    Returns:
+        ``UNTOLD`` when nothing tells; the general sign of a tool is then any attribute that only tools have.
+    """
+    signs = False
+    for role, key in found:
+        if role.fact == c.KIND:
+            kind = _said(attributes[key])
+            if kind is not Kind.UNTOLD:
+                return kind
+        elif role.fact in c.TOOL_SIGNS:
+            signs = True
+    if signs or name in _TOOL_NAMES_ALONE or _TOOL_NAMES.match(name[:_LONGEST]):
+        return Kind.TOOL
+    return Kind.MODEL if name in _MODEL_NAMES_ALONE else Kind.UNTOLD
+
+
+def tool_in(name: str) -> str:
+    """Give the tool's name that a span's name holds; the span's name where it holds nothing else."""
+    shown = name[:_LONGEST].strip()
+    match = _TOOL_NAMES.match(shown)
+    if match:
+        return match.group(1).strip()
+    for ending in _TOOL_ENDINGS:
+        if shown.endswith(ending) and len(shown) > len(ending):
+            return shown.removesuffix(ending)
+    return shown
+
+
+def is_pseudo(tool: str, *, named: bool) -> bool:
+    """
+    Tell whether what is called a tool is none: several calls merged into one span, a change of agents.
+
+    Args:
+        tool: What it is called.
+        named: Whether an attribute names it; a tool that is really called may have "handoff" in its name.
+    """
+    return _MERGED.match(tool) is not None or (not named and _HANDOFF.match(tool) is not None)
+
+
+def _said(value: object) -> Kind:
+    text = plain_text(value)
+    if text is None or len(text) > _LONGEST:
+        return Kind.UNTOLD
+    text = text.strip()
+    if text[:1] in {"{", '"'}:
+        # MLflow writes each value as JSON; Braintrust's is a mapping with the type in it
+        inner = parsed(text)
+        return _said(inner.get("type") if isinstance(inner, Mapping) else inner)
+    first = text.split(" ", 1)[0].lower()
+    return _WORDS.get(_LETTERS.sub("", first), Kind.UNTOLD)

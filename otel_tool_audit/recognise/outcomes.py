@@ -1,0 +1,156 @@
+"""
+What came of a call, from every sign in use: status is one of them, and often not the one that tells.
+
+Source: OpenTelemetry semantic conventions 1.38, "Recording errors"; MCP 2025-11-25, ``CallToolResult.isError``; ARCHITECTURE.md.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, NamedTuple
+
+from otel_tool_audit.recognise import convention as c
+from otel_tool_audit.recognise.convention import Role
+from otel_tool_audit.recognise.values import parsed, plain_text
+
+_BAD: Final = frozenset({"error", "failure", "failed", "fail", "exception", "errored", "timeout", "cancelled", "canceled", "denied", "rejected", "aborted"})
+_FALSE: Final = frozenset({"", "false", "0", "none", "null", "no", "off"})
+_TRUE: Final = frozenset({"true", "1", "yes"})
+_IN_TEXT: Final = re.compile(r"\b(?:status=['\"]?(?:error|failure|failed)\b|is_?[eE]rror=True)")
+_MARKS: Final = frozenset({"tool_call_id", "toolUseId", "lc", "is_error", "isError", "structuredContent", "artifact", "additional_kwargs"})
+_ENVELOPES: Final = frozenset({"tool", "constructor", "tool_result", "tool_call_response", "function_response", "function_call_output", "tool_call_output"})
+_INNER: Final = ("toolResult", "tool_result", "output", "result", "response", "data", "kwargs", "structuredContent", "content", "parts", "text")
+_IDS: Final = ("tool_call_id", "toolUseId", "tool_use_id")
+_BESIDE: Final = frozenset({"output", "kwargs", "tags", "metadata", "run_id", "parent_run_id"})
+_LONGEST_TEXT: Final = 4_096
+_DEEPEST: Final = 8
+
+
+class Result(NamedTuple):
+    """
+    What a tool gave back.
+
+    Attributes:
+        value: Without the envelope.
+        failed: Whether the envelope says that it is an error.
+        call_id: The provider's id of the call, where the envelope names it.
+    """
+
+    value: Any
+    failed: bool
+    call_id: str | None = None
+
+
+class Failure(NamedTuple):
+    """
+    That a call failed, as far as attributes tell.
+
+    Attributes:
+        message: In words; None when only the fact is told.
+        type: What kind of error.
+    """
+
+    message: str | None
+    type: str | None
+
+
+def result_in(value: object) -> Result:
+    """
+    Take a result out of the envelope that a framework put around it.
+
+    Args:
+        value: As the attribute held it.
+    """
+    inner = parsed(value)
+    failed = False
+    call_id: str | None = None
+    for _ in range(_DEEPEST):
+        if isinstance(inner, Mapping):
+            failed = failed or _tells_failure(inner)
+            call_id = call_id or next((text for key in _IDS if (text := plain_text(inner.get(key)))), None)
+            inside = _inside(inner)
+        elif isinstance(inner, Sequence) and not isinstance(inner, (str, bytes, bytearray)):
+            inside = _only_part(inner)
+        else:
+            break
+        if inside is None:
+            break
+        inner = parsed(inside)
+    if isinstance(inner, str):
+        failed = failed or _IN_TEXT.search(inner[:_LONGEST_TEXT]) is not None
+    return Result(inner, failed, call_id)
+
+
+def failure_in(found: Sequence[tuple[Role, str]], attributes: Mapping[str, Any]) -> Failure | None:
+    """
+    Look for a sign of failure in attributes.
+
+    Args:
+        found: What they tell, best first.
+        attributes: The attributes.
+
+    Returns:
+        None when none says that the call failed.
+    """
+    message: str | None = None
+    kind: str | None = None
+    failed = False
+    for role, key in found:
+        value = attributes[key]
+        text = plain_text(value)
+        if role.fact == c.ERROR_TYPE:
+            kind = kind or text
+        elif role.fact == c.ERROR:
+            message = message or text
+        elif role.fact == c.STATUS:
+            failed = failed or (text is not None and text.strip('" ').lower() in _BAD)
+        elif role.fact == c.FAILED:
+            if value is True or (text is not None and text.strip().lower() not in _FALSE):
+                failed = True
+                message = message or (text if text is not None and text.strip().lower() not in _TRUE else None)
+        elif role.fact == c.SUCCEEDED and (value is False or (text is not None and text.strip().lower() in {"false", "no"})):
+            failed = True
+    return Failure(message, kind) if failed or kind is not None else None
+
+
+def message_in(found: Sequence[tuple[Role, str]], attributes: Mapping[str, Any]) -> str | None:
+    """Give the error's message that attributes hold, whether or not anything says that there was one."""
+    return next((text for role, key in found if role.fact == c.ERROR and (text := plain_text(attributes[key]))), None)
+
+
+def _tells_failure(value: Mapping[Any, Any]) -> bool:
+    if value.get("is_error") is True or value.get("isError") is True:
+        return True
+    status = value.get("status")
+    return isinstance(status, str) and status.lower() in _BAD and _is_envelope(value)
+
+
+def _is_envelope(value: Mapping[Any, Any]) -> bool:
+    kind = value.get("type")
+    return not _MARKS.isdisjoint(value) or (isinstance(kind, str) and kind in _ENVELOPES)
+
+
+def _inside(value: Mapping[Any, Any]) -> Any:  # noqa: ANN401 - a result
+    if "output" in value and value.keys() <= _BESIDE:
+        return value["output"]
+    if len(value) == 1 or _is_envelope(value) or _response(value):
+        for key in _INNER:
+            held = value.get(key)
+            if isinstance(held, (Mapping, list, tuple)) or (isinstance(held, str) and held):
+                return held
+    return None
+
+
+def _response(value: Mapping[Any, Any]) -> bool:
+    """Google's function responses: an id, a name and the response, nothing else."""
+    return "response" in value and value.keys() <= {"id", "name", "response", "type", "role"}
+
+
+def _only_part(value: Sequence[Any]) -> Any:  # noqa: ANN401 - a part of a message
+    """MCP and Bedrock give a list of parts; of one with one part the part is meant."""
+    if len(value) != 1 or not isinstance(value[0], Mapping):
+        return None
+    part = value[0]
+    known = {"text", "json", "type", "annotations", "meta", "_meta", "toolResult", "parts", "role", "content", "response", "id", "name"}
+    return part if part.keys() <= known and not part.keys().isdisjoint({"text", "json", "toolResult", "parts", "response", "content"}) else None

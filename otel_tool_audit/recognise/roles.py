@@ -1,0 +1,180 @@
+"""
+From an attribute's name to the fact it tells: by the conventions' tables, else by general rules.
+
+The general rules know words, not conventions: ``acme.tool_call.arguments`` tells arguments whoever Acme is. Every name is judged
+once; looking at a span is then one set operation.
+
+Source: ARCHITECTURE.md, "Spans of other instrumentations".
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Final
+
+from otel_tool_audit.recognise import convention as c
+from otel_tool_audit.recognise.convention import Convention, Role
+from otel_tool_audit.recognise.gen_ai import GEN_AI
+from otel_tool_audit.recognise.langfuse import LANGFUSE
+from otel_tool_audit.recognise.mcp import MCP
+from otel_tool_audit.recognise.native import NATIVE
+from otel_tool_audit.recognise.openinference import OPENINFERENCE
+from otel_tool_audit.recognise.traceloop import TRACELOOP
+
+CONVENTIONS: Final[tuple[Convention, ...]] = (GEN_AI, MCP, OPENINFERENCE, TRACELOOP, LANGFUSE, *NATIVE)
+"""In the order in which they are believed."""
+
+GENERAL: Final = "general"
+"""What ``source`` calls the general rules."""
+
+_PER_CONVENTION: Final = 100
+_GENERAL_RANK: Final = 10_000
+_MOST_NAMES: Final = 8_192
+"""Names that are remembered; spans with numbers in their attributes' names must not fill the memory."""
+
+_LONGEST_NAME: Final = 200
+
+_NO_CONVERSATION: Final = ("thread.id", "thread.name", "mcp.session.id", "langsmith.trace.session_id", "langsmith.trace.session_name")
+"""What looks like a conversation and is a thread of the process, a transport, a project."""
+
+_SPLIT: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|[._:\-/ ]+")
+_CONTEXT_SUFFIX: Final = re.compile(r"-[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$")
+
+# patterns over the words of a name, joined by single dots: "acme.toolCall.argsJSON" is "acme.tool.call.args.json"
+_TOOL: Final = r"(?:^|\.)(?:tool|function)(?:s?\.(?:call|use|invocation|execution|run|request))?\."
+_IN: Final = r"(?:arguments?|args|kwargs|inputs?|parameters?|params)(?:\.(?:json|value|data|str|string|raw))?$"
+_OUT: Final = r"(?:results?|outputs?|response|return(?:\.value)?)(?:\.(?:json|value|data|str|string|content|raw))?$"
+
+_RULES: Final[tuple[tuple[str, re.Pattern[str]], ...]] = tuple(
+    (fact, re.compile(pattern))
+    for fact, pattern in (
+        (c.KIND, r"(?:^|\.)(?:span|observation|operation|run|entity|node|step|event|log)\.(?:kind|type)$|(?:^|\.)run\.type$"),
+        (c.NAME, _TOOL + r"name$|(?:^|\.)tool\.(?:tool\.)?name$|(?:^|\.)(?:function\.tool|tool\.function)\.name$"),
+        (c.CALL_ID, _TOOL + r"(?:call\.)?id$|(?:^|\.)tool\.(?:use|pair)\.id$"),
+        (c.ARGUMENTS, _TOOL + _IN + r"|(?:^|\.)function\.tool\." + _IN),
+        (c.RESULT, _TOOL + _OUT + r"|(?:^|\.)function\.tool\." + _OUT),
+        (c.STATUS, r"(?:^|\.)(?:tool|call|task|run|step|function)(?:\.call)?\.(?:status|state|outcome)$"),
+        (c.FAILED, r"(?:^|\.)is\.error$|(?:^|\.)(?:has\.)?error$|(?:^|\.)tool\.(?:call\.)?(?:failed|error)$|(?:^|\.)failed$"),
+        (c.SUCCEEDED, r"(?:^|\.)(?:is\.)?success(?:ful)?$|(?:^|\.)succeeded$"),
+        (c.ERROR, r"(?:^|\.)(?:error|exception|status)\.(?:message|msg|text|description|details?)$"),
+        (c.ERROR_TYPE, r"(?:^|\.)(?:error|exception)\.(?:type|class|code|name)$"),
+        (c.USER, r"(?:^|\.)(?:end)?user\.?id$|(?:^|\.)end\.user(?:\.id)?$|(?:^|\.)user\.identifier$"),
+        (c.ROLE, r"(?:^|\.)(?:end)?user\.role$"),
+        (c.CONVERSATION, r"(?:^|\.)(?:conversation|thread|chat|dialog(?:ue)?)\.?id$"),
+        (c.SESSION, r"(?:^|\.)session\.?id$"),
+        (c.MODEL, r"(?:^|\.)(?:(?:request|response|llm|chat|ai|gen\.ai)\.model(?:\.(?:name|id))?|model\.(?:name|id))$|(?:^|\.)ls\.model\.name$|^model$"),
+        (c.AGENT, r"(?:^|\.)agent\.name$"),
+        (c.METADATA, r"(?:^|\.)(?:metadata|association\.properties)$"),
+        (c.INPUT, r"(?:^|\.)" + _IN),
+        (c.OUTPUT, r"(?:^|\.)" + _OUT),
+        (c.LABEL, r"(?:^|\.)(?:entity|span|node|operation|component|function)\.name$|^name$"),
+    )
+)
+_WHOLE_PREFIX: Final = re.compile(r"^code\.function\.parameters\.(.+)\.value$")
+
+
+def _tables() -> Iterator[tuple[str, Role]]:
+    for place, convention in enumerate(CONVENTIONS):
+        for fact, keys in convention.keys.items():
+            for at, key in enumerate(keys):
+                yield key, Role(place * _PER_CONVENTION + at, fact, convention.name)
+
+
+def _joined() -> dict[str, Role]:
+    joined: dict[str, Role] = {}
+    for key, role in _tables():
+        joined.setdefault(key, role)
+    return joined
+
+
+TABLE: Final[Mapping[str, Role]] = _joined()
+"""What all conventions say, by attribute."""
+
+
+class Roles:
+    """Remembers what names tell; one for a process is enough."""
+
+    __slots__ = ("_roles", "_seen", "_telling")
+
+    def __init__(self) -> None:
+        """Begin with what the tables say."""
+        self._forget()
+
+    def found(self, attributes: Mapping[str, Any]) -> list[tuple[Role, str]]:
+        """
+        Tell which attributes of a span tell something, best first.
+
+        Args:
+            attributes: As the instrumentation set them; names that are no text are passed over.
+        """
+        if not self._seen.issuperset(attributes):
+            self._judge(attributes)
+        hits = self._telling.intersection(attributes)
+        if not hits:
+            return []
+        roles = self._roles
+        return sorted((roles[key], key) for key in hits)
+
+    def tells(self, attributes: Mapping[str, Any]) -> bool:
+        """Tell whether any attribute tells something; cheaper than :meth:`found`."""
+        if not self._seen.issuperset(attributes):
+            self._judge(attributes)
+        return not self._telling.isdisjoint(attributes)
+
+    def _judge(self, names: Iterable[Any]) -> None:
+        if len(self._seen) >= _MOST_NAMES:
+            self._forget()
+        for name in names:
+            if name in self._seen:
+                continue
+            self._seen.add(name)
+            role = role_of(name) if isinstance(name, str) else None
+            if role is not None:
+                self._roles[name] = role
+                self._telling.add(name)
+
+    def _forget(self) -> None:
+        self._roles: dict[Any, Role] = dict(TABLE)
+        self._telling: set[Any] = set(TABLE)
+        self._seen: set[Any] = set(TABLE)
+
+
+def role_of(name: str) -> Role | None:
+    """
+    Judge one name.
+
+    Args:
+        name: Of an attribute, an entry of baggage, or a context value.
+
+    Returns:
+        None when it tells nothing.
+    """
+    known = TABLE.get(name)
+    if known is not None:
+        return known
+    if len(name) > _LONGEST_NAME or name in _NO_CONVERSATION:
+        return None
+    part = _WHOLE_PREFIX.match(name)
+    if part:
+        return Role(_GENERAL_RANK, c.ARGUMENTS, GENERAL, part.group(1))
+    base = _CONTEXT_SUFFIX.sub("", name)
+    if base != name and base in TABLE:
+        return TABLE[base]
+    spelt = ".".join(word for word in _SPLIT.split(base.replace("_", ".")) if word).lower()
+    for at, (fact, pattern) in enumerate(_RULES):
+        if pattern.search(spelt):
+            return Role(_GENERAL_RANK + at * _PER_CONVENTION + min(len(name), _PER_CONVENTION - 1), fact, GENERAL)
+    return _part(name)
+
+
+def _part(name: str) -> Role | None:
+    """An attribute that holds one argument of many: ``acme.tool.arguments.order_id``."""
+    head, dot, last = name.rpartition(".")
+    while dot:
+        role = TABLE.get(head)
+        if role is not None:
+            return Role(_GENERAL_RANK, c.ARGUMENTS, role.convention, name[len(head) + 1 :]) if role.fact == c.ARGUMENTS else None
+        head, dot, last = head.rpartition(".")
+    del last
+    return None
