@@ -1,0 +1,63 @@
+"""Adapters: real frameworks' tools run only when their start is on record."""
+
+from __future__ import annotations
+
+import pytest
+
+pytestmark = [pytest.mark.timeout(180, func_only=True)]
+
+STORIES = ["pydantic_ai_story", "openai_agents_story", "langchain_story"]
+GET, CANCEL = "get_order", "cancel_order"
+
+
+def facts(call):
+    return (call["tool_name"], call["status"], call["tool_call_id"], call["user_id"], call["conversation_id"], call["agent"], call["model"])
+
+
+@pytest.mark.parametrize("story", STORIES)
+def test_a_gated_agents_calls_are_on_record_with_all_that_is_known(tell, story):
+    """Who asked, which agent and model, with what, and how it failed; the secret is nowhere."""
+    told = tell(story, "none", "gate")
+    assert [GET, CANCEL] == told.ran
+    get, cancel = told.calls()
+    known = ("user-alice", "conv-789", "support", "stub-model")
+    assert (GET, "success", "call_1", *known) == facts(get)
+    assert (CANCEL, "error", "call_2", *known) == facts(cancel)
+    assert {"order_id": "ORD-123", "api_key": "***REDACTED***"} == get["arguments"]
+    assert {"success": True, "order_id": "ORD-123", "status": "shipped"}.items() <= get["result_summary"].items()
+    assert ("Cannot cancel shipped order", "ValueError") == (cancel["error"], cancel["error_type"])
+    assert {"tool_audit"} == {get["source"], cancel["source"]}
+    assert [] == told.leaks()
+
+
+@pytest.mark.parametrize("story", STORIES)
+def test_without_a_durable_record_no_tool_runs(tell, story):
+    """The framework's run ends, with an exception that says why; no tool's body was entered."""
+    told = tell(story, "none", "gate", "broken")
+    assert [] == told.ran
+    assert "AuditUnavailable" in told.outcome
+    assert "get_order was not run" in told.outcome
+    assert [] == told.calls()
+
+
+@pytest.mark.parametrize(("environment", "instrumentation"), [("frameworks", "native"), ("mcp1", "none")])
+def test_an_mcp_server_records_on_behalf_of_its_clients_user(tell, environment, instrumentation):
+    """Both versions of the SDK: the signed attribution crosses from process to process in the request."""
+    told = tell("mcp_story", instrumentation, "gate", *(["meta"] if environment == "mcp1" else []), environment=environment)
+    assert "get_order cancel_order" == (told.directory / "ran").read_text()
+    own = [call for call in told.calls() if call["source"] == "tool_audit"]
+    assert [(GET, "success"), (CANCEL, "error")] == [(call["tool_name"], call["status"]) for call in own]
+    assert {("user-alice", "customer", "conv-789", 1)} == {(c["user_id"], c["user_role"], c["conversation_id"], c["turn_number"]) for c in own}
+    assert {"order_id": "ORD-123", "api_key": "***REDACTED***"} == own[0]["arguments"]
+    assert {"success": True, "order_id": "ORD-123", "status": "shipped"}.items() <= own[0]["result_summary"].items()
+    assert "cancel_order" in own[1]["error"]
+    assert [] == told.leaks()
+
+
+@pytest.mark.parametrize("environment", ["frameworks", "mcp1"])
+def test_an_mcp_server_without_a_trail_runs_nothing(tell, environment):
+    """Its client is told so, and not where the trail is."""
+    told = tell("mcp_story", "none", "gate", "broken", environment=environment)
+    assert "" == (told.directory / "ran").read_text()
+    assert 2 == told.outcome.count("its call cannot be recorded, so it is not run")
+    assert str(told.directory) not in told.outcome
