@@ -72,7 +72,8 @@ def observed_call(
     context = span.context
     if context is not None and context.is_valid:
         done["trace_id"], done["span_id"] = trace.format_trace_id(context.trace_id), trace.format_span_id(context.span_id)
-        if not context.trace_flags.sampled:
+        if interrupted or not context.trace_flags.sampled:
+            # nobody exports it
             done["sampled"] = False
     if span.parent is not None and span.parent.is_valid:
         done["parent_span_id"] = trace.format_span_id(span.parent.span_id)
