@@ -10,7 +10,6 @@ Source: ARCHITECTURE.md.
 from __future__ import annotations
 
 import os
-import threading
 import time
 from collections.abc import Mapping
 from typing import Any, Final
@@ -21,7 +20,7 @@ from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
 from opentelemetry.trace import TracerProvider
 
 from otel_tool_audit import semconv
-from otel_tool_audit.processor.exporting import counted
+from otel_tool_audit.processor.delivery import Delivery
 from otel_tool_audit.processor.neighbours import exporting_neighbours, processors
 from otel_tool_audit.processor.sampler import records_all
 from otel_tool_audit.processor.seen import Seen
@@ -45,8 +44,7 @@ class AuditSpanProcessor(SpanProcessor):
     Attributes:
         binding: The recorder, and where spans of own calls are made.
         forward: The processor that exports; None: nothing is exported.
-        exporter: Its exporter, counted, where that could be found.
-        forwarded: Spans that were handed to it.
+        delivery: Hands spans to it and keeps the account.
     """
 
     def __init__(
@@ -71,9 +69,8 @@ class AuditSpanProcessor(SpanProcessor):
         """
         self.binding = Binding(Recorder(trail, settings or Settings.resolve()), tracer_provider)
         self.recorder = self.binding.recorder
+        self.delivery: Delivery | None = None
         self.forward = forward
-        self.exporter = None if forward is None else counted(forward, trail)
-        self.forwarded = 0
         self._spans = SpanSanitizer(self.recorder.sanitizer)
         self._watcher = Watcher(self.recorder)
         # no lock guards this set: a fork's child may not inherit a held one; adding and discarding are atomic
@@ -84,6 +81,16 @@ class AuditSpanProcessor(SpanProcessor):
         self._neighbours: tuple[Any, ...] = ()
         self.binding.processor = self
         bind(self.binding)
+
+    @property
+    def forward(self) -> SpanProcessor | None:
+        """The processor that exports, or None."""
+        return None if self.delivery is None else self.delivery.forward
+
+    @forward.setter
+    def forward(self, forward: SpanProcessor | None) -> None:
+        """Let another one export from now on."""
+        self.delivery = None if forward is None else Delivery(forward, self.recorder.trail, self.recorder.once)
 
     # --- the SDK calls these
 
@@ -118,12 +125,9 @@ class AuditSpanProcessor(SpanProcessor):
         """
         deadline = time.monotonic() + timeout_millis / 1000
         recorded = self._settle(deadline)
-        if self.forward is None or self._shut:
+        if self.delivery is None or self._shut:
             return recorded
-        failed = 0 if self.exporter is None else self.exporter.failed
-        left = max(0, int((deadline - time.monotonic()) * 1000))
-        flushed = self.forward.force_flush(left) is not False
-        return recorded and flushed and (self.exporter is None or self.exporter.failed == failed)
+        return self.delivery.flush(max(0.0, deadline - time.monotonic())) and recorded
 
     def shutdown(self) -> None:
         """Record and export what ended, tell what was not delivered. The trail stays open: own calls are recorded on."""
@@ -132,10 +136,8 @@ class AuditSpanProcessor(SpanProcessor):
         self._watcher.give_up()
         self._settle(time.monotonic() + _PATIENCE)
         self._shut = True
-        if self.forward is None:
-            return
-        self._shut_forward()
-        self._tell_undelivered()
+        if self.delivery is not None:
+            self.delivery.shutdown(_PATIENCE)
 
     @property
     def retired(self) -> bool:
@@ -219,15 +221,8 @@ class AuditSpanProcessor(SpanProcessor):
         self._pass_on(self._spans.stamped(cleaned, stamp))
 
     def _pass_on(self, span: ReadableSpan) -> None:
-        if self.forward is None or self._shut:
-            return
-        self.forwarded += 1
-        self.recorder.trail.counters.add("spans_forwarded")
-        try:
-            self.forward.on_end(span)
-        except Exception as error:  # noqa: BLE001 - what a processor raises reaches the application
-            self.recorder.trail.counters.add("spans_dropped")
-            self.recorder.once("forward", "the processor that exports failed (%r); spans are lost to the backend, not to the trail", error)
+        if self.delivery is not None and not self._shut:
+            self.delivery.hand_over(span)
 
     def _pass_on_bare(self, span: ReadableSpan) -> None:
         try:
@@ -253,38 +248,3 @@ class AuditSpanProcessor(SpanProcessor):
             self._pid = os.getpid()
             self._waiting.clear()
             self._watcher.after_fork()
-
-    def _shut_forward(self) -> None:
-        """Shut the exporting processor down, for a limited time: without a backend its exporter tries again for long."""
-        forward = self.forward
-        if forward is None:
-            return
-        worker = threading.Thread(target=forward.shutdown, name="tool-audit-shutdown", daemon=True)
-        try:
-            worker.start()
-        except RuntimeError:
-            # the interpreter starts no threads any more
-            forward.shutdown()
-            return
-        worker.join(_PATIENCE)
-        if worker.is_alive() and self.exporter is not None:
-            # tells an exporter that waits for its next try to give up
-            self.exporter.shutdown()
-            worker.join(1)
-
-    def _tell_undelivered(self) -> None:
-        exporter = self.exporter
-        if exporter is None:
-            return
-        # what neither arrived nor failed fell out of the batch processor's full queue, which tells nobody
-        missing = self.forwarded - exporter.exported - exporter.failed
-        if missing > 0:
-            self.recorder.trail.counters.add("spans_dropped", missing)
-        if lost := max(0, missing) + exporter.failed:
-            self.recorder.once(
-                "undelivered",
-                "%d of %d spans did not reach their backend; their tool calls are on record in the trail. OTEL_EXPORTER_OTLP_ENDPOINT says "
-                "where spans go (default: localhost), OTEL_TRACES_EXPORTER=none that they go nowhere",
-                lost,
-                self.forwarded,
-            )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from time import perf_counter
 from typing import Final
 
 from otel_tool_audit.record.model import AMENDED, FINISHED, OBSERVED, STARTED, Receipt, ToolCall
@@ -41,34 +42,38 @@ class CallWriter:
         Raises:
             Exception: It is not durable.
         """
+        begun = perf_counter()
         receipt = self.trail.append(STARTED, call)
-        self.trail.counters.add("recorded")
+        self.trail.counters.add("recorded", seconds=perf_counter() - begun)
         return receipt
 
     async def write_started_async(self, call: ToolCall) -> Receipt:
         """As :meth:`write_started`, on an event loop."""
+        begun = perf_counter()
         receipt = await self.trail.append_async(STARTED, call)
-        self.trail.counters.add("recorded")
+        self.trail.counters.add("recorded", seconds=perf_counter() - begun)
         return receipt
 
     def write_finished(self, call: ToolCall) -> Receipt | None:
         """Append ``tool_call.finished``; what cannot be written is counted and told, never raised: the tool has run."""
+        begun = perf_counter()
         try:
             receipt = self.trail.append(FINISHED, call)
         except Exception as error:  # noqa: BLE001 - the caller gets the tool's own result
             self.lost(call, error)
             return None
-        self.trail.counters.add("finished")
+        self.trail.counters.add("finished", seconds=perf_counter() - begun)
         return receipt
 
     async def write_finished_async(self, call: ToolCall) -> Receipt | None:
         """As :meth:`write_finished`, on an event loop."""
+        begun = perf_counter()
         try:
             receipt = await self.trail.append_async(FINISHED, call)
         except Exception as error:  # noqa: BLE001 - the caller gets the tool's own result
             self.lost(call, error)
             return None
-        self.trail.counters.add("finished")
+        self.trail.counters.add("finished", seconds=perf_counter() - begun)
         return receipt
 
     def write_closed(self, call: ToolCall) -> Receipt | None:

@@ -27,7 +27,7 @@ from otel_tool_audit.errors import SettingsError
 from otel_tool_audit.processor import AuditSpanProcessor, RecordAll, exporting_neighbours
 from otel_tool_audit.recorder import disable, unbind
 from otel_tool_audit.settings import Settings, variable
-from otel_tool_audit.setup import exporters, signals
+from otel_tool_audit.setup import exporters, metrics, signals
 from otel_tool_audit.trail.retention import check_class
 from otel_tool_audit.trail.trail import Durability, Trail
 
@@ -252,6 +252,7 @@ def _join(audit: Audit, trail: Trail, forward: SpanProcessor | None) -> None:
     joined = CompositePropagator([before, AttributionHeader(keys, unsigned=False)])
     propagate.set_global_textmap(joined)
     audit._textmap = (before, joined)  # noqa: SLF001 - as above
+    metrics.observe(trail)
     if settings.propagate_threads:
         threads.propagate(audit)
     if settings.flush_on_sigterm:

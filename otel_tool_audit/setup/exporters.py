@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from importlib.metadata import entry_points
 from typing import Final
 
+from opentelemetry.sdk.environment_variables import OTEL_BSP_MAX_QUEUE_SIZE
 from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
 from opentelemetry.sdk.trace.export import (
     BatchSpanProcessor,
@@ -29,6 +30,12 @@ _ENDPOINTS: Final = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_E
 _PROTOCOLS: Final = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
 _PORTS: Final = {"grpc": 4317, "http/protobuf": 4318}
 _PROBE_SECONDS: Final = 0.2
+
+QUEUE: Final = 16_384
+"""
+Spans that wait for the exporter unless ``OTEL_BSP_MAX_QUEUE_SIZE`` says otherwise: three seconds of 5,000 calls a second. The SDK's 2,048
+overflow within half a second. A span of a call takes some 6 kB while it waits, so a backend that is down costs at most about 100 MB.
+"""
 
 
 def asked_for() -> bool:
@@ -55,7 +62,22 @@ def exporting_processors() -> list[SpanProcessor]:
 def _processor(name: str) -> SpanProcessor:
     if name == "console":
         return SimpleSpanProcessor(ConsoleSpanExporter(out=sys.stdout))
-    return BatchSpanProcessor(_otlp() if name == "otlp" else _named(name))
+    return _batching(_otlp() if name == "otlp" else _named(name))
+
+
+def _batching(exporter: SpanExporter) -> BatchSpanProcessor:
+    """
+    Let spans wait for an exporter, as many as the environment says, else more than the SDK would.
+
+    Raises:
+        SettingsError: The environment's numbers contradict each other.
+    """
+    try:
+        # every other number the SDK reads from the environment by itself
+        return BatchSpanProcessor(exporter, max_queue_size=None if os.environ.get(OTEL_BSP_MAX_QUEUE_SIZE) else QUEUE)
+    except ValueError as error:
+        message = f"OTEL_BSP_* cannot be used together ({error}); a queue must be larger than a batch"
+        raise SettingsError(message) from error
 
 
 def _otlp() -> SpanExporter:
