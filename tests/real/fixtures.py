@@ -13,11 +13,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from parts import COLLECTOR, JAEGER, ROOT, Part, PartMissing, built
+from parts import COLLECTOR, JAEGER, PROMTOOL, ROOT, Part, PartMissing, built
 from running import Program, free_ports
 
 CONFIGURATION = ROOT / "collector-config"
-BUILT_FIRST = frozenset({"collector_program", "jaeger_program"})
+BUILT_FIRST = frozenset({"collector_program", "jaeger_program", "promtool"})
 SENDER, TOKEN = "agent-1", "t0ken-of-agent-1-0123456789abcdef"
 LONGEST = 180
 """Seconds for the body of a test that uses a real program; the program may have to be built before it."""
@@ -34,6 +34,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def collector_program() -> Path:
     """The Collector that ``collector-config/builder.yaml`` describes."""
     return _built(COLLECTOR)
+
+
+@pytest.fixture(scope="session")
+def promtool() -> Path:
+    """What judges alert rules."""
+    return _built(PROMTOOL)
 
 
 @pytest.fixture(scope="session")
