@@ -61,6 +61,27 @@ def cancel_order(order_id: str) -> dict[str, str]:
     raise ValueError(message)
 
 
+turns = iter(range(9))
+
+
+def answer(request):
+    """Stand for a provider of chat completions: ask for one tool after the other."""
+    turn = next(turns)
+    asked = ASKED[turn] if turn < len(ASKED) else None
+    if asked is None and b'"final_answer"' in request.content:
+        # smolagents ends by a tool of its own
+        asked = ("call_9", "final_answer", {"answer": "done"})
+    message = {"role": "assistant", "content": "done"}
+    if asked is not None:
+        call_id, name, arguments = asked
+        call = {"id": call_id, "type": "function", "function": {"name": name, "arguments": json.dumps(arguments)}}
+        message = {"role": "assistant", "content": None, "tool_calls": [call]}
+    choice = {"index": 0, "finish_reason": "stop", "message": message}
+    usage = {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2}
+    completion = {"id": "c", "object": "chat.completion", "created": 0, "model": "stub-model", "choices": [choice], "usage": usage}
+    return importlib.import_module("httpx").Response(200, json=completion)
+
+
 class Lines(SpanExporter):
     """Writes each span as a line."""
 

@@ -16,7 +16,7 @@ common.instrument("langchain", "LangchainInstrumentor" if common.INSTRUMENTATION
 class Stub(GenericFakeChatModel):
     """Asks for one tool after the other."""
 
-    model_name: str = "stub-model"
+    model: str = "stub-model"
 
     def bind_tools(self, tools, **kwargs):
         return self
