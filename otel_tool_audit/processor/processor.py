@@ -217,7 +217,9 @@ class AuditSpanProcessor(SpanProcessor):
         for attribute in (semconv.USER_ID, semconv.ACTOR_ID, semconv.ACTOR_TYPE) if "user_id" in seen.claimed else ():
             # who only claims to be someone is no actor
             identity.pop(attribute, None)
-        stamp = {**identity, **(cleaned.attributes or _NOTHING), **semconv.stamp(call, seen.receipt, self.recorder.trail_id)}
+        # whoever searches the backend for a user or a conversation of the trail finds the call, whatever id the framework made up
+        known: dict[str, Any] = {name: identity[name] for name in (semconv.USER_ID, semconv.CONVERSATION) if name in identity}
+        stamp = {**identity, **(cleaned.attributes or _NOTHING), **known, **semconv.stamp(call, seen.receipt, self.recorder.trail_id)}
         self._pass_on(self._spans.stamped(cleaned, stamp))
 
     def _pass_on(self, span: ReadableSpan) -> None:

@@ -194,7 +194,7 @@ def _contradiction(span: Seen, there: Sequence[Recorded], trail_id: str) -> str 
     if at is not None:
         return f"the trail's record has hash {at.hash.hex()}, the backend's span says {told}: the record was changed after it was exported"
     places = ", ".join(f"{record.chain}/{record.seq}" for record in there)
-    return f"the backend's span names {_address(span)} with hash {told}, the trail has this call at {places}: it was written anew after export"
+    return f"the backend's span names {_address(span)} with hash {told}, the trail has this call at {places}: that record was removed, or written anew, after export"
 
 
 def _once(found: Comparison, here: Sequence[Seen]) -> Sequence[Seen]:

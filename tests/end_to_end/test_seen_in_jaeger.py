@@ -1,0 +1,145 @@
+"""From a tool's call through SDK and Collectors to a real Jaeger, and back: what its API tells is what the trail has."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import jaeger_api
+import pytest
+from jaeger_api import Chain
+from making import lines_of, rewrite
+from running import wait_for
+
+import otel_tool_audit as audit
+from otel_tool_audit.cli.app import run
+from otel_tool_audit.cli.demo.script import CARD, CARRIER_KEY
+
+ROOT = Path(__file__).parents[2]
+DEMO, AGENT = "demo-shop", "support"
+ATTRIBUTED = {"user.id": "user_id", "gen_ai.conversation.id": "conversation_id", "gen_ai.tool.name": "tool_name", "tool_audit.trigger": "trigger", "gen_ai.request.model": "model", "gen_ai.agent.name": "agent", "tool_audit.turn": "turn_number"}  # fmt: skip
+
+Reconciled = Callable[..., tuple[int, dict]]
+
+
+@pytest.fixture
+def reconciled(capsys: pytest.CaptureFixture[str]) -> Reconciled:
+    def command(trail: Path, state: Path, *arguments: object) -> tuple[int, dict]:
+        capsys.readouterr()
+        code = run(["reconcile", str(trail), "--state", str(state), *map(str, arguments), "--json"])
+        return code, json.loads(capsys.readouterr().out)
+
+    return command
+
+
+def run_with(chain: Chain, *command: object) -> None:
+    """Run a program that exports to the agent's Collector, as its user would."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("OTEL_") or name == "OTEL_TOOL_AUDIT_STATE"}
+    environment = {**kept, "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://{chain.agent.address('grpc')}", "PYTHONPATH": str(ROOT)}
+    done = subprocess.run([sys.executable, *map(str, command)], env=environment, capture_output=True, encoding="utf-8", check=False, timeout=120)
+    assert done.returncode == 0, done.stderr
+
+
+def arrived(chain: Chain, service: str, number: int) -> list[dict]:
+    """Wait until Jaeger has as many tool spans of a service as there should be, and give them by record."""
+
+    def there() -> list[dict]:
+        return [span for span in jaeger_api.spans(chain.jaeger, service) if "tool_audit.hash" in span["tags"]]
+
+    wait_for(lambda: len(there()) >= number, 60, f"Jaeger never had {number} spans of {service}")
+    return there()
+
+
+def agree(calls: list[dict], spans: list[dict]) -> None:
+    """Every call has its span, with who called, why, with what, and where its record stands."""
+    by_id = {span["tags"]["audit.record.id"]: span["tags"] for span in spans}
+    assert sorted(by_id) == sorted(call["call_id"] for call in calls)
+    for call in calls:
+        tags = by_id[call["call_id"]]
+        assert {name: tags.get(name) for name in ATTRIBUTED} == {name: call[field] for name, field in ATTRIBUTED.items()}
+        assert json.loads(tags["gen_ai.tool.call.arguments"]) == call["arguments"]
+        assert (tags["tool_audit.hash"], int(tags["audit.sequence.number"])) == (call["hash"], call["seq"])
+        assert tags["audit.sequence.stream_id"].endswith("/" + call["chain"])
+        assert ("success" if call["status"] == "success" else "failure") == tags["audit.outcome"]
+
+
+def test_the_demo(chain: Chain, tmp_path: Path, reconciled: Reconciled) -> None:
+    """
+    Every call that ended is in Jaeger with attribution, trigger, sanitized arguments, sequence and hash; its secrets are nowhere.
+
+    Then both agree, by Jaeger and by the gateway's file; and after a record is removed, and after the trail is written anew, they do not.
+    """
+    demo = tmp_path / "demo"
+    run_with(chain, "-m", "otel_tool_audit", "demo", "--dir", demo)
+    trail, state = demo / "audit", demo / "state"
+    calls = [call for call in audit.TrailReader(trail, state=state).calls() if call["status"] in {"success", "error"}]
+    agree(calls, arrived(chain, DEMO, len(calls)))
+    wait_for(lambda: sum(file.read_bytes().count(b'"tool_audit.hash"') for file in chain.audit_files) >= len(calls), 60, "the audit file is not whole")
+
+    held = jaeger_api.everything(chain.jaeger, DEMO) + chain.kept().decode(errors="replace")
+    assert "***REDACTED***" in held
+    assert [] == [secret for secret in (CARRIER_KEY, CARD, CARD.replace(" ", "")) if secret in held]
+
+    url = f"http://{chain.jaeger.address('grpc')}"
+    files = [argument for file in chain.audit_files for argument in ("--otlp-file", file)]
+    for backend in (["--jaeger", url], files):
+        code, found = reconciled(trail, state, *backend)
+        assert (0, "agrees", len(calls)) == (code, found["verdict"], found["counts"]["agreed"]), found
+        assert 1 == found["counts"]["not_ended"], "the worker was killed inside its call"
+
+    segment = trail / "financial" / "000000000000.jsonl"
+    before = lines_of(segment)
+    shutil.rmtree(state / "heads")
+    for changed, kind in ((before[:-3], "missing in trail"), (rewrite(before, 1, user_id="usr_nobody"), "mismatched")):
+        segment.write_bytes(b"".join(changed))
+        for backend in (["--jaeger", url], files):
+            code, found = reconciled(trail, state, *backend)
+            assert 1 == code
+            assert kind in {finding["kind"] for finding in found["findings"]}
+
+
+def test_a_frameworks_agent(chain: Chain, tmp_path: Path, reconciled: Reconciled) -> None:
+    """pydantic-ai's own spans of agent, model and tools arrive in one trace, the tools' stamped; by tag they are found."""
+    trail, state = tmp_path / "audit", Path(os.environ["OTEL_TOOL_AUDIT_STATE"])
+    run_with(chain, ROOT / "examples" / "pydantic_ai_agent.py", trail)
+    calls = list(audit.TrailReader(trail).calls())
+    assert {"get_order", "issue_refund"} == {call["tool_name"] for call in calls}
+    spans = arrived(chain, AGENT, len(calls))
+    assert sorted(call["call_id"] for call in calls) == sorted(span["tags"]["audit.record.id"] for span in spans)
+    hashes = {record["hash"] for call in calls for record in call["records"]}
+    assert {span["tags"]["tool_audit.hash"] for span in spans} <= hashes
+    (trace,) = jaeger_api.traces(chain.jaeger, AGENT)
+    operations = [jaeger_api.named(span["tags"]).get("gen_ai.operation.name") for span in trace["spans"]]
+    assert {"invoke_agent", "chat", "execute_tool"} <= set(operations)
+    for tag, value in (
+        ("user.id", "usr_98765"),
+        ("gen_ai.tool.name", "issue_refund"),
+        ("gen_ai.conversation.id", "conv_abc123"),
+        ("tool_audit.trigger", "user_request"),
+    ):
+        assert [trace["traceID"]] == [found["traceID"] for found in jaeger_api.traces(chain.jaeger, AGENT, {tag: value})], tag
+        assert [] == jaeger_api.traces(chain.jaeger, AGENT, {tag: value + "x"})
+    code, found = reconciled(trail, state, "--jaeger", f"http://{chain.jaeger.address('grpc')}")
+    assert (0, len(calls)) == (code, found["counts"]["agreed"]), found
+
+
+def test_failures_are_found_by_their_type(chain: Chain, tmp_path: Path) -> None:
+    """`error.type` finds what failed, whether it raised or told so; the span's status and its event say what happened."""
+    demo = tmp_path / "demo"
+    run_with(chain, "-m", "otel_tool_audit", "demo", "--dir", demo)
+    arrived(chain, DEMO, 10)
+    (span,) = (s for s in jaeger_api.spans(chain.jaeger, DEMO, {"error.type": "PaymentTimeout"}) if "error.type" in s["tags"])
+    assert ("execute_tool charge_payment", "ERROR", "internal") == (span["operationName"], span["tags"]["otel.status_code"], span["tags"]["span.kind"])
+    assert "did not answer" in span["tags"]["otel.status_description"]
+    (event,) = span["logs"]
+    assert ("exception", "PaymentTimeout") == tuple(jaeger_api.named(event["fields"])[name] for name in ("event", "exception.type"))
+    refused = [s for s in jaeger_api.spans(chain.jaeger, DEMO, {"audit.outcome": "failure"}) if s["tags"]["gen_ai.tool.name"] == "issue_refund"]
+    assert ["tool_error"] == [s["tags"]["error.type"] for s in refused]
+    again = [s for s in jaeger_api.spans(chain.jaeger, DEMO, {"tool_audit.trigger": "retry"}) if s["tags"].get("tool_audit.trigger") == "retry"]
+    assert [("2", span["tags"]["audit.record.id"])] == [(str(s["tags"]["tool_audit.attempt"]), s["tags"]["tool_audit.retry_of"]) for s in again]
+    assert {DEMO} == {s["resource"].get("service.name", DEMO) for s in again}
