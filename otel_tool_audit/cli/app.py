@@ -18,6 +18,7 @@ from otel_tool_audit.cli.exporting import export
 from otel_tool_audit.cli.options import BadUsage, DirectoryMayBeLeftOut
 from otel_tool_audit.cli.questions import asks
 from otel_tool_audit.cli.reconciling import reconcile
+from otel_tool_audit.cli.reporting import access, activity, report
 from otel_tool_audit.cli.sanitizing import sanitize
 from otel_tool_audit.cli.verdicts import recover, verify
 from otel_tool_audit.errors import AuditError, SettingsError, TrailTampered
@@ -40,6 +41,9 @@ app.command()(recover)
 app.command()(asks(calls))
 app.command(cls=DirectoryMayBeLeftOut)(show)
 app.command(cls=DirectoryMayBeLeftOut)(timeline)
+report.command()(asks(access))
+report.command()(asks(activity))
+app.add_typer(report, name="report")
 app.command()(asks(export))
 app.command()(reconcile)
 app.command()(sanitize)

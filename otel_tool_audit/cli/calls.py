@@ -16,7 +16,7 @@ from otel_tool_audit.cli.journal import Journal, Reading, audited
 from otel_tool_audit.cli.options import BadUsage, directory_and, trail_directory
 from otel_tool_audit.cli.output import Cell, Column, Format, RowsFormat
 from otel_tool_audit.cli.questions import Question
-from otel_tool_audit.cli.times import in_zone, zone_name
+from otel_tool_audit.review.clocks import in_zone, zone_name
 from otel_tool_audit.review.reader import TrailReader
 from otel_tool_audit.review.timeline import one_line
 

@@ -13,6 +13,7 @@ from typer.core import TyperCommand
 from otel_tool_audit.cli import output, times
 from otel_tool_audit.cli.output import Format, RowsFormat
 from otel_tool_audit.record.model import TRIGGERS
+from otel_tool_audit.review.clocks import zone_name
 from otel_tool_audit.settings import variable
 
 BadUsage: Final = cast("type[Exception]", typer.BadParameter.__mro__[1])
@@ -61,6 +62,8 @@ Since = Annotated[str | None, _option("--since", metavar="TIME", help="From then
 Until = Annotated[str | None, _option("--until", metavar="TIME", help="Before then; of a day or month its beginning.")]
 During = Annotated[str | None, _option("--during", metavar="PERIOD", help="Within: March, 'March 2026', 2026-Q1, 2026-03-01, yesterday, 'last week'.")]
 TimeZone = Annotated[str | None, _option("--time-zone", metavar="ZONE", help="Times are meant, and shown to people, in it: UTC (default), Europe/Berlin, +01:00.")]
+Retention = Annotated[str | None, _option("--retention", metavar="CLASS", help="Kept in this retention class.")]
+Words = Annotated[str | None, _option("--text", metavar="TEXT", help="Stands in the arguments, upper and lower case alike.")]
 Trace = Annotated[str | None, _option("--trace-id", metavar="HEX", help="In this trace, 32 hex digits.")]
 As = Annotated[str | None, _option("--as", metavar="NAME", help="Who asks; recorded beside the name of the account.")]
 Reason = Annotated[str | None, _option("--reason", metavar="TEXT", help="Why you ask; recorded.")]
@@ -127,7 +130,7 @@ class Asked(NamedTuple):
     def in_words(self) -> str:
         """Say which time is meant, with its zone."""
         begin, end = (None if m is None else f"{m.astimezone(self.zone):%Y-%m-%d %H:%M:%S}" for m in (self.since, self.until))
-        named = times.zone_name(self.zone)
+        named = zone_name(self.zone)
         if begin is None and end is None:
             return f"all that is on record ({named})"
         return " ".join(part for part in (begin and f"from {begin}", end and f"until before {end}", named) if part)

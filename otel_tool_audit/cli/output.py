@@ -55,6 +55,15 @@ class RowsFormat(StrEnum):
     jsonl = "jsonl"
 
 
+class ReportFormat(StrEnum):
+    """How a report is given out."""
+
+    table = "table"
+    json = "json"
+    html = "html"
+    pdf = "pdf"
+
+
 class _Console(Console):
     def on_broken_pipe(self) -> None:
         """Leave a closed pipe to the one place that decides the exit code."""

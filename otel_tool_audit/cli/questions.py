@@ -13,7 +13,8 @@ from otel_tool_audit.cli.options import Asked
 
 _FILTERS: Final[dict[str, Any]] = {
     "user": opt.User, "role": opt.Role, "agent": opt.Agent, "model": opt.Model, "conversation": opt.Conversation, "tool": opt.Tool,
-    "trigger": opt.TriggerIs, "subject": opt.Subject, "purpose": opt.Purpose, "status": opt.StatusIs, "trace_id": opt.Trace,
+    "trigger": opt.TriggerIs, "subject": opt.Subject, "purpose": opt.Purpose, "status": opt.StatusIs, "retention": opt.Retention, "text": opt.Words,
+    "trace_id": opt.Trace,
 }  # fmt: skip
 _TIMES: Final[dict[str, Any]] = {"since": opt.Since, "until": opt.Until, "during": opt.During, "time_zone": opt.TimeZone}
 

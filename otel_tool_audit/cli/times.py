@@ -18,6 +18,8 @@ from datetime import UTC, datetime, time, timedelta, timezone, tzinfo
 from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
+from otel_tool_audit.review.clocks import zone_name
+
 _MONTHS: Final = ("january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november", "december")
 _DAYS: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _MONTH_NUMBERS: Final = {name[:n]: i for i, name in enumerate(_MONTHS, 1) for n in (3, len(name))} | {"sept": 9}
@@ -127,27 +129,6 @@ def read_zone(name: str) -> tzinfo:
     ]
     message = f"there is no time zone {name!r}; {'nearest: ' + ', '.join(near) if near else 'write UTC, an IANA name such as Europe/Berlin, or +01:00'}"
     raise Unclear(message)
-
-
-def zone_name(zone: tzinfo) -> str:
-    """Name a zone as :func:`read_zone` reads it."""
-    return "UTC" if zone is UTC else zone.key if isinstance(zone, ZoneInfo) else str(zone).removeprefix("UTC") or "UTC"
-
-
-def in_zone(timestamp: object, zone: tzinfo) -> str:
-    """
-    Show a record's timestamp on the clocks of a zone, to the second; what is no timestamp is shown as it is.
-
-    Args:
-        timestamp: As records have it, RFC 3339 and UTC.
-        zone: Whose clocks.
-    """
-    text = str(timestamp)
-    try:
-        moment = datetime.fromisoformat(text)
-        return f"{moment.astimezone(zone):%Y-%m-%d %H:%M:%S}" if moment.tzinfo is not None else text
-    except (ValueError, OverflowError):
-        return text
 
 
 # --- what phrases name

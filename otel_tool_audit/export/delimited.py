@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from otel_tool_audit.export.columns import COLUMNS, values
+from otel_tool_audit.review.columns import COLUMNS, row
 
 NAME: Final = "calls.csv"
 _FORMULAS: Final = frozenset("=+-@\t\r\n＝＋－＠'")  # noqa: RUF001 - the full-width forms are meant
@@ -23,12 +23,12 @@ _FORMULAS: Final = frozenset("=+-@\t\r\n＝＋－＠'")  # noqa: RUF001 - the fu
 
 def header() -> bytes:
     """Write the first line."""
-    return _line(column.name for column in COLUMNS)
+    return _line(COLUMNS)
 
 
 def encode(calls: Iterable[Mapping[str, Any]]) -> bytes:
     """Write calls, a row each."""
-    return b"".join(_line(values(call)) for call in calls)
+    return b"".join([_line(row(call).values()) for call in calls])
 
 
 def neutral(text: str) -> str:
@@ -41,8 +41,8 @@ def original(text: str) -> str:
     return text.removeprefix("'")
 
 
-def _line(row: Iterable[Any]) -> bytes:
-    return (",".join([_cell(value) for value in row]) + "\r\n").encode("utf-8", "backslashreplace")
+def _line(cells: Iterable[Any]) -> bytes:
+    return (",".join([_cell(value) for value in cells]) + "\r\n").encode("utf-8", "backslashreplace")
 
 
 def _cell(value: Any) -> str:  # noqa: ANN401 - text, numbers, truth, None

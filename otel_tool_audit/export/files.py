@@ -14,7 +14,7 @@ from typing import Any, Final, NamedTuple, Protocol
 
 from otel_tool_audit.errors import SettingsError, TrailCorrupt
 from otel_tool_audit.export import delimited, jsonl
-from otel_tool_audit.export.columns import COLUMNS, values
+from otel_tool_audit.review import columns
 
 FORMATS: Final = ("jsonl", "csv", "parquet")
 PART: Final = 250_000
@@ -170,10 +170,9 @@ class _Parts:
         self._folder = folder
         self._done = list(done)
         self._arrow = pyarrow()
-        kinds = {"text": self._arrow.string(), "json": self._arrow.string(), "integer": self._arrow.int64(), "number": self._arrow.float64(), "truth": self._arrow.bool_()}
-        self._schema = self._arrow.schema([(column.name, kinds[column.kind]) for column in COLUMNS])
+        self._schema = columns.schema()
         self._rows = 0
-        self._held: list[list[Any]] = []
+        self._held: list[dict[str, Any]] = []
         self._writer: Any = None
 
     @property
@@ -181,7 +180,7 @@ class _Parts:
         return f"calls-{len(self._done):05d}.parquet"
 
     def write(self, calls: Sequence[Mapping[str, Any]]) -> None:
-        self._held.extend(map(values, calls))
+        self._held.extend(map(columns.row, calls))
         self._rows += len(calls)
         if len(self._held) >= _GROUP:
             self._flush()
@@ -191,9 +190,7 @@ class _Parts:
             path = os.path.join(self._folder, self._name)
             os.close(os.open(path, os.O_WRONLY | os.O_TRUNC | _NEW, 0o600))
             self._writer = self._arrow.parquet.ParquetWriter(path, self._schema, compression="zstd")
-        arrays = [self._arrow.array(column, kind) for column, kind in zip(zip(*self._held, strict=True), self._schema.types, strict=True)] if self._held else None
-        table = self._schema.empty_table() if arrays is None else self._arrow.Table.from_arrays(arrays, schema=self._schema)
-        self._writer.write_table(table)
+        self._writer.write_table(self._arrow.Table.from_pylist(self._held, schema=self._schema))
         self._held = []
 
     @property

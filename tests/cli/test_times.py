@@ -4,10 +4,11 @@ from datetime import UTC, datetime, timedelta, timezone
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from otel_tool_audit.cli.times import Unclear, in_zone, read_time, read_zone, zone_name
+from otel_tool_audit.cli.times import Unclear, read_time, read_zone
+from otel_tool_audit.review.clocks import in_zone, zone_name
 
 NOW = datetime(2026, 11, 24, 19, 40, tzinfo=UTC)  # a Tuesday
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -107,6 +108,7 @@ def test_a_day_on_which_clocks_change_is_as_long_as_it_was() -> None:
     assert (timedelta(hours=23), timedelta(hours=25)) == (spring.end - spring.begin, autumn.end - autumn.begin)
 
 
+@settings(deadline=None)
 @given(text=st.text(max_size=40) | st.from_regex(r"(last |this )?[a-z0-9]{1,8}[ /.:-]?[a-z0-9]{0,6}( ago)?", fullmatch=True), now=MOMENTS, zone=ZONES)
 def test_any_text_is_a_period_or_refused(text: str, now: datetime, zone: timezone) -> None:
     """No text makes anything else than a period in UTC, or one clear refusal."""
@@ -118,12 +120,14 @@ def test_any_text_is_a_period_or_refused(text: str, now: datetime, zone: timezon
     assert timedelta(0) == found.begin.utcoffset() == found.end.utcoffset()
 
 
+@settings(deadline=None)
 @given(moment=MOMENTS, now=MOMENTS, zone=ZONES)
 def test_what_iso_8601_writes_is_read_back(moment: datetime, now: datetime, zone: timezone) -> None:
     """A moment written with its offset is that moment, whatever now and the zone are."""
     assert moment == read_time(moment.astimezone(zone).isoformat(timespec="microseconds")[:32], now, zone).begin
 
 
+@settings(deadline=None)
 @given(now=MOMENTS, zone=ZONES)
 def test_last_periods_end_where_this_one_begins(now: datetime, zone: timezone) -> None:
     """Yesterday, last week, month, quarter and year touch today's, and hold no moment of it."""
@@ -132,6 +136,7 @@ def test_last_periods_end_where_this_one_begins(now: datetime, zone: timezone) -
     assert read_time("yesterday", now, zone).end == read_time("today", now, zone).begin <= now
 
 
+@settings(deadline=None)
 @given(now=MOMENTS, zone=ZONES, month=st.sampled_from(["January", "Feb", "July", "december"]))
 def test_a_month_without_a_year_is_the_last_that_has_begun(now: datetime, zone: timezone, month: str) -> None:
     """It never lies in the future, and never more than a year back."""

@@ -1,0 +1,295 @@
+"""
+What reports say: an access report or an activity report, laid out as a document. Pure: the clock is passed in.
+
+Source: ARCHITECTURE.md, R16, R19; the values are those of review/reports.py.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta, tzinfo
+from typing import Any, Final
+
+from otel_tool_audit.export.document import (
+    BAD,
+    GOOD,
+    PLAIN,
+    UNSURE,
+    Bar,
+    Cell,
+    Column,
+    Document,
+    Fact,
+    Ranking,
+    Remarks,
+    Seal,
+    Series,
+    Table,
+    Tile,
+    cell,
+    count,
+    duration,
+    plural,
+    text,
+)  # fmt: skip
+from otel_tool_audit.review.clocks import in_zone, zone_name
+from otel_tool_audit.review.fold import ERROR, INTERRUPTED, RUNNING, SUCCESS
+from otel_tool_audit.review.reports import Access, AccessReport, ActivityReport, Bucket, Count, Gap, ToolStatistics, Verdict
+from otel_tool_audit.review.timeline import as_json
+
+SHOWN: Final = 10
+"""Values of a field that a chart shows; it says how many more there are."""
+
+LONGEST: Final = 400
+"""Characters of arguments or summary that a row shows; it says how many more there are."""
+
+MOST_BARS: Final = 62
+"""Days that are shown as days; a longer time is shown as months."""
+
+_TONES: Final = {SUCCESS: GOOD, ERROR: BAD, INTERRUPTED: UNSURE, RUNNING: UNSURE}
+_VERDICTS: Final = {"intact": GOOD, "complete": GOOD, "broken": BAD, "known gaps": UNSURE, "cannot tell": UNSURE}
+_SENTENCES: Final = {
+    "intact": "What is here is what was written: no record was changed, removed, added or moved.",
+    "broken": "What is here is not what was written. The findings name the records.",
+    "cannot tell": "Whether what is here is what was written cannot be told from here. The doubts say why.",
+}
+_DAY: Final = "T00:00:00Z"
+_UNVERIFIED: Final = "The trail was not verified for this report."
+
+
+@dataclass(frozen=True, slots=True)
+class Heading:
+    """What stands above a report and is not in its values."""
+
+    who: str
+    """Who asked."""
+    reason: str | None
+    """Why."""
+    made: str
+    """When, as records write it (UTC)."""
+    zone: tzinfo
+    """Whose clocks the reader is shown."""
+    filters: Mapping[str, Any]
+    """What else was asked for, besides subject and time."""
+    on_record: str
+    """Where this reading stands in the trail, or why it does not."""
+    tool: str
+    """Name and version of what made it."""
+
+
+def access_document(report: AccessReport, heading: Heading) -> Document:
+    """
+    Lay out who saw a subject's data.
+
+    Args:
+        report: The values.
+        heading: What stands above them.
+    """
+    failed = sum(row.status == ERROR for row in report.rows)
+    tiles = (
+        Tile("accesses", count(len(report.rows))),
+        Tile("people", count(len(report.users))),
+        Tile("tools", count(len(report.tools))),
+        Tile("failed", count(failed), tone=BAD if failed else PLAIN),
+        Tile("first", in_zone(report.rows[0].timestamp, heading.zone)[:10] if report.rows else text(None)),
+        Tile("last", in_zone(report.rows[-1].timestamp, heading.zone)[:10] if report.rows else text(None)),
+    )
+    about = (
+        Fact("Subject", text(report.subject)),
+        Fact("Stored as", ", ".join(name for name in map(text, report.stored_as) if name != text(report.subject)) or text(report.subject), code=True),
+    )
+    columns = (Column("Time", 11), Column("Who", 14), Column("What and why", 17), Column("Data viewed", 26), Column("Outcome", 11), Column("Proof", 21))
+    rows = tuple(_access_row(row, heading.zone) for row in report.rows)
+    return Document(
+        title="Access report",
+        subject=text(report.subject),
+        facts=(*about, *_facts(report, heading)),
+        seal=_seal(report.verdict),
+        tiles=tiles,
+        series=_accesses(report.rows, heading.zone),
+        rankings=tuple(_ranking(title, counts) for title, counts in (("By user", report.users), ("By tool", report.tools), ("By purpose", report.purposes)) if counts),
+        tables=(Table("Every access", columns, rows, "No call touched this subject's data in this time, as far as the trail tells.", _WHAT_IS_SHOWN),),
+        remarks=_remarks(report.notes),
+        proof=_proof(report.path),
+    )
+
+
+def activity_document(report: ActivityReport, heading: Heading) -> Document:
+    """
+    Lay out what happened in a period.
+
+    Args:
+        report: The values.
+        heading: What stands above them.
+    """
+    total = report.total
+    tiles = (
+        Tile("calls", count(total.calls)),
+        Tile("success", _percent(total.success_rate), f"{count(total.succeeded)} of {count(total.calls - total.running)}"),
+        Tile("failed", count(total.failed), tone=BAD if total.failed else PLAIN),
+        Tile("interrupted", count(total.interrupted), "no end is on record", UNSURE if total.interrupted else PLAIN),
+        Tile("users", count(total.unique_users)),
+        Tile("refused", count(report.denied), "could not be recorded, so did not run", UNSURE if report.denied else PLAIN),
+        Tile("lost records", count(report.lost), tone=BAD if report.lost else PLAIN),
+        Tile("median duration", duration(total.p50_ms), f"95 %: {duration(total.p95_ms)}"),
+    )
+    counted = (
+        ("By user", report.users), ("By role", report.roles), ("By trigger", report.triggers), ("By purpose", report.purposes), ("By agent", report.agents),
+        ("By model", report.models), ("Failures by kind", report.errors),
+    )  # fmt: skip
+    columns = (
+        Column("Tool", 26), Column("Calls", 9, right=True), Column("Success", 9, right=True), Column("Failed", 8, right=True), Column("Interrupted", 10, right=True),
+        Column("Users", 7, right=True), Column("Mean", 8, right=True), Column("50 %", 8, right=True), Column("95 %", 8, right=True), Column("Max", 8, right=True),
+    )  # fmt: skip
+    gap_columns = (Column("Time", 16), Column("What", 18), Column("Why", 38), Column("Calls", 8, right=True), Column("Record", 20))
+    return Document(
+        title="Activity report",
+        subject=_period(report.start, report.end, heading.zone),
+        facts=_facts(report, heading),
+        seal=_seal(report.verdict),
+        tiles=tiles,
+        series=_calls_over_time(total.series, heading.zone),
+        rankings=tuple(_ranking(title, counts) for title, counts in counted if counts),
+        tables=(
+            Table("Tools", columns, tuple(_tool_row(tool) for tool in report.tools), "No tool was called in this time, as far as the trail tells."),
+            Table("Gaps", gap_columns, tuple(_gap_row(gap, heading.zone) for gap in report.gaps), "The trail names no gap in this time.", "What the trail itself says is missing, or was given up."),
+        ),
+        remarks=_remarks(report.notes),
+        proof=_proof(report.path),
+    )
+
+
+_WHAT_IS_SHOWN: Final = (
+    "Data viewed: the names of what was asked for and what came back, and the result's summary. Contents of results are never stored. "
+    "Proof: where the call's last record stands, and its hash."
+)
+
+
+def _facts(report: AccessReport | ActivityReport, heading: Heading) -> tuple[Fact, ...]:
+    filters = ", ".join(f"{name}: {value}" for name, value in heading.filters.items() if value is not None)
+    return (
+        Fact("Period", _period(report.start, report.end, heading.zone)),
+        Fact("Filters", text(filters) if filters else "none"),
+        Fact("Time zone", zone_name(heading.zone)),
+        Fact("Asked by", text(heading.who)),
+        Fact("Reason", text(heading.reason) if heading.reason else "none was given"),
+        Fact("Made", f"{in_zone(heading.made, heading.zone)} {zone_name(heading.zone)}, with {text(heading.tool)}"),
+        Fact("On record", text(heading.on_record)),
+        Fact("Trail", f"{report.trail_id} at {text(report.path)}", code=True),
+    )
+
+
+def _period(start: str | None, end: str | None, zone: tzinfo) -> str:
+    if start is None and end is None:
+        return "all that is on record"
+    begin, stop = (None if moment is None else in_zone(moment, zone).removesuffix(" 00:00:00") for moment in (start, end))
+    parts = (begin and f"from {begin}", stop and f"until before {stop}")
+    words = " ".join(part for part in parts if part)
+    return f"{words[:1].upper()}{words[1:]}, {zone_name(zone)}"
+
+
+def _seal(verdict: Verdict | None) -> Seal:
+    if verdict is None:
+        return Seal("not verified", "not verified", UNSURE, UNSURE, _UNVERIFIED, (), ())
+    heads = tuple(Fact(f"{text(head.chain)}, {plural(head.count, 'record', 'records')}", head.hash, code=True) for head in verdict.heads)
+    remarks = (Remarks("Findings", verdict.findings, BAD), Remarks("Doubts", verdict.doubts, UNSURE), Remarks("Gaps", verdict.gaps, UNSURE), Remarks("Notes", verdict.notes))
+    return Seal(
+        verdict.integrity, verdict.completeness, _VERDICTS.get(verdict.integrity, UNSURE), _VERDICTS.get(verdict.completeness, UNSURE),
+        _SENTENCES.get(verdict.integrity, ""), heads,
+        tuple(Remarks(r.title, tuple(map(text, r.items)), r.tone) for r in remarks if r.items),
+    )  # fmt: skip
+
+
+def _access_row(row: Access, zone: tzinfo) -> tuple[Cell, ...]:
+    date, _, clock = in_zone(row.timestamp, zone).partition(" ")
+    through = " → ".join(text(name) for name in (row.agent, row.model) if name)
+    why = " · ".join(text(name) for name in (row.purpose, row.trigger) if name)
+    viewed = [_short(as_json(value)) for value in (row.arguments, dict(row.viewed)) if value not in (None, {}, [])]
+    took = duration(row.duration_ms) if row.duration_ms is not None else None
+    return (
+        cell(date, clock or None),
+        cell(row.user_id, row.user_role, through or None),
+        cell(row.tool_name, why or None, f"conversation {row.conversation_id}"),
+        cell(", ".join(map(str, row.fields)) or None, code=viewed),
+        cell(row.status, took, row.error, tone=_TONES.get(row.status, PLAIN)),
+        cell(f"{row.chain}/{row.seq}", code=(row.hash,)),
+    )
+
+
+def _short(shown: str) -> str:
+    return shown if len(shown) <= LONGEST else f"{shown[:LONGEST]}… ({len(shown) - LONGEST:,} more characters; the record has them)"
+
+
+def _tool_row(tool: ToolStatistics) -> tuple[Cell, ...]:
+    return (
+        cell(tool.tool), cell(count(tool.calls)), cell(_percent(tool.success_rate)), cell(count(tool.failed), tone=BAD if tool.failed else PLAIN),
+        cell(count(tool.interrupted), tone=UNSURE if tool.interrupted else PLAIN), cell(count(tool.unique_users)),
+        *(cell(duration(value)) for value in (tool.mean_ms, tool.p50_ms, tool.p95_ms, tool.max_ms)),
+    )  # fmt: skip
+
+
+def _gap_row(gap: Gap, zone: tzinfo) -> tuple[Cell, ...]:
+    return (
+        cell(in_zone(gap.timestamp, zone)), cell(gap.event), cell(gap.reason), cell("not counted" if gap.calls is None else count(gap.calls)),
+        cell(f"{gap.chain}/{gap.seq}"),
+    )  # fmt: skip
+
+
+def _ranking(title: str, counts: Sequence[Count]) -> Ranking:
+    bars = tuple(Bar(text(c.name) if c.name is not None else "nobody named it", (c.calls - c.failed, c.failed)) for c in counts[:SHOWN])
+    return Ranking(title, ("not failed", "failed"), bars, max(0, len(counts) - SHOWN))
+
+
+def _accesses(rows: Iterable[Access], zone: tzinfo) -> Series | None:
+    """Count accesses by day on the clocks of the zone, or by month where there would be too many days."""
+    stretches = [(in_zone(row.timestamp, zone), row.status == ERROR) for row in rows]
+    days = _span(sorted({when[:10] for when, _ in stretches}))
+    width = 10 if days and len(days) <= MOST_BARS else 7
+    calls, failed = Counter(when[:width] for when, _ in stretches), Counter(when[:width] for when, bad in stretches if bad)
+    names = days if width == 10 else sorted(calls)  # noqa: PLR2004 - characters of a date
+    if not names:
+        return None
+    bars = tuple(Bar(text(name), (calls[name] - failed[name], failed[name])) for name in names)
+    return Series("Accesses over time", ("not failed", "failed"), bars)
+
+
+def _span(days: list[str]) -> list[str]:
+    """Give all days from the first to the last, those without an access, too; as they are, where one of them is no date."""
+    try:
+        first, last = (datetime.fromisoformat(day) for day in (days[0], days[-1]))
+    except (ValueError, IndexError):
+        return days
+    length = (last - first).days + 1
+    return [f"{first + timedelta(days=n):%Y-%m-%d}" for n in range(length)] if length <= MOST_BARS else days
+
+
+def _calls_over_time(buckets: Sequence[Bucket], zone: tzinfo) -> Series | None:
+    if not buckets:
+        return None
+    parts = ("succeeded", "running", "interrupted", "failed")
+    found = {bucket.start: (bucket.succeeded, bucket.running, bucket.interrupted, bucket.failed) for bucket in buckets}
+    if any(not start.endswith(_DAY) for start in found):
+        return Series("Calls over time", parts, tuple(Bar(in_zone(start, zone)[:16], counts) for start, counts in found.items()))
+    # stretches of a day and more are those of UTC, on whichever clocks the reader looks
+    title = "Calls over time" if zone_name(zone) == "UTC" else "Calls over time, by days in UTC"
+    days = _span([start.removesuffix(_DAY) for start in found])
+    return Series(title, parts, tuple(Bar(text(day), found.get(day + _DAY, (0, 0, 0, 0))) for day in days))
+
+
+def _remarks(notes: Sequence[str]) -> tuple[Remarks, ...]:
+    return (Remarks("What could not be read or told", tuple(map(text, notes)), UNSURE),) if notes else ()
+
+
+def _proof(path: str) -> tuple[str, ...]:
+    where = text(path)
+    return (
+        f"otel-tool-audit verify {where}",
+        f"otel-tool-audit show {where} CHAIN/SEQ",
+    )
+
+
+def _percent(rate: float | None) -> str:
+    # never rounded up to all of them
+    return text(None) if rate is None else f"{int(rate * 1000) / 10:g} %"

@@ -1,0 +1,184 @@
+"""
+A report as it is laid out, whatever it is written as: facts, figures, charts, tables. Pure values.
+
+Every text in it came from a record, from whoever asked, or from this package; all of it is shown as text, nothing as markup, and what
+could hide or turn text round is shown as an escape (:func:`~otel_tool_audit.review.timeline.printable`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from otel_tool_audit.review.timeline import printable
+
+GOOD: Final = "good"
+BAD: Final = "bad"
+UNSURE: Final = "unsure"
+PLAIN: Final = "plain"
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """A name and what it stands for."""
+
+    name: str
+    value: str
+    code: bool = False
+    """Whether it is a hash, an id or an address: shown in a face that tells its letters apart."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """A figure that is seen first."""
+
+    name: str
+    value: str
+    note: str = ""
+    tone: str = PLAIN
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """A bar of a chart, in parts from the axis outwards."""
+
+    name: str
+    parts: tuple[int, ...]
+    """As many numbers as the chart has parts."""
+
+    @property
+    def total(self) -> int:
+        """All parts together."""
+        return sum(self.parts)
+
+
+@dataclass(frozen=True, slots=True)
+class Ranking:
+    """How often each value of a field occurs: horizontal bars, the longest first."""
+
+    title: str
+    parts: tuple[str, ...]
+    """What the parts of a bar are."""
+    bars: tuple[Bar, ...]
+    others: int = 0
+    """Values that are not shown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """How much there was over time: vertical bars."""
+
+    title: str
+    parts: tuple[str, ...]
+    bars: tuple[Bar, ...]
+
+    @property
+    def summary(self) -> str:
+        """Tell in a sentence what the picture shows."""
+        if not self.bars:
+            return "nothing"
+        highest = max(self.bars, key=lambda bar: bar.total)
+        return f"{sum(bar.total for bar in self.bars):,} in {len(self.bars):,} bars from {self.bars[0].name} to {self.bars[-1].name}; most: {highest.total:,} at {highest.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """What stands in a table: lines, the first of them the one that counts."""
+
+    lines: tuple[str, ...]
+    code: tuple[str, ...] = ()
+    """Lines below them that are hashes or values."""
+    tone: str = PLAIN
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of a table."""
+
+    title: str
+    width: int
+    """Its share of the page, where pages have a width."""
+    right: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Rows under headings."""
+
+    title: str
+    columns: tuple[Column, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+    empty: str
+    """What is said where there are no rows."""
+    about: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Remarks:
+    """Sentences, each of its own."""
+
+    title: str
+    items: tuple[str, ...]
+    tone: str = PLAIN
+
+
+@dataclass(frozen=True, slots=True)
+class Seal:
+    """What was found when the trail was verified."""
+
+    integrity: str
+    completeness: str
+    integrity_tone: str
+    completeness_tone: str
+    sentence: str
+    heads: tuple[Fact, ...]
+    """Of each chain: how many records, and the hash of the last one."""
+    remarks: tuple[Remarks, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A report."""
+
+    title: str
+    subject: str
+    """What it is about, in a few words."""
+    facts: tuple[Fact, ...]
+    """Who asked, when, for what."""
+    seal: Seal
+    tiles: tuple[Tile, ...]
+    series: Series | None
+    rankings: tuple[Ranking, ...]
+    tables: tuple[Table, ...]
+    remarks: tuple[Remarks, ...]
+    proof: tuple[str, ...]
+    """How a reader proves a row."""
+
+
+def text(value: Any) -> str:  # noqa: ANN401 - any JSON value
+    """Show any value as text that hides nothing."""
+    return "–" if value is None or value == "" else printable(value)  # noqa: RUF001 - a dash stands for nothing
+
+
+def count(number: int) -> str:
+    """Show a number."""
+    return f"{number:,}"
+
+
+def plural(number: int, one: str, several: str) -> str:
+    """Show a number of things."""
+    return f"{number:,} {one if number == 1 else several}"
+
+
+def cell(*lines: Any, code: Sequence[str] = (), tone: str = PLAIN) -> Cell:  # noqa: ANN401 - any JSON values
+    """Make a cell; lines that are None are left out, unless nothing would be left."""
+    shown = tuple(text(line) for line in lines if line is not None)
+    return Cell(shown or ((text(None),) if not code else ()), tuple(printable(line) for line in code), tone)
+
+
+def duration(milliseconds: float | None) -> str:
+    """Show a duration: milliseconds below a second, then seconds."""
+    if milliseconds is None:
+        return text(None)
+    return f"{milliseconds:,.0f} ms" if milliseconds < 1000 else f"{milliseconds / 1000:,.1f} s"  # noqa: PLR2004 - milliseconds of a second

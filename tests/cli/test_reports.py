@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from made_calls import HOSTILE, Printed, call, record
+
+from otel_tool_audit.review.reader import TrailReader
+from otel_tool_audit.review.verify import verify
+from otel_tool_audit.trail.trail import Trail
+
+Command = Callable[..., Printed]
+
+
+@pytest.fixture
+def clinic(tmp_path: Path, state: Path) -> Path:
+    """A closed trail: five accesses to one patient's data, one of them failed, one with hostile text."""
+    path = tmp_path / "audit"
+    with Trail.open(path, service="clinic", durability="os") as trail:
+        for number in range(4):
+            record(trail, call(number, subject="patient-1", purpose="treatment", retention_class="healthcare"))
+        record(trail, call(4, subject="patient-1", user_id=HOSTILE), success=False, error="no such record", error_type="LookupError")
+        record(trail, call(5, subject="patient-2"))
+    return path
+
+
+def test_an_access_report_tells_who_saw_what_and_is_on_record(command: Command, clinic: Path) -> None:
+    """On the terminal: who asked, the verdict with its heads, each access with its address; the trail says that it was read."""
+    printed = command("report", "access", clinic, "--subject", "patient-1", "--during", "2026-03", "--as", "Ada", "--reason", "request 3")
+    assert 0 == printed.code
+    assert all(part in printed.out for part in ("Ada (account ", "request 3", "integrity", "intact", "healthcare/1", "usr_1", "until before 2026-04-01, UTC"))
+    assert not set("\x1b\u202e\x07") & set(printed.out)
+    (entry,) = [r for r in TrailReader(clinic).records("trail") if r["event"] == "trail.read"]
+    assert ("report access", 5) == (entry["details"]["what"], entry["details"]["count"])
+    assert f"trail/{entry['seq']}" in printed.out
+    assert ("intact", "complete") == ((found := verify(clinic)).integrity, found.completeness)
+
+
+def test_json_has_all_of_it(command: Command, clinic: Path) -> None:
+    """One document: heading, verdict, every row with its hash."""
+    printed = command("report", "access", clinic, "--subject", "patient-1", "--json")
+    found = json.loads(printed.out)
+    assert (5, "intact", 64) == (len(found["rows"]), found["verdict"]["integrity"], len(found["rows"][0]["hash"]))
+    assert "patient-1" == found["heading"]["subject"]
+
+
+@pytest.mark.parametrize(("kind", "begins"), [("html", b"<!DOCTYPE html>"), ("pdf", b"%PDF-")])
+def test_a_file_s_name_says_what_it_is(command: Command, clinic: Path, tmp_path: Path, kind: str, begins: bytes) -> None:
+    """-o report.html and -o report.pdf need no --format."""
+    pytest.importorskip("jinja2" if kind == "html" else "typst")
+    for verb in (["access", clinic, "--subject", "patient-1"], ["activity", clinic]):
+        target = tmp_path / f"{verb[0]}.{kind}"
+        printed = command("report", *verb, "-o", target)
+        assert (0, "") == (printed.code, printed.out)
+        assert target.read_bytes().startswith(begins)
+        assert 0o600 == target.stat().st_mode & 0o777
+
+
+def test_an_activity_report_counts_what_happened(command: Command, clinic: Path) -> None:
+    """Calls, failures, users, tools, refused calls and gaps of a period."""
+    found = json.loads(command("report", "activity", clinic, "--during", "March 2026", "--json").out)
+    assert (6, 1, 0) == (found["total"]["calls"], found["total"]["failed"], found["denied"])
+    printed = command("report", "activity", clinic, "--during", "March 2026")
+    assert all(part in printed.out for part in ("Calls over time", "By user", "By trigger", "Tools", "get_order", "Gaps", "refused"))
+
+
+def test_a_broken_trail_is_reported_on_and_exits_1(command: Command, clinic: Path) -> None:
+    """The report is given with its verdict, nothing is hidden, and a script notices."""
+    segment = clinic / "healthcare" / "000000000000.jsonl"
+    segment.write_bytes(segment.read_bytes().replace(b'"usr_1"', b'"usr_9"', 1))
+    printed = command("report", "access", clinic, "--subject", "patient-1")
+    assert 1 == printed.code
+    assert "broken" in printed.out
+    assert "findings: healthcare/" in printed.out
+
+
+def test_a_copy_is_reported_on(command: Command, clinic: Path, tmp_path: Path) -> None:
+    """A copy gives the same rows; that it is on no record stands in the report."""
+    copy = tmp_path / "copy"
+    shutil.copytree(clinic, copy)
+    there, here = (json.loads(command("report", "access", path, "--subject", "patient-1", "--json").out) for path in (clinic, copy))
+    assert there["rows"] == here["rows"]
+    assert "no: this is a copy of the trail" == here["heading"]["on_record"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["access"], "--subject"),
+        (["activity", "--format", "docx"], "docx"),
+        (["activity", "--format", "table", "-o", "x.txt"], "html, pdf or json"),
+        (["activity", "-o", "/nowhere/x.json"], "cannot be written"),
+    ],
+)
+def test_a_mistake_gets_one_line(command: Command, clinic: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], says: str) -> None:
+    """What was wrong is said in words, with exit code 2."""
+    monkeypatch.setenv("OTEL_TOOL_AUDIT_TRAIL", str(clinic))
+    printed = command("report", *arguments)
+    assert (2, "") == (printed.code, printed.out)
+    assert says in printed.err
