@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 
+README = Path(__file__).parents[2] / "examples" / "README.md"
 pytestmark = [pytest.mark.timeout(180, func_only=True)]
 
 # what the instrumentations of the GenAI working group need to tell arguments and results
@@ -44,6 +48,14 @@ CASES = [
     ("smolagents_story", "openinference", "agent"),
     ("agno_story", "openinference", "error_type"),
 ]
+
+
+def test_the_table_says_what_is_measured_here():
+    """One line for each case, in this order, with what is hidden in its last column; and one for the MCP server's own spans."""
+    rows = re.findall(r"^\| (?:Pydantic|OpenAI|LangChain|smol|agno).*?\| (.*?) \|.*\|(.*?)\|$", README.read_text(encoding="utf-8"), re.MULTILINE)
+    kinds = {"its own": "native"}
+    table = [(kinds.get(kind, kind.lower()), set(re.findall(r"`(\w+)`", last)) - {"final_answer"}) for kind, last in rows]
+    assert [(instrumentation, set(hidden.split())) for _, instrumentation, hidden in CASES] == table[-len(CASES) :]
 
 
 def wrong(call, hidden):
