@@ -12,6 +12,7 @@ sys.path.insert(0, str(Path(__file__).parent / "real"))
 
 from fixtures import (
     collector_program,
+    compose,
     jaeger_program,
     module_starter,
     promtool,
@@ -25,6 +26,7 @@ from fixtures import (
 
 __all__ = [
     "collector_program",
+    "compose",
     "jaeger_program",
     "module_starter",
     "promtool",

@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from fixtures import SENDER, TOKEN, Starter
+from fixtures import SENDER, TOKEN, Starter, hashed
 from load import Load
 from losing import VARIANTS, lose
 from otlp import ids_in, metrics, record_ids, request, send, span, spans_in, told, total
@@ -188,6 +188,43 @@ def test_a_gateway_that_is_away_costs_nothing(starter: Starter) -> None:
     agent.start()
     gateway.start()
     assert 30 == len(wait_for_spans(gateway, set(range(30))))
+
+
+def test_when_its_queue_is_full_senders_wait(starter: Starter) -> None:
+    """Nothing is dropped to make room: who finds the queue full gets no answer, and what was answered arrives later."""
+    gateway = starter.gateway(start=False)
+    agent = starter.agent(gateway=gateway, AGENT_QUEUE_SPANS="20")
+    statuses = [send(agent, request(span(n)), timeout=1) for n in range(23)]
+    acknowledged = {n for n, status in enumerate(statuses) if status == 200}
+    assert 20 == len(acknowledged)
+    assert {200, 0} == set(statuses)
+    gateway.start()
+    wait_for_spans(gateway, acknowledged)
+    assert 200 == send(agent, request(span(99)))
+
+
+def test_a_token_is_changed_without_losing_a_span(starter: Starter) -> None:
+    """As README.md says: a new name beside the old one, the sender's Collector, then the old name goes; spans flow all the while."""
+    gateway = starter.gateway()
+    agent = starter.agent(gateway=gateway)
+    senders = Path(gateway.environment["GATEWAY_SENDERS"])
+    with Load(agent, threads=2) as load:
+        senders.write_text(senders.read_text() + f"agent-1b:{hashed('the-new-token')}\n")
+        gateway.stop()
+        gateway.start()
+        time.sleep(1)
+        agent.stop()
+        Path(agent.environment["AGENT_TOKEN_FILE"]).write_text("the-new-token")
+        agent.environment["AGENT_NAME"] = "agent-1b"
+        agent.start()
+        senders.write_text(senders.read_text().partition("\n")[2])
+        gateway.stop()
+        gateway.start()
+        time.sleep(1)
+    found = wait_for_spans(gateway, load.acknowledged)
+    assert {SENDER, "agent-1b"} == {told(s.attributes)["tool_audit.sender"] for s in found}
+    assert 0 == settled(agent)[2]
+    assert 401 == send(gateway, request(span(0)), name=SENDER, token=TOKEN)
 
 
 def test_a_full_disk_refuses_and_forgets_nothing(starter: Starter) -> None:

@@ -13,11 +13,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from parts import COLLECTOR, JAEGER, PROMTOOL, ROOT, Part, PartMissing, built
+from parts import COLLECTOR, COMPOSE, JAEGER, PROMTOOL, ROOT, Part, PartMissing, built
 from running import Program, free_ports
 
 CONFIGURATION = ROOT / "collector-config"
-BUILT_FIRST = frozenset({"collector_program", "jaeger_program", "promtool"})
+BUILT_FIRST = frozenset({"collector_program", "compose", "jaeger_program", "promtool"})
 SENDER, TOKEN = "agent-1", "t0ken-of-agent-1-0123456789abcdef"
 LONGEST = 180
 """Seconds for the body of a test that uses a real program; the program may have to be built before it."""
@@ -40,6 +40,12 @@ def collector_program() -> Path:
 def promtool() -> Path:
     """What judges alert rules."""
     return _built(PROMTOOL)
+
+
+@pytest.fixture(scope="session")
+def compose() -> Path:
+    """What reads Compose files as Docker does, and prints them resolved."""
+    return _built(COMPOSE)
 
 
 @pytest.fixture(scope="session")
@@ -68,15 +74,23 @@ class Starter:
         return self._run(command, environment, ports, lambda p: "Everything is ready" in p.text(), start=start)
 
     def agent(
-        self, *, to: str = "", gateway: Program | None = None, name: str = SENDER, token: str = TOKEN, start: bool = True
+        self,
+        *,
+        to: str = "",
+        gateway: Program | None = None,
+        name: str = SENDER,
+        token: str = TOKEN,
+        start: bool = True,
+        **settings: str,
     ) -> Program:
         """
         Start a Collector with ``collector-config/agent.yaml``.
 
         ``agent(to="127.0.0.1:4317")`` sends straight to a Jaeger, ``agent(gateway=gateway, name=…, token=…)`` to a gateway.
-        Its ports: ``grpc`` and ``http`` take spans, ``metrics`` and ``health`` tell of it.
+        Its ports: ``grpc`` and ``http`` take spans, ``trail_metrics``, ``metrics`` and ``health`` tell of trails and of it.
+        Settings by name are added to its environment, here and below.
         """
-        ports = free_ports("grpc", "http", "metrics", "health")
+        ports = free_ports("grpc", "http", "trail_metrics", "metrics", "health")
         home = self._home("agent")
         (home / "token").write_text(token)
         environment = {
@@ -87,6 +101,7 @@ class Starter:
             "AGENT_TO": gateway.address("grpc") if gateway else to,
             "AGENT_EXPORTER": "otlp_grpc/gateway" if gateway else "otlp_grpc/jaeger",
             "AGENT_CA": gateway.environment["GATEWAY_CERT"] if gateway else "",
+            **settings,
         }
         return self.collector(CONFIGURATION / "agent.yaml", environment, start=start, **ports)
 
@@ -95,7 +110,7 @@ class Starter:
         Start a Collector with ``collector-config/gateway.yaml``; it knows :data:`SENDER` by :data:`TOKEN`.
 
         Its ports: ``grpc`` and ``http`` take spans over TLS with a token, ``tool_metrics``, ``metrics`` and ``health`` tell of it.
-        ``GATEWAY_AUDIT_DIRECTORY`` in its environment holds the audit file; settings by name are added to the environment.
+        ``GATEWAY_AUDIT_DIRECTORY`` in its environment holds the audit file.
         """
         ports = free_ports("grpc", "http", "loop", "tool_metrics", "metrics", "health")
         home = self._home("gateway")

@@ -1,5 +1,5 @@
 """
-Build the real Collector, Jaeger and promtool, once: ``python3 tests/real/parts.py [NAME…]`` prints where they are.
+Build the real Collector, Jaeger and other judges, once: ``python3 tests/real/parts.py [NAME…]`` prints where they are.
 
 A binary is kept under the user's cache directory by the hash of all that decides its bytes: the module's files, the flags and Go's
 version. It gets its name only when it is whole, so whoever finds it can run it; a lock lets one process build while others wait.
@@ -48,7 +48,8 @@ JAEGER = Part(
     "-s -w -X github.com/jaegertracing/jaeger/internal/version.latestVersion=v2.13.0",
 )
 PROMTOOL = Part("promtool", ROOT / "tests" / "real" / "promtool", "github.com/prometheus/prometheus/cmd/promtool")
-PARTS = {part.name: part for part in (COLLECTOR, JAEGER, PROMTOOL)}
+COMPOSE = Part("compose", ROOT / "tests" / "real" / "compose", "github.com/compose-spec/compose-go/v2/cmd")
+PARTS = {part.name: part for part in (COLLECTOR, JAEGER, PROMTOOL, COMPOSE)}
 
 
 def built(part: Part) -> Path:
