@@ -70,7 +70,7 @@ def test_the_commands_shown_have_these_options(capsys: pytest.CaptureFixture[str
         assert all(option in printed for option in re.findall(r"--[a-z-]+", arguments))
 
 
-@pytest.mark.parametrize("name", ["README.md", "examples/README.md", "otel_tool_audit/ARCHITECTURE.md", "CHANGELOG.md"])
+@pytest.mark.parametrize("name", ["README.md", "examples/README.md", "collector-config/README.md", "otel_tool_audit/ARCHITECTURE.md", "CHANGELOG.md"])
 def test_links_lead_somewhere(name: str) -> None:
     """Every relative link is to a file of the repository."""
     text = (ROOT / name).read_text(encoding="utf-8")
