@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
 import os
+import re
 import sys
 from collections.abc import Sequence
 from typing import Annotated, Any, Final
@@ -15,21 +17,24 @@ from otel_tool_audit.cli.calls import calls, show, timeline
 from otel_tool_audit.cli.demonstration import demo
 from otel_tool_audit.cli.diagnosis import doctor
 from otel_tool_audit.cli.exporting import export
+from otel_tool_audit.cli.following import tail
 from otel_tool_audit.cli.options import BadUsage, DirectoryMayBeLeftOut
 from otel_tool_audit.cli.questions import asks
 from otel_tool_audit.cli.reconciling import reconcile
 from otel_tool_audit.cli.reporting import access, activity, report
 from otel_tool_audit.cli.sanitizing import sanitize
+from otel_tool_audit.cli.statistics import stats
 from otel_tool_audit.cli.verdicts import recover, verify
 from otel_tool_audit.errors import AuditError, SettingsError, TrailTampered
 
+_CHOICE: Final = re.compile(r"(?:Value error, )?'([^']*)' is not one of ((?:'[^']*'(?:, )?)+)")
 INTERRUPTED: Final = 130
 CLOSED_PIPE: Final = 141
 """What shells report for a process that SIGPIPE ended; it says nothing about the trail."""
 
 app = typer.Typer(
     help="Ask, check and mend the evidence of what AI agents did with their tools.",
-    epilog="Exit codes: 0 good, 1 verified not to hold, 2 usage, 3 cannot tell. Times are UTC unless a zone is named.",
+    epilog="Exit codes: 0 good, 1 verified not to hold, 2 usage, 3 cannot tell. Times: UTC, or --time-zone.",
     add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
@@ -41,6 +46,8 @@ app.command()(recover)
 app.command()(asks(calls))
 app.command(cls=DirectoryMayBeLeftOut)(show)
 app.command(cls=DirectoryMayBeLeftOut)(timeline)
+app.command()(asks(tail))
+app.command()(asks(stats))
 report.command()(asks(access))
 report.command()(asks(activity))
 app.add_typer(report, name="report")
@@ -80,7 +87,7 @@ def run(arguments: Sequence[str]) -> int:
     except BadUsage as error:
         # a UsageError knows its message and, once a verb was recognised, its context; typer's versions share no class that says so
         usage: Any = error
-        output.fail(usage.format_message())
+        output.fail(_nearest_first(usage.format_message()))
         output.say(f"try: {usage.ctx.command_path if usage.ctx else output.NAME} --help", "dim")
         return output.USAGE
     except AuditError as error:
@@ -92,6 +99,16 @@ def run(arguments: Sequence[str]) -> int:
     except (KeyboardInterrupt, typer.Abort):
         return INTERRUPTED
     return code if isinstance(code, int) else output.GOOD
+
+
+def _nearest_first(message: str) -> str:
+    """Sort the values that an option takes by how near they are to what was given."""
+    found = _CHOICE.search(message)
+    if found is None:
+        return message
+    valid = re.findall(r"'([^']*)'", found[2])
+    listed = ", ".join(sorted(valid, key=lambda value: -difflib.SequenceMatcher(None, found[1].lower(), value.lower()).ratio()))
+    return f"{message[: found.start()]}there is no {found[1]!r}; there are: {listed}{message[found.end() :].removeprefix('.')}"
 
 
 def _code_of(error: AuditError) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from datetime import UTC, datetime, tzinfo
 from enum import StrEnum
-from typing import Annotated, Any, Final, NamedTuple, cast
+from typing import Annotated, Any, Final, NamedTuple, TypeVar, cast
 
 import typer
 from typer.core import TyperCommand
@@ -18,6 +18,9 @@ from otel_tool_audit.settings import variable
 
 BadUsage: Final = cast("type[Exception]", typer.BadParameter.__mro__[1])
 """What typer raises for wrong arguments: ``UsageError``, whose home differs between typer's versions."""
+
+
+_Formats = TypeVar("_Formats", bound=StrEnum)
 
 
 class Status(StrEnum):
@@ -67,6 +70,7 @@ Words = Annotated[str | None, _option("--text", metavar="TEXT", help="Stands in 
 Trace = Annotated[str | None, _option("--trace-id", metavar="HEX", help="In this trace, 32 hex digits.")]
 As = Annotated[str | None, _option("--as", metavar="NAME", help="Who asks; recorded beside the name of the account.")]
 Reason = Annotated[str | None, _option("--reason", metavar="TEXT", help="Why you ask; recorded.")]
+Output = Annotated[str | None, typer.Option("--output", "-o", metavar="FILE", help="Write it there; the file's name names the format, too.", show_default=False)]
 Limit = Annotated[int | None, _option("--limit", metavar="N", help="At most so many.")]
 
 
@@ -94,6 +98,18 @@ def trail_directory(given: str | None) -> str:
     if not os.path.isdir(path):
         raise BadUsage(f"{path} is not a directory; a trail is one")
     return path
+
+
+def named_format(file: str | None, formats: type[_Formats]) -> _Formats | None:
+    """
+    Tell which format a file's name names; None when it names none of them.
+
+    Args:
+        file: Where a result goes, or None.
+        formats: Those there are.
+    """
+    ending = (file or "").rpartition(".")[2].lower()
+    return next((style for style in formats if style.value == ending), None)
 
 
 def directory_and(first: str | None, second: str | None, name: str) -> tuple[str, str]:

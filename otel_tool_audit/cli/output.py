@@ -8,6 +8,7 @@ value is read as markup, and a line of output is never begun by data.
 from __future__ import annotations
 
 import json
+import os
 import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
@@ -19,6 +20,7 @@ from rich.cells import cell_len, set_cell_size
 from rich.console import Console
 from rich.text import Text
 
+from otel_tool_audit.errors import SettingsError
 from otel_tool_audit.review.timeline import printable
 
 NAME: Final = "otel-tool-audit"
@@ -53,6 +55,16 @@ class RowsFormat(StrEnum):
     table = "table"
     json = "json"
     jsonl = "jsonl"
+
+
+class CallsFormat(StrEnum):
+    """How calls are given out."""
+
+    table = "table"
+    json = "json"
+    jsonl = "jsonl"
+    csv = "csv"
+    parquet = "parquet"
 
 
 class ReportFormat(StrEnum):
@@ -128,22 +140,69 @@ def as_json(value: object, *, indent: int | None = None) -> str:
 
 def print_json(value: object) -> None:
     """Print one JSON document."""
-    _write(as_json(value, indent=2) + "\n")
+    write(as_json(value, indent=2) + "\n")
 
 
-def print_json_lines(values: Iterable[object]) -> None:
-    """Print one JSON object a line, each as soon as it is known."""
-    for value in values:
-        _write(as_json(value) + "\n")
+def print_json_lines(values: Iterable[object], *, flush: bool = False) -> None:
+    """Print one JSON object a line, each as soon as it is known; with *flush* nothing waits for more."""
+    for piece in json_lines(values):
+        write(piece)
+    if flush:
+        sys.stdout.flush()
 
 
 def print_json_array(values: Iterable[object]) -> None:
     """Print one JSON document, a list, without ever holding more than one of its values."""
+    for piece in json_array(values):
+        write(piece)
+
+
+def json_lines(values: Iterable[object]) -> Iterator[str]:
+    """Write one JSON object a line."""
+    for value in values:
+        yield as_json(value) + "\n"
+
+
+def json_array(values: Iterable[object]) -> Iterator[str]:
+    """Write one JSON document, a list, value by value."""
     separator = "[\n"
     for value in values:
-        _write(separator + as_json(value))
+        yield separator + as_json(value)
         separator = ",\n"
-    _write("[]\n" if separator == "[\n" else "\n]\n")
+    yield "[]\n" if separator == "[\n" else "\n]\n"
+
+
+def write_file(pieces: Iterable[str | bytes], path: str) -> None:
+    """
+    Write a file that is there whole or not at all, for its owner only.
+
+    Args:
+        pieces: What it holds.
+        path: Where; a file that lies there is replaced.
+
+    Raises:
+        SettingsError: It cannot be written.
+    """
+    temporary = f"{path}.{os.getpid()}.tmp"
+    try:
+        with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0), 0o600), "wb") as target:
+            target.writelines(_encoded(pieces))
+        os.replace(temporary, path)
+    except OSError as error:
+        raise SettingsError(f"{path} cannot be written ({error.strerror or error}); name another file") from None
+    finally:
+        if os.path.lexists(temporary):
+            os.unlink(temporary)
+
+
+def write_stdout(pieces: Iterable[str | bytes]) -> None:
+    """Write a result that is no text of lines to stdout, as it is."""
+    sys.stdout.flush()
+    sys.stdout.buffer.writelines(_encoded(pieces))
+
+
+def _encoded(pieces: Iterable[str | bytes]) -> Iterator[bytes]:
+    return (piece.encode("utf-8", "backslashreplace") if isinstance(piece, str) else piece for piece in pieces)
 
 
 def print_table(columns: Sequence[Column], rows: Iterable[Sequence[Cell]]) -> int:
@@ -170,6 +229,33 @@ def print_table(columns: Sequence[Column], rows: Iterable[Sequence[Cell]]) -> in
     return count
 
 
+class OpenTable:
+    """A table that goes on: its columns are as wide as its first rows want, and no narrower than was said."""
+
+    def __init__(self, columns: Sequence[Column], least: Sequence[int], rows: Sequence[Sequence[Cell]]) -> None:
+        """
+        Begin a table; nothing is printed yet.
+
+        Args:
+            columns: From left to right.
+            least: Of each, in characters.
+            rows: Those that are known already; they decide the widths, and are not printed.
+        """
+        self._columns = columns
+        self._console = stdout()
+        wanted = [max(width, known) for width, known in zip(least, _widths(columns, rows, None), strict=True)]
+        self._widths = _narrowed(columns, wanted, self._console.width if self._console.is_terminal else None)
+        self._begun = False
+
+    def add(self, row: Sequence[Cell]) -> None:
+        """Print a row, and what stands above the first."""
+        if not self._begun:
+            self._console.print(_line(self._columns, self._widths, [Cell(c.title, "bold") for c in self._columns]))
+            self._begun = True
+        self._console.print(_line(self._columns, self._widths, row))
+        self._console.file.flush()
+
+
 def fields(pairs: Iterable[tuple[str, Cell | str]]) -> Iterator[Text]:
     """Lay out names and values, a line each, the values in one column."""
     listed = [(name, value if isinstance(value, Cell) else Cell(value)) for name, value in pairs]
@@ -189,7 +275,10 @@ def fail(text: str) -> None:
 
 
 def _widths(columns: Sequence[Column], rows: Sequence[Sequence[Cell]], room: int | None) -> list[int]:
-    widths = [max([cell_len(c.title), *(cell_len(safe(row[i].text)) for row in rows)]) for i, c in enumerate(columns)]
+    return _narrowed(columns, [max([cell_len(c.title), *(cell_len(safe(row[i].text)) for row in rows)]) for i, c in enumerate(columns)], room)
+
+
+def _narrowed(columns: Sequence[Column], widths: list[int], room: int | None) -> list[int]:
     while room is not None and sum(widths) + _GAP * (len(widths) - 1) > room:
         widest = max((i for i, c in enumerate(columns) if c.shrinks), key=lambda i: widths[i], default=None)
         if widest is None or widths[widest] <= _NARROWEST:
@@ -213,5 +302,6 @@ def _line(columns: Sequence[Column], widths: Sequence[int], row: Sequence[Cell])
     return line
 
 
-def _write(text: str) -> None:
+def write(text: str) -> None:
+    """Write a piece of a result to stdout."""
     sys.stdout.write(text)

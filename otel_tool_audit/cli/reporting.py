@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 import sys
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
@@ -15,7 +14,7 @@ import otel_tool_audit
 from otel_tool_audit.cli import options as opt
 from otel_tool_audit.cli import output, pages
 from otel_tool_audit.cli.journal import Entry, Journal, Reading, announce
-from otel_tool_audit.cli.options import BadUsage, trail_directory
+from otel_tool_audit.cli.options import BadUsage, named_format, trail_directory
 from otel_tool_audit.cli.output import ReportFormat
 from otel_tool_audit.cli.questions import Question
 from otel_tool_audit.cli.verdicts import progress
@@ -32,7 +31,6 @@ _HOURLY: Final = timedelta(days=3)
 _DAILY: Final = timedelta(days=100)
 _SLOW_ROWS: Final = 2_000
 
-_Output = Annotated[str | None, typer.Option("--output", "-o", metavar="FILE", help="Write it there; .html and .pdf name the format.", show_default=False)]
 _Format = Annotated[ReportFormat | None, typer.Option("--format", metavar="FORMAT", help="table (default), json, html or pdf.", show_default=False)]
 
 
@@ -42,7 +40,7 @@ def access(
     question: Question,
     name: opt.As = None,
     reason: opt.Reason = None,
-    file: _Output = None,
+    file: opt.Output = None,
     style: _Format = None,
     json: opt.Json = False,
     state: opt.State = None,
@@ -71,7 +69,7 @@ def activity(
     question: Question,
     name: opt.As = None,
     reason: opt.Reason = None,
-    file: _Output = None,
+    file: opt.Output = None,
     style: _Format = None,
     json: opt.Json = False,
     state: opt.State = None,
@@ -98,8 +96,7 @@ def activity(
 def _format(style: ReportFormat | None, file: str | None, *, json: bool) -> ReportFormat:
     if json:
         return ReportFormat.json
-    named = (file or "").rpartition(".")[2].lower()
-    chosen = style or (ReportFormat(named) if named in {"html", "pdf", "json"} else ReportFormat.table)
+    chosen = style or named_format(file, ReportFormat) or ReportFormat.table
     if chosen is ReportFormat.pdf and file is None and sys.stdout.isatty():
         raise BadUsage("a PDF is nothing for a terminal: --output FILE")
     return chosen
@@ -135,7 +132,11 @@ def _give(found: AccessReport | ActivityReport, document: Document, style: Repor
     if style is ReportFormat.table and file is None:
         pages.show(document)
         return
-    _write(_pieces(found, document, style), file)
+    pieces = _pieces(found, document, style)
+    if file is None:
+        output.write_stdout(pieces)
+    else:
+        output.write_file(pieces, file)
 
 
 def _pieces(found: AccessReport | ActivityReport, document: Document, style: ReportFormat) -> Iterable[str | bytes]:
@@ -150,24 +151,6 @@ def _pieces(found: AccessReport | ActivityReport, document: Document, style: Rep
             output.say(f"setting {rows:,} rows as PDF takes a while; HTML is quicker", "dim")
         return [pdf.render(document)]
     raise BadUsage("a table is for the terminal; for a file name another format: --format html, pdf or json")
-
-
-def _write(pieces: Iterable[str | bytes], file: str | None) -> None:
-    encoded = (piece.encode("utf-8", "backslashreplace") if isinstance(piece, str) else piece for piece in pieces)
-    if file is None:
-        for piece in encoded:
-            sys.stdout.buffer.write(piece)
-        return
-    temporary = f"{file}.{os.getpid()}.tmp"
-    try:
-        with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0), 0o600), "wb") as target:
-            target.writelines(encoded)
-        os.replace(temporary, file)
-    except OSError as error:
-        raise BadUsage(f"{file} cannot be written ({error.strerror or error})") from None
-    finally:
-        if os.path.lexists(temporary):
-            os.unlink(temporary)
 
 
 def _leave(verdict: Verdict | None) -> None:

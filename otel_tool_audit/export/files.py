@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import importlib
+import io
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple, Protocol
 
 from otel_tool_audit.errors import SettingsError, TrailCorrupt
@@ -119,6 +120,54 @@ def pyarrow() -> Any:  # noqa: ANN401 - a module without types
         return importlib.import_module("pyarrow")
     except ImportError as error:
         raise SettingsError("Parquet needs pyarrow: pip install 'otel-tool-audit[query]', or choose jsonl or csv") from error
+
+
+def parquet(calls: Iterable[Mapping[str, Any]]) -> Iterator[bytes]:
+    """
+    Write calls as one Parquet file, piece by piece.
+
+    Args:
+        calls: Any number.
+
+    Raises:
+        SettingsError: The packages for it are not installed.
+    """
+    arrow = pyarrow()
+    target = _Pieces()
+    with arrow.parquet.ParquetWriter(target, columns.schema(), compression="zstd") as writer:
+        for batch in columns.batches(calls):
+            writer.write_batch(batch)
+            yield target.take()
+    yield target.take()
+
+
+class _Pieces(io.RawIOBase):
+    """A file of which only what was not taken yet is held."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._held: list[bytes] = []
+        self._size = 0
+
+    def writable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._size
+
+    def write(self, data: Any) -> int:  # noqa: ANN401 - any buffer
+        piece = bytes(data)
+        self._held.append(piece)
+        self._size += len(piece)
+        return len(piece)
+
+    def close(self) -> None:
+        """Nothing: what is held is still to be taken."""
+
+    def take(self) -> bytes:
+        """Give what was written since the last time."""
+        piece, self._held = b"".join(self._held), []
+        return piece
 
 
 class _Text:

@@ -6,7 +6,7 @@ Source: ARCHITECTURE.md, R13 to R16, R19.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any, Unpack
 
@@ -190,6 +190,18 @@ class TrailReader(TrailRecords):
             if record is not None:
                 found.append(Head(chain, int(record["seq"]) + 1, str(record.get("hash"))))
         return tuple(found)
+
+    def matcher(self, **filters: Unpack[Filters]) -> Callable[[Call], bool]:
+        """
+        Give what tells whether a call matches, for whoever has calls already.
+
+        Args:
+            filters: :class:`~otel_tool_audit.review.query.Filters`.
+
+        Raises:
+            SettingsError: A filter cannot be understood.
+        """
+        return self._query(filters).matches
 
     def key_of(self, call: Call, order_by: str | None = None, *, descending: bool = False) -> str:
         """

@@ -12,7 +12,7 @@ import contextlib
 import heapq
 import os
 from collections.abc import Iterator
-from typing import Any, Final, Self
+from typing import Any, Final, NamedTuple, Self
 
 from otel_tool_audit.errors import TrailCorrupt
 from otel_tool_audit.record.model import AMENDED
@@ -27,6 +27,22 @@ from otel_tool_audit.trail.head import Head
 
 _WINDOW: Final = 10_000
 _AMENDED: Final = b'"event":"' + AMENDED.encode() + b'"'
+
+
+class Mark(NamedTuple):
+    """
+    How far a chain was read.
+
+    Attributes:
+        segment: First seq and attempt of the segment.
+        offset: Bytes of it.
+    """
+
+    segment: tuple[int, int]
+    offset: int
+
+
+_BEGINNING: Final = Mark((-1, 0), 0)
 
 
 class TrailRecords:
@@ -132,12 +148,52 @@ class TrailRecords:
             chain: The chain's name.
             seq: The record's position in it.
         """
+        line = self.line(chain, seq)
+        record = None if line is None else segments.parse(line)
+        return None if record is None else {**record, "chain": chain}
+
+    def line(self, chain: str, seq: int) -> bytes | None:
+        """
+        Give a record's line as it stands in its file, without its LF; None when there is none.
+
+        Args:
+            chain: The chain's name.
+            seq: The record's position in it.
+        """
         if chain not in self.chains():
             return None
         with self._folder(chain) as folder:
-            line = segments.find(folder, self._extents(folder, chain), seq)
-        record = None if line is None else segments.parse(line)
-        return None if record is None else {**record, "chain": chain}
+            return segments.find(folder, self._extents(folder, chain), seq)
+
+    def appended(self, marks: dict[str, Mark]) -> Iterator[dict[str, Any]]:
+        """
+        Give the records that were written since somebody last looked, chain by chain.
+
+        Args:
+            marks: How far each chain was read, moved on as records are given; a chain that is not in it is read from its beginning.
+        """
+        for chain in self.chains():
+            with self._folder(chain) as folder:
+                for extent in self._extents(folder, chain):
+                    mark = marks.get(chain, _BEGINNING)
+                    if extent.part.key < mark.segment:
+                        continue
+                    at = mark.offset if extent.part.key == mark.segment else 0
+                    for line in segments.lines(folder, extent, at):
+                        at += len(line) + 1
+                        marks[chain] = Mark(extent.part.key, at)
+                        record = segments.parse(line)
+                        if record is not None:
+                            yield {**record, "chain": chain}
+
+    def ends(self) -> dict[str, Mark]:
+        """Tell where each chain ends now, for :meth:`appended`."""
+        found: dict[str, Mark] = {}
+        for chain in self.chains():
+            with self._folder(chain) as folder:
+                for extent in self._extents(folder, chain):
+                    found[chain] = Mark(extent.part.key, extent.end)
+        return found
 
     def call(self, call_id: str) -> Call | None:
         """

@@ -14,7 +14,7 @@ from made_calls import Printed, call, record
 from otel_tool_audit.trail.trail import Trail
 
 Command = Callable[..., Printed]
-VERBS = ["demo", "verify", "recover", "calls", "show", "timeline", "export", "reconcile", "sanitize", "doctor", "report"]
+VERBS = ["demo", "verify", "recover", "calls", "show", "timeline", "tail", "stats", "export", "reconcile", "sanitize", "doctor", "report"]
 
 
 def test_help_lists_exactly_what_works(command: Command) -> None:
@@ -55,9 +55,9 @@ def test_a_foreign_directory_gets_one_clear_line(command: Command, tmp_path: Pat
 
 def test_an_unknown_verb_is_a_usage_error(command: Command) -> None:
     """A verb that does not exist is named, with the way to the help."""
-    printed = command("stats")
+    printed = command("frobnicate")
     assert (2, "") == (printed.code, printed.out)
-    assert ["error: No such command 'stats'.", "try: otel-tool-audit --help"] == printed.err.splitlines()
+    assert ["error: No such command 'frobnicate'.", "try: otel-tool-audit --help"] == printed.err.splitlines()
 
 
 def test_the_module_is_the_command(tmp_path: Path) -> None:

@@ -1,0 +1,174 @@
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from made_calls import HOSTILE, Printed, call, record
+
+from otel_tool_audit.cli.pages import bar, sparkline
+from otel_tool_audit.review.proof import prove
+from otel_tool_audit.review.reader import TrailReader
+from otel_tool_audit.trail.trail import Trail
+
+Command = Callable[..., Printed]
+
+
+@pytest.fixture
+def shop(tmp_path: Path, state: Path) -> Path:
+    """A closed trail of twelve calls over three days, slower and slower."""
+    path = tmp_path / "audit"
+    with Trail.open(path, service="shop", durability="os") as trail:
+        for number in range(12):
+            made = call(number, tool_name=f"tool_{number % 2}", timestamp=f"2026-03-{1 + 2 * (number // 6):02d}T12:00:{number:02d}.000000Z")
+            record(trail, made, duration_ms=float(number), success=number != 5)
+    return path
+
+
+def listed(printed: Printed) -> list[dict]:
+    assert 0 == printed.code, printed
+    return json.loads(printed.out)
+
+
+def test_calls_are_sorted_by_any_field(command: Command, shop: Path) -> None:
+    """--order-by and --descending; an unknown field is refused with the nearest first."""
+    found = listed(command("calls", shop, "--order-by", "duration_ms", "--descending", "--limit", "3", "--json"))
+    assert [11.0, 10.0, 9.0] == [c["duration_ms"] for c in found]
+    printed = command("calls", shop, "--order-by", "durations")
+    assert (2, "") == (printed.code, printed.out)
+    assert "did you mean one of: duration_ms" in printed.err
+
+
+def test_pages_give_every_call_once(command: Command, shop: Path) -> None:
+    """The key that a page names leads to the next one, until there is none."""
+    seen: list[str] = []
+    key: list[str] = []
+    for _ in range(10):
+        printed = command("calls", shop, "--limit", "5", "--json", *key)
+        seen += [c["call_id"] for c in listed(printed)]
+        named = re.search(r"--after (\S+)", printed.err)
+        if named is None:
+            break
+        key = ["--after", named[1]]
+    assert sorted(set(seen)) == sorted(seen)
+    assert 12 == len(seen)
+
+
+def test_calls_as_csv_are_rows_that_run_nothing(command: Command, tmp_path: Path, state: Path) -> None:
+    """CSV on stdout, with the formula's sign neutralised."""
+    with Trail.open(tmp_path / "audit", durability="os") as trail:
+        record(trail, call(1, user_id="=cmd|' /C calc'!A0"))
+    rows = list(csv.DictReader(io.StringIO(command("calls", tmp_path / "audit", "--format", "csv").out, newline="")))
+    assert ["'=cmd|' /C calc'!A0"] == [row["user_id"] for row in rows]
+
+
+def test_a_file_gets_what_its_name_says(command: Command, shop: Path, tmp_path: Path) -> None:
+    """-o calls.jsonl, calls.csv and calls.parquet, whole, and for their owner only."""
+    for style, count in (("jsonl", lambda p: len(p.read_text().splitlines())), ("csv", lambda p: len(p.read_text().splitlines()) - 1)):
+        target = tmp_path / f"calls.{style}"
+        assert (0, "") == command("calls", shop, "-o", target)[:2]
+        assert (12, 0o600) == (count(target), target.stat().st_mode & 0o777)
+    parquet = pytest.importorskip("pyarrow.parquet")
+    command("calls", shop, "-o", tmp_path / "calls.parquet")
+    assert 12 == parquet.read_table(tmp_path / "calls.parquet").num_rows
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["calls", "--format", "cvs"], "there is no 'cvs'; there are: csv"),
+        (["calls", "--format", "parquet"], "--output"),
+        (["calls", "-o", "calls.txt"], "csv"),
+        (["calls", "-o", "/nowhere/calls.csv"], "cannot be written"),
+        (["calls", "--after", "nonsense"], "key"),
+        (["stats", "--every", "dya"], "there are: day"),
+        (["tail", "--format", "json"], "jsonl"),
+        (["calls", "--statos", "error"], "--status"),
+    ],
+)
+def test_a_mistake_names_what_there_is(command: Command, shop: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], says: str) -> None:
+    """One line, exit code 2, and the nearest valid value first."""
+    monkeypatch.setenv("OTEL_TOOL_AUDIT_TRAIL", str(shop))
+    printed = command(*arguments)
+    assert (2, "") == (printed.code, printed.out)
+    assert says in printed.err
+
+
+def test_statistics_are_a_table_and_a_document(command: Command, shop: Path) -> None:
+    """Each tool and all together; over time with the days on which nothing was called."""
+    found = listed(command("stats", shop, "--json"))
+    assert (12, 6, 11.0) == (found["total"]["calls"], found["tools"][0]["calls"], found["total"]["max_ms"])
+    lines = command("stats", shop, "--every", "day").out.splitlines()
+    assert ["TOOL", "CALLS"] == lines[0].split()[:2]
+    assert "all" == lines[-1].split()[0]
+    # the middle day is a blank between two bars
+    assert re.search(r"█ █$", lines[-1])
+    assert 3 == len(command("stats", shop, "--format", "jsonl").out.splitlines())
+
+
+def test_nothing_is_never_drawn_as_something() -> None:
+    """A bar for nothing is blank, the smallest something can be seen, the largest is full."""
+    assert " ▁█" == sparkline([0, 1, 1000])
+    assert ("", "▏", "█" * 24) == (bar(0), bar(0.0001), bar(1))
+
+
+def test_show_tells_how_a_record_stands(command: Command, shop: Path) -> None:
+    """Its hash, what it follows and what follows it; and where its trace is seen."""
+    printed = command("show", shop, "general/4", "--trace-url", "http://localhost:16686")
+    assert all(part in printed.out for part in ("before it", "general/3", "after it", "general/5", "its hash holds", "the next record names it"))
+    found = json.loads(command("show", shop, "general/4", "--json").out)
+    assert (True, "general/3", "general/5") == (found["proof"]["ok"], found["proof"]["before"], found["proof"]["after"])
+
+
+def test_the_first_and_the_last_record_have_one_neighbour(shop: Path) -> None:
+    """What cannot be compared is not called proven."""
+    reader = TrailReader(shop)
+    first, last = prove(reader, "general", 0), prove(reader, "general", 23)
+    assert first
+    assert last
+    assert (None, True) == (first.follows, first.followed)
+    assert (True, None) == (last.follows, last.followed)
+    assert prove(reader, "general", 24) is None
+
+
+@pytest.mark.parametrize(("old", "new", "holds"), [(b'"tool_1"', b'"tool_7"', False), (b'"seq":4,', b'"seq":4,', True)])
+def test_a_changed_record_is_not_proven(shop: Path, old: bytes, new: bytes, holds: bool) -> None:
+    """A line whose bytes were changed does not hold."""
+    segment = shop / "general" / "000000000000.jsonl"
+    lines = segment.read_bytes().split(b"\n")
+    lines[2] = lines[2].replace(old, new, 1)
+    segment.write_bytes(b"\n".join(lines))
+    found = prove(TrailReader(shop), "general", 2)
+    assert found
+    assert holds is found.holds is found.ok
+
+
+def test_tail_shows_the_latest(command: Command, shop: Path) -> None:
+    """The last calls, oldest of them first, filtered like calls."""
+    printed = command("tail", shop, "-n", "2", "--tool", "tool_0")
+    assert [8, 10] == [int(line.split()[1].rpartition(":")[2]) for line in printed.out.splitlines()[1:]]
+
+
+def test_tail_goes_on_with_calls_as_they_end(shop: Path) -> None:
+    """-f gives each call that matches, once, soon after it ended, however hostile; Ctrl-C ends it."""
+    command = [sys.executable, "-m", "otel_tool_audit", "tail", str(shop), "-f", "-n", "0", "--format", "jsonl", "--conversation", "conv_9"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, encoding="utf-8", env={**os.environ}) as process:
+        assert process.stderr
+        assert process.stdout
+        assert "waiting" in process.stderr.readline()
+        with Trail.open(shop, service="shop", durability="os") as trail:
+            for number in range(20, 26):
+                record(trail, call(number, conversation_id="conv_9" if number % 2 else "conv_8", user_id=HOSTILE))
+            told = [json.loads(process.stdout.readline()) for _ in range(3)]
+        process.send_signal(2)
+        assert 130 == process.wait(30)
+    assert [21, 23, 25] == [found["turn_number"] for found in told]
+    assert ["success"] * 3 == [found["status"] for found in told]
+    assert 2 == len(told[0]["records"])
