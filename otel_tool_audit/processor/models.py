@@ -9,7 +9,7 @@ Source: ARCHITECTURE.md, "Spans of other instrumentations".
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from opentelemetry.sdk.trace import ReadableSpan
@@ -18,15 +18,13 @@ from otel_tool_audit.processor.open_spans import ModelSeen, OpenSpan
 from otel_tool_audit.recognise import Facts, Kind, Place, Request, Roles, Told, kind_of, may_hold, requests_in
 from otel_tool_audit.recognise import convention as c
 from otel_tool_audit.recognise.caller import MODEL_SPAN
-from otel_tool_audit.recognise.convention import Role
+from otel_tool_audit.recognise.convention import Found, Role
 from otel_tool_audit.recognise.sameness import agree
 from otel_tool_audit.recognise.values import scalar
 
 _MOST_TRACES: Final = 1_024
 _MOST_TRIED: Final = 6
 _NOTHING: Final[Mapping[str, Any]] = {}
-
-Found = Sequence[tuple[Role, str]]
 
 
 class Models:
@@ -81,7 +79,7 @@ class Models:
         """
         candidates = list(self._near(span, entry, roles))
         named = next((seen for seen in candidates if seen.name is not None), None)
-        place = None if named is None else Place(MODEL_SPAN, {named.key: named.name}, [(Role(0, c.MODEL, ""), named.key)])
+        place = None if named is None else Place(MODEL_SPAN, {named.key: named.name}, Found([(Role(0, c.MODEL, ""), named.key)]))
         if isinstance(facts.arguments, Mapping) and facts.tool_call_id is not None:
             return place, None
         for seen in candidates:
@@ -117,8 +115,8 @@ def _open_models(above: OpenSpan, roles: Roles) -> Iterator[ModelSeen]:
 
 def _seen(span: ReadableSpan, attributes: Mapping[str, Any], found: Found) -> ModelSeen:
     name, key = None, ""
-    for role, at in found:
-        if role.fact == c.MODEL and isinstance(told := scalar(attributes[at]), str):
+    for _, at in found.by.get(c.MODEL, ()):
+        if isinstance(told := scalar(attributes[at]), str):
             name, key = told, at
             break
     held = {at: value for at, value in attributes.items() if may_hold(str(at))}

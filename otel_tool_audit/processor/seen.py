@@ -6,6 +6,7 @@ Source: ARCHITECTURE.md, "One record a call".
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
@@ -15,6 +16,7 @@ from otel_tool_audit.record.model import Receipt, ToolCall
 _MOST: Final = 1_024
 """Calls that are remembered for spans beside them."""
 
+_MOST_BEFORE: Final = 16
 _SLACK: Final = 1_000_000
 """Nanoseconds by which spans beside each other may miss each other; clocks of instrumentations are read one after the other."""
 
@@ -78,9 +80,9 @@ class Seen:
 
 
 class RecentCalls:
-    """Remembers calls for a short time, for the spans beside them."""
+    """Remembers calls while they run and for a short time after, for the spans beside them."""
 
-    __slots__ = ("_calls", "_keep")
+    __slots__ = ("_ended", "_keep", "_running")
 
     def __init__(self, keep: float) -> None:
         """
@@ -90,23 +92,25 @@ class RecentCalls:
             keep: Seconds after its end that a call is remembered.
         """
         self._keep = int(keep * 1e9)
-        self._calls: list[Seen] = []
+        self._running: dict[str, Seen] = {}
+        self._ended: deque[Seen] = deque(maxlen=_MOST)
 
     def __len__(self) -> int:
-        return len(self._calls)
+        return len(self._running) + len(self._ended)
 
-    def add(self, seen: Seen, now: int) -> None:
-        """
-        Remember a call, and forget old ones.
+    def runs(self, seen: Seen) -> None:
+        """Remember a call of ours that runs."""
+        if len(self._running) >= _MOST:
+            self._running.pop(next(iter(self._running)), None)
+        self._running[seen.call["call_id"]] = seen
 
-        Args:
-            seen: The call.
-            now: Nanoseconds since the Unix epoch.
-        """
-        if self._calls and (len(self._calls) >= _MOST or self._is_old(self._calls[0], now)):
-            kept = [s for s in self._calls if not self._is_old(s, now)]
-            self._calls = kept[-_MOST + 1 :]
-        self._calls.append(seen)
+    def ended(self, seen: Seen) -> None:
+        """Remember a call that has ended, and forget those that ended long before."""
+        self._running.pop(seen.call["call_id"], None)
+        ended = self._ended
+        while ended and (ended[0].end or 0) < (seen.end or 0) - self._keep:
+            ended.popleft()
+        ended.append(seen)
 
     def beside(self, call: ToolCall, scope: str, start: int, end: int, thread: int) -> Seen | None:
         """
@@ -132,11 +136,15 @@ class RecentCalls:
         return min(candidates, key=nearness)
 
     def _candidates(self, call: ToolCall, scope: str, start: int, end: int) -> Iterator[Seen]:
-        for seen in self._calls:
-            if scope in seen.scopes or seen.start > end + _SLACK or (seen.end is not None and seen.end < start - _SLACK):
-                continue
-            if may_be_one(seen.call, call):
+        for seen in self._running.values():
+            if scope not in seen.scopes and seen.start <= end + _SLACK and may_be_one(seen.call, call):
                 yield seen
-
-    def _is_old(self, seen: Seen, now: int) -> bool:
-        return seen.end is not None and seen.end < now - self._keep
+        before = 0
+        for seen in reversed(self._ended):
+            if (seen.end or 0) < start - _SLACK:
+                # calls stand here nearly in the order of their ends: a few more, and all others ended earlier
+                before += 1
+                if before > _MOST_BEFORE:
+                    return
+            elif scope not in seen.scopes and seen.start <= end + _SLACK and may_be_one(seen.call, call):
+                yield seen

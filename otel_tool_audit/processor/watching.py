@@ -24,8 +24,8 @@ from otel_tool_audit.processor.observed import amendment, claims, news, observed
 from otel_tool_audit.processor.open_spans import Below, OpenSpan, OpenSpans
 from otel_tool_audit.processor.seen import RecentCalls, Seen
 from otel_tool_audit.recognise import Facts, Kind, Place, Roles, caller_in, facts_of, kind_of
-from otel_tool_audit.recognise import convention as c
 from otel_tool_audit.recognise.caller import ANCESTOR, BAGGAGE, CONTEXT, MODEL_SPAN, OWN
+from otel_tool_audit.recognise.convention import NOTHING, Found
 from otel_tool_audit.recognise.sameness import may_be_one
 from otel_tool_audit.record.model import UNKNOWN, Receipt, ToolCall
 from otel_tool_audit.recorder import CALL_KEY, Recorder
@@ -35,7 +35,6 @@ _NOTHING: Final[Mapping[str, Any]] = {}
 _BARRIERS: Final = frozenset({Kind.MODEL, Kind.AGENT})
 _MOST_GIVEN_UP: Final = 16_384
 
-Found = Sequence[tuple[Any, str]]
 Recorded = Callable[[Seen | None], None]
 """Hears of the call that a span tells of, when its record is durable; None: the record is lost."""
 
@@ -86,7 +85,7 @@ class Watcher:
             # the gate is making this very span
             entry.own = Seen(opened.call, own=True, scope=OWN_SCOPE, start=span.start_time or 0, end=None, thread=entry.thread)
             with self._lock:
-                self._recent.add(entry.own, span.start_time or 0)
+                self._recent.runs(entry.own)
         if gone is not None:
             self._give_up(gone)
 
@@ -107,7 +106,7 @@ class Watcher:
         found = self._roles.found(attributes)
         kind = Kind.OTHER
         if stamped is None:
-            kind = kind_of(found, attributes, span.name) if found else kind_of((), attributes, span.name)
+            kind = kind_of(found, attributes, span.name)
             if kind is Kind.TOOL:
                 facts = facts_of(span.name, attributes, found, _events(span), self._roles)
                 if facts is not None:
@@ -222,7 +221,7 @@ class Watcher:
         thread = threading.get_ident() if entry is None else entry.thread
         seen = Seen(call, own=False, scope=_scope(span), start=span.start_time or 0, end=span.end_time, thread=thread)
         seen.claimed = claimed
-        self._recent.add(seen, span.end_time or span.start_time or 0)
+        self._recent.ended(seen)
 
         def recorded(receipt: Receipt | None) -> None:
             seen.recorded(receipt)
@@ -266,7 +265,7 @@ class Watcher:
         entry.children = None
         below, parent = entry.below, entry.parent
         entry.below = None
-        if below and any(role.fact in c.CALLER_FACTS for role, _ in found):
+        if below and found.tells_caller:
             self._tell_below(below, attributes, found)
         if parent is None:
             return
@@ -308,6 +307,8 @@ class Watcher:
         if own is None:
             return
         own.end = span.end_time
+        with self._lock:
+            self._recent.ended(own)
         if semconv.OUTCOME in stamped:
             known: Any = {**own.call, "success": stamped[semconv.OUTCOME] == "success"}
             own.call = known
@@ -326,7 +327,7 @@ class Watcher:
         attributes = dict(span.attributes or _NOTHING)
         found = self._roles.found(attributes)
         if kind_of(found, attributes, span.name) is not Kind.TOOL:
-            self._leave(entry, Kind.OTHER, _NOTHING, ())
+            self._leave(entry, Kind.OTHER, _NOTHING, NOTHING)
             return
         facts = facts_of(span.name, attributes, found, _events(span), self._roles)
         if facts is None:
@@ -342,7 +343,7 @@ class Watcher:
                 seen = self._observe(span, entry, call, claimed, _nobody)
             if span.context is not None and len(self._given_up) < _MOST_GIVEN_UP:
                 self._given_up[span.context.span_id] = seen
-        self._leave(entry, Kind.TOOL, _NOTHING, (), seen)
+        self._leave(entry, Kind.TOOL, _NOTHING, NOTHING, seen)
 
     def _lost(self, facts: Facts, error: Exception) -> None:
         trail = self.recorder.trail

@@ -11,11 +11,11 @@ Source: ARCHITECTURE.md, "Spans of other instrumentations".
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
 from otel_tool_audit.recognise import convention as c
-from otel_tool_audit.recognise.convention import Role
+from otel_tool_audit.recognise.convention import Found
 from otel_tool_audit.recognise.roles import Roles
 from otel_tool_audit.recognise.values import parsed, scalar
 
@@ -28,7 +28,10 @@ MODEL_SPAN: Final = "model_span"
 _FIELDS: Final = ("user", "role", "agent", "model", "client_ip", "user_agent")
 """Facts that are fields of an attribution under the same name; the conversation is decided apart."""
 
-_PER_CALL: Final = frozenset({c.USER, c.ROLE, c.CONVERSATION, c.SESSION})
+_IN_METADATA: Final = (c.USER, c.ROLE, c.CONVERSATION, c.SESSION, c.AGENT)
+_RANKS: Final = {name: at for at, name in enumerate((OWN, CONTEXT, ANCESTOR, MODEL_SPAN, BAGGAGE))}
+"""Places in the order in which they are believed; baggage comes last: what it says is only claimed."""
+
 _MADE_UP: Final = re.compile(r"^[0-9a-f]{8}-?[0-9a-f]{4}-?[1-8][0-9a-f]{3}-?[0-9a-f]{4}-?[0-9a-f]{12}$", re.IGNORECASE)
 _MOST_ENTRIES: Final = 64
 _LONGEST_VALUE: Final = 1_024
@@ -58,12 +61,12 @@ class Place(NamedTuple):
     Attributes:
         name: ``own``, ``context``, ``baggage``, ``ancestor`` or ``model_span``.
         values: By name.
-        found: What the names tell, best first.
+        found: What the names tell.
     """
 
     name: str
     values: Mapping[str, Any]
-    found: Sequence[tuple[Role, str]]
+    found: Found
 
 
 def caller_in(places: Iterable[Place], roles: Roles) -> dict[str, Told]:
@@ -77,13 +80,13 @@ def caller_in(places: Iterable[Place], roles: Roles) -> dict[str, Told]:
     Returns:
         Answers by the names of ``attribution()``.
     """
-    told = [answer for place in places for answer in answers(place, roles)]
-    copied = {(answer.fact, answer.value) for answer in told if answer.place == CONTEXT}
-    # an attribute that only repeats the context says no more than the context does
-    told = [a._replace(place=CONTEXT) if a.place == OWN and (a.fact, a.value) in copied else a for a in told]
-    # baggage comes last: what it says is only claimed
-    order = {name: at for at, name in enumerate((OWN, CONTEXT, ANCESTOR, MODEL_SPAN, BAGGAGE))}
-    told.sort(key=lambda answer: order.get(answer.place, len(order)))
+    order = sorted((place for place in places if place.found.tells_caller), key=_order)
+    told = [answer for place in order for answer in answers(place, roles)]
+    if any(place.name == CONTEXT for place in order):
+        copied = {(answer.fact, answer.value) for answer in told if answer.place == CONTEXT}
+        # an attribute that only repeats the context says no more than the context does
+        told = [a._replace(place=CONTEXT) if a.place == OWN and (a.fact, a.value) in copied else a for a in told]
+        told.sort(key=_order_told)
     known: dict[str, Told] = {}
     for answer in told:
         if answer.fact in _FIELDS:
@@ -102,25 +105,33 @@ def answers(place: Place, roles: Roles) -> Iterator[Told]:
         place: Where to look.
         roles: Judges the names inside metadata.
     """
-    later: list[Mapping[Any, Any]] = []
-    for role, key in place.found:
-        if role.fact not in c.CALLER_FACTS:
+    by = place.found.by
+    for fact, told in by.items():
+        if fact not in c.CALLER_FACTS or fact == c.METADATA:
             continue
-        value = place.values[key]
-        if role.fact == c.METADATA:
-            inner = parsed(value)
-            if isinstance(inner, Mapping):
-                later.append(inner)
+        for _, key in told:
+            plain = scalar(place.values[key])
+            if plain is not None and (not isinstance(plain, str) or len(plain) <= _LONGEST_VALUE):
+                yield Told(fact, plain, place.name, key)
+    for _, key in by.get(c.METADATA, ()):
+        inner = parsed(place.values[key])
+        if not isinstance(inner, Mapping):
             continue
-        plain = scalar(value)
-        if plain is not None and (not isinstance(plain, str) or len(plain) <= _LONGEST_VALUE):
-            yield Told(role.fact, plain, place.name, key)
-    for mapping in later:
-        small = {key: value for key, value in list(mapping.items())[:_MOST_ENTRIES] if isinstance(key, str)}
-        for role, key in roles.found(small):
-            plain = scalar(small[key])
-            if role.fact in _PER_CALL | {c.AGENT} and plain is not None:
-                yield Told(role.fact, plain, place.name, key)
+        small = {name: value for name, value in list(inner.items())[:_MOST_ENTRIES] if isinstance(name, str)}
+        nested = roles.found(small).by
+        for fact in _IN_METADATA:
+            for _, name in nested.get(fact, ()):
+                plain = scalar(small[name])
+                if plain is not None:
+                    yield Told(fact, plain, place.name, name)
+
+
+def _order(place: Place) -> int:
+    return _RANKS.get(place.name, len(_RANKS))
+
+
+def _order_told(answer: Told) -> int:
+    return _RANKS.get(answer.place, len(_RANKS))
 
 
 def _conversation(told: list[Told]) -> Told | None:

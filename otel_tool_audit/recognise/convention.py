@@ -9,7 +9,7 @@ Source: ARCHITECTURE.md, "Spans of other instrumentations".
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple
 
 KIND: Final = "kind"
@@ -74,6 +74,10 @@ CALLER_FACTS: Final = frozenset({USER, ROLE, CONVERSATION, SESSION, MODEL, AGENT
 """Facts about who called, which any span around the tool's may tell."""
 
 
+GENERAL: Final = "general"
+"""What ``source`` calls the general rules."""
+
+
 class Convention(NamedTuple):
     """
     The names of one convention.
@@ -102,3 +106,49 @@ class Role(NamedTuple):
     fact: str
     convention: str
     part: str = ""
+
+
+class Found:
+    """
+    What the names of a span's attributes tell; the same for every span with the same names.
+
+    Attributes:
+        by: For each fact that is told the attributes that tell it, best first.
+        source: The convention of the best sign of a tool.
+        tells_tool: Whether there is an attribute that only tools have.
+        tells_caller: Whether anything is told of who called.
+    """
+
+    __slots__ = ("by", "source", "tells_caller", "tells_tool")
+
+    def __init__(self, roles: Iterable[tuple[Role, str]]) -> None:
+        """
+        Sort out what was found.
+
+        Args:
+            roles: What each attribute tells, and its name.
+        """
+        self.by: dict[str, list[tuple[Role, str]]] = {}
+        self.source = GENERAL
+        telling = None
+        for role, key in sorted(roles):
+            self.by.setdefault(role.fact, []).append((role, key))
+            if telling is None and (role.fact == KIND or role.fact in TOOL_SIGNS):
+                telling = role.convention
+            if self.source == GENERAL:
+                self.source = role.convention
+        self.source = telling or self.source
+        self.tells_tool = not TOOL_SIGNS.isdisjoint(self.by)
+        self.tells_caller = not CALLER_FACTS.isdisjoint(self.by)
+
+    def __bool__(self) -> bool:
+        """Whether anything is told."""
+        return bool(self.by)
+
+    def keys(self, fact: str) -> list[str]:
+        """Name the attributes that tell a fact, best first."""
+        return [key for _, key in self.by.get(fact, ())]
+
+
+NOTHING: Final = Found(())
+"""Of a span whose attributes tell nothing."""

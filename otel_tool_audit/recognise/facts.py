@@ -12,10 +12,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from otel_tool_audit.recognise import convention as c
-from otel_tool_audit.recognise.convention import Role
+from otel_tool_audit.recognise.convention import Found
 from otel_tool_audit.recognise.kinds import is_pseudo, tool_in
 from otel_tool_audit.recognise.outcomes import Failure, Result, failure_in, message_in, result_in
-from otel_tool_audit.recognise.roles import GENERAL, Roles
+from otel_tool_audit.recognise.roles import Roles
 from otel_tool_audit.recognise.values import arguments_in, plain_text, scalar
 
 Event = tuple[str, Mapping[str, Any]]
@@ -53,14 +53,14 @@ class Facts(NamedTuple):
     source: str
 
 
-def facts_of(name: str, attributes: Mapping[str, Any], found: Sequence[tuple[Role, str]], events: Sequence[Event], roles: Roles) -> Facts | None:
+def facts_of(name: str, attributes: Mapping[str, Any], found: Found, events: Sequence[Event], roles: Roles) -> Facts | None:
     """
     Read a span that is known to be a tool's.
 
     Args:
         name: The span's.
         attributes: As the instrumentation set them.
-        found: What their names tell, best first.
+        found: What their names tell.
         events: The span's.
         roles: Judges the names inside events.
 
@@ -84,22 +84,21 @@ def facts_of(name: str, attributes: Mapping[str, Any], found: Sequence[tuple[Rol
         has_result=result is not None,
         failure=failure,
         message=_exception_message(events) or message,
-        source=_source(found),
+        source=found.source,
     )
 
 
-def _first_text(found: Sequence[tuple[Role, str]], attributes: Mapping[str, Any], fact: str) -> str | None:
-    for role, key in found:
-        if role.fact == fact:
-            text = scalar(attributes[key])
-            if isinstance(text, str):
-                return text
+def _first_text(found: Found, attributes: Mapping[str, Any], fact: str) -> str | None:
+    for _, key in found.by.get(fact, ()):
+        text = scalar(attributes[key])
+        if isinstance(text, str):
+            return text
     return None
 
 
-def _call_id(found: Sequence[tuple[Role, str]], attributes: Mapping[str, Any], events: Sequence[Event]) -> str | None:
-    for role, key in found:
-        if role.fact == c.CALL_ID and (value := scalar(attributes[key])) is not None:
+def _call_id(found: Found, attributes: Mapping[str, Any], events: Sequence[Event]) -> str | None:
+    for _, key in found.by.get(c.CALL_ID, ()):
+        if (value := scalar(attributes[key])) is not None:
             return str(value)
     for event, told in events:
         if any(word in event for word in _ASKING) and (value := scalar(told.get("id"))) is not None:
@@ -108,9 +107,9 @@ def _call_id(found: Sequence[tuple[Role, str]], attributes: Mapping[str, Any], e
 
 
 def _arguments(
-    found: Sequence[tuple[Role, str]], attributes: Mapping[str, Any], events: Sequence[Event], roles: Roles, tool: str
+    found: Found, attributes: Mapping[str, Any], events: Sequence[Event], roles: Roles, tool: str
 ) -> Any:  # noqa: ANN401 - whatever the span told
-    parts: dict[str, Any] = {role.part: attributes[key] for role, key in found if role.fact == c.ARGUMENTS and role.part}
+    parts: dict[str, Any] = {role.part: attributes[key] for role, key in found.by.get(c.ARGUMENTS, ()) if role.part}
     if parts:
         return parts
     best: Any = None
@@ -123,28 +122,28 @@ def _arguments(
     return best
 
 
-def _result(found: Sequence[tuple[Role, str]], attributes: Mapping[str, Any], events: Sequence[Event], roles: Roles) -> Result | None:
+def _result(found: Found, attributes: Mapping[str, Any], events: Sequence[Event], roles: Roles) -> Result | None:
     for value in _told(found, attributes, events, roles, asking=False):
         return result_in(value)
     return None
 
 
 def _told(
-    found: Sequence[tuple[Role, str]], attributes: Mapping[str, Any], events: Sequence[Event], roles: Roles, *, asking: bool
+    found: Found, attributes: Mapping[str, Any], events: Sequence[Event], roles: Roles, *, asking: bool
 ) -> Iterator[Any]:
     """Give what may be arguments, or the result: names that only tools have first, then those of any span, then events."""
     for fact in (c.ARGUMENTS, c.INPUT, c.SCHEMA) if asking else (c.RESULT, c.OUTPUT):
-        for role, key in found:
-            if role.fact == fact and not role.part and attributes[key] is not None:
+        for role, key in found.by.get(fact, ()):
+            if not role.part and attributes[key] is not None:
                 yield attributes[key]
     facts = (c.ARGUMENTS, c.INPUT) if asking else (c.RESULT, c.OUTPUT)
     words = _ASKING if asking else _ANSWERING
     for event, told in events:
         if event == _EXCEPTION:
             continue
-        for role, key in roles.found(told):
-            if role.fact in facts:
-                yield told[key]
+        inner = roles.found(told)
+        for fact in facts:
+            yield from (told[key] for key in inner.keys(fact))
         if any(word in event for word in words):
             yield from (told[key] for key in _SAID if key in told)
 
@@ -158,8 +157,3 @@ def _raised(events: Sequence[Event]) -> Failure | None:
 
 def _exception_message(events: Sequence[Event]) -> str | None:
     return next((text for event, told in events if event == _EXCEPTION and (text := plain_text(told.get("exception.message")))), None)
-
-
-def _source(found: Sequence[tuple[Role, str]]) -> str:
-    telling = (role.convention for role, _ in found if role.fact == c.KIND or role.fact in c.TOOL_SIGNS)
-    return next(telling, found[0][0].convention if found else GENERAL)

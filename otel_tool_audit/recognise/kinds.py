@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import enum
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Final
 
 from otel_tool_audit.recognise import convention as c
-from otel_tool_audit.recognise.convention import Role
+from otel_tool_audit.recognise.convention import Found
 from otel_tool_audit.recognise.values import parsed, plain_text
 
 
@@ -55,11 +55,25 @@ _WORDS: Final[Mapping[str, Kind]] = {
 }
 """Words in lower case, letters only; a word that stands in no list says nothing."""
 
+_SPELT: Final[Mapping[str, Kind]] = {
+    "execute_tool": Kind.TOOL,
+    "TOOL": Kind.TOOL,
+    "chat": Kind.MODEL,
+    "LLM": Kind.MODEL,
+    "invoke_agent": Kind.AGENT,
+    "AGENT": Kind.AGENT,
+    "CHAIN": Kind.OTHER,
+}
+"""What is told most, as it is spelt."""
+
 _LETTERS: Final = re.compile(r"[^a-z]")
 _TOOL_NAMES: Final = re.compile(
     r"^(?:execute_tool|running tool:?|tools?/call|MCP (?:send|request:?|receive|server handle request:?) tools/call|tool[_ ]call:?|call_tool|"
     r"ai\.toolCall|execute tool|Function:|Tool:|tool:|tool\.execute|run_tool|invoke_tool|use_tool)[ :]+(\S.*)$"
 )
+_TOOL_STARTS: Final = frozenset("ertMaFTciu")
+"""Letters that those names begin with."""
+
 _TOOL_NAMES_ALONE: Final = frozenset({"haystack.agent.step.tool", "execute_tool", "tools/call", "running tool", "ai.toolCall", "function_tool"})
 _MODEL_NAMES_ALONE: Final = frozenset({"haystack.agent.step.llm"})
 _TOOL_ENDINGS: Final = (".tool", ".tool_call", ".function_tool")
@@ -68,27 +82,23 @@ _HANDOFF: Final = re.compile(r"^handoffs?(?:\b.*|_to_.*)?$", re.IGNORECASE)
 _LONGEST: Final = 200
 
 
-def kind_of(found: Sequence[tuple[Role, str]], attributes: Mapping[str, Any], name: str) -> Kind:
+def kind_of(found: Found, attributes: Mapping[str, Any], name: str) -> Kind:
     """
     Tell what a span is.
 
     Args:
-        found: What its attributes tell, best first.
+        found: What its attributes tell.
         attributes: The attributes.
         name: The span's.
 
     Returns:
         ``UNTOLD`` when nothing tells; the general sign of a tool is then any attribute that only tools have.
     """
-    signs = False
-    for role, key in found:
-        if role.fact == c.KIND:
-            kind = _said(attributes[key])
-            if kind is not Kind.UNTOLD:
-                return kind
-        elif role.fact in c.TOOL_SIGNS:
-            signs = True
-    if signs or name in _TOOL_NAMES_ALONE or _TOOL_NAMES.match(name[:_LONGEST]):
+    for _, key in found.by.get(c.KIND, ()):
+        kind = _said(attributes[key])
+        if kind is not Kind.UNTOLD:
+            return kind
+    if found.tells_tool or name in _TOOL_NAMES_ALONE or (name[:1] in _TOOL_STARTS and _TOOL_NAMES.match(name[:_LONGEST])):
         return Kind.TOOL
     return Kind.MODEL if name in _MODEL_NAMES_ALONE else Kind.UNTOLD
 
@@ -120,6 +130,9 @@ def _said(value: object) -> Kind:
     text = plain_text(value)
     if text is None or len(text) > _LONGEST:
         return Kind.UNTOLD
+    known = _SPELT.get(text)
+    if known is not None:
+        return known
     text = text.strip()
     if text[:1] in {"{", '"'}:
         # MLflow writes each value as JSON; Braintrust's is a mapping with the type in it

@@ -11,10 +11,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from otel_tool_audit.recognise import convention as c
-from otel_tool_audit.recognise.convention import Role
+from otel_tool_audit.recognise.convention import Found
 from otel_tool_audit.recognise.values import parsed, plain_text
 
 _BAD: Final = frozenset({"error", "failure", "failed", "fail", "exception", "errored", "timeout", "cancelled", "canceled", "denied", "rejected", "aborted"})
+_SIGNS: Final = frozenset({c.ERROR_TYPE, c.STATUS, c.FAILED, c.SUCCEEDED})
 _FALSE: Final = frozenset({"", "false", "0", "none", "null", "no", "off"})
 _TRUE: Final = frozenset({"true", "1", "yes"})
 _IN_TEXT: Final = re.compile(r"\b(?:status=['\"]?(?:error|failure|failed)\b|is_?[eE]rror=True)")
@@ -66,7 +67,7 @@ def result_in(value: object) -> Result:
     failed = False
     call_id: str | None = None
     for _ in range(_DEEPEST):
-        if isinstance(inner, Mapping):
+        if type(inner) is dict or isinstance(inner, Mapping):
             failed = failed or _tells_failure(inner)
             call_id = call_id or next((text for key in _IDS if (text := plain_text(inner.get(key)))), None)
             inside = _inside(inner)
@@ -82,41 +83,40 @@ def result_in(value: object) -> Result:
     return Result(inner, failed, call_id)
 
 
-def failure_in(found: Sequence[tuple[Role, str]], attributes: Mapping[str, Any]) -> Failure | None:
+def failure_in(found: Found, attributes: Mapping[str, Any]) -> Failure | None:
     """
     Look for a sign of failure in attributes.
 
     Args:
-        found: What they tell, best first.
+        found: What they tell.
         attributes: The attributes.
 
     Returns:
         None when none says that the call failed.
     """
+    by = found.by
+    if _SIGNS.isdisjoint(by):
+        return None
+    kind = next((text for _, key in by.get(c.ERROR_TYPE, ()) if (text := plain_text(attributes[key]))), None)
+    failed = any((plain_text(attributes[key]) or "").strip('" ').lower() in _BAD for _, key in by.get(c.STATUS, ()))
     message: str | None = None
-    kind: str | None = None
-    failed = False
-    for role, key in found:
+    for _, key in by.get(c.FAILED, ()):
         value = attributes[key]
         text = plain_text(value)
-        if role.fact == c.ERROR_TYPE:
-            kind = kind or text
-        elif role.fact == c.ERROR:
-            message = message or text
-        elif role.fact == c.STATUS:
-            failed = failed or (text is not None and text.strip('" ').lower() in _BAD)
-        elif role.fact == c.FAILED:
-            if value is True or (text is not None and text.strip().lower() not in _FALSE):
-                failed = True
-                message = message or (text if text is not None and text.strip().lower() not in _TRUE else None)
-        elif role.fact == c.SUCCEEDED and (value is False or (text is not None and text.strip().lower() in {"false", "no"})):
+        said = None if text is None else text.strip().lower()
+        if value is True or (said is not None and said not in _FALSE):
             failed = True
-    return Failure(message, kind) if failed or kind is not None else None
+            message = message or (None if said in _TRUE else text)
+    for _, key in by.get(c.SUCCEEDED, ()):
+        failed = failed or attributes[key] is False or (plain_text(attributes[key]) or "").strip().lower() in {"false", "no"}
+    if not failed and kind is None:
+        return None
+    return Failure(message_in(found, attributes) or message, kind)
 
 
-def message_in(found: Sequence[tuple[Role, str]], attributes: Mapping[str, Any]) -> str | None:
+def message_in(found: Found, attributes: Mapping[str, Any]) -> str | None:
     """Give the error's message that attributes hold, whether or not anything says that there was one."""
-    return next((text for role, key in found if role.fact == c.ERROR and (text := plain_text(attributes[key]))), None)
+    return next((text for _, key in found.by.get(c.ERROR, ()) if (text := plain_text(attributes[key]))), None)
 
 
 def _tells_failure(value: Mapping[Any, Any]) -> bool:

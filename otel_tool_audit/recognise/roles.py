@@ -2,7 +2,7 @@
 From an attribute's name to the fact it tells: by the conventions' tables, else by general rules.
 
 The general rules know words, not conventions: ``acme.tool_call.arguments`` tells arguments whoever Acme is. Every name is judged
-once; looking at a span is then one set operation.
+once, and so is every set of names; looking at a span is then one look into a table.
 
 Source: ARCHITECTURE.md, "Spans of other instrumentations".
 """
@@ -10,11 +10,11 @@ Source: ARCHITECTURE.md, "Spans of other instrumentations".
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from otel_tool_audit.recognise import convention as c
-from otel_tool_audit.recognise.convention import Convention, Role
+from otel_tool_audit.recognise.convention import GENERAL, NOTHING, Convention, Found, Role
 from otel_tool_audit.recognise.gen_ai import GEN_AI
 from otel_tool_audit.recognise.langfuse import LANGFUSE
 from otel_tool_audit.recognise.mcp import MCP
@@ -25,13 +25,13 @@ from otel_tool_audit.recognise.traceloop import TRACELOOP
 CONVENTIONS: Final[tuple[Convention, ...]] = (GEN_AI, MCP, OPENINFERENCE, TRACELOOP, LANGFUSE, *NATIVE)
 """In the order in which they are believed."""
 
-GENERAL: Final = "general"
-"""What ``source`` calls the general rules."""
-
 _PER_CONVENTION: Final = 100
 _GENERAL_RANK: Final = 10_000
 _MOST_NAMES: Final = 8_192
 """Names that are remembered; spans with numbers in their attributes' names must not fill the memory."""
+
+_MOST_SETS: Final = 1_024
+_LARGEST_SET: Final = 256
 
 _LONGEST_NAME: Final = 200
 
@@ -93,51 +93,44 @@ TABLE: Final[Mapping[str, Role]] = _joined()
 
 
 class Roles:
-    """Remembers what names tell; one for a process is enough."""
+    """Remembers what names tell, and what sets of names tell together: spans of one kind have the same names."""
 
-    __slots__ = ("_roles", "_seen", "_telling")
+    __slots__ = ("_roles", "_together")
 
     def __init__(self) -> None:
         """Begin with what the tables say."""
-        self._forget()
+        self._roles: dict[Any, Role | None] = dict(TABLE)
+        self._together: dict[tuple[Any, ...], Found] = {}
 
-    def found(self, attributes: Mapping[str, Any]) -> list[tuple[Role, str]]:
+    def found(self, attributes: Mapping[Any, Any]) -> Found:
         """
-        Tell which attributes of a span tell something, best first.
+        Tell what a span's attributes tell.
 
         Args:
             attributes: As the instrumentation set them; names that are no text are passed over.
         """
-        if not self._seen.issuperset(attributes):
-            self._judge(attributes)
-        hits = self._telling.intersection(attributes)
-        if not hits:
-            return []
+        names = tuple(attributes)
+        known = self._together.get(names)
+        if known is None:
+            known = self._judged(names)
+            if len(self._together) >= _MOST_SETS:
+                self._together.clear()
+            if len(names) <= _LARGEST_SET:
+                self._together[names] = known
+        return known
+
+    def _judged(self, names: tuple[Any, ...]) -> Found:
         roles = self._roles
-        return sorted((roles[key], key) for key in hits)
-
-    def tells(self, attributes: Mapping[str, Any]) -> bool:
-        """Tell whether any attribute tells something; cheaper than :meth:`found`."""
-        if not self._seen.issuperset(attributes):
-            self._judge(attributes)
-        return not self._telling.isdisjoint(attributes)
-
-    def _judge(self, names: Iterable[Any]) -> None:
-        if len(self._seen) >= _MOST_NAMES:
-            self._forget()
+        if len(roles) >= _MOST_NAMES:
+            self._roles = roles = dict(TABLE)
+        telling = []
         for name in names:
-            if name in self._seen:
-                continue
-            self._seen.add(name)
-            role = role_of(name) if isinstance(name, str) else None
+            if name not in roles:
+                roles[name] = role_of(name) if isinstance(name, str) else None
+            role = roles[name]
             if role is not None:
-                self._roles[name] = role
-                self._telling.add(name)
-
-    def _forget(self) -> None:
-        self._roles: dict[Any, Role] = dict(TABLE)
-        self._telling: set[Any] = set(TABLE)
-        self._seen: set[Any] = set(TABLE)
+                telling.append((role, name))
+        return Found(telling) if telling else NOTHING
 
 
 def role_of(name: str) -> Role | None:

@@ -269,5 +269,6 @@ def test_names_with_numbers_do_not_fill_the_memory():
     roles = Roles()
     for n in range(30_000):
         roles.found({f"x.{n}.y": 1})
-    assert len(roles._seen) <= 8_200
+    assert len(roles._roles) <= 8_200
+    assert len(roles._together) <= 1_024
     assert Kind.TOOL is kind_of(roles.found({"gen_ai.tool.name": "t"}), {"gen_ai.tool.name": "t"}, "x")
