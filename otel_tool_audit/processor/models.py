@@ -18,7 +18,7 @@ from otel_tool_audit.processor.open_spans import ModelSeen, OpenSpan
 from otel_tool_audit.recognise import Facts, Kind, Place, Request, Roles, Told, kind_of, may_hold, requests_in
 from otel_tool_audit.recognise import convention as c
 from otel_tool_audit.recognise.caller import MODEL_SPAN
-from otel_tool_audit.recognise.convention import Found, Role
+from otel_tool_audit.recognise.convention import Found
 from otel_tool_audit.recognise.sameness import agree
 from otel_tool_audit.recognise.values import scalar
 
@@ -79,7 +79,10 @@ class Models:
         """
         candidates = list(self._near(span, entry, roles))
         named = next((seen for seen in candidates if seen.name is not None), None)
-        place = None if named is None else Place(MODEL_SPAN, {named.key: named.name}, Found([(Role(0, c.MODEL, ""), named.key)]))
+        place = None
+        if named is not None:
+            told = {named.key: named.name}
+            place = Place(MODEL_SPAN, told, roles.found(told))
         if isinstance(facts.arguments, Mapping) and facts.tool_call_id is not None:
             return place, None
         for seen in candidates:

@@ -360,7 +360,8 @@ def _scope(span: ReadableSpan) -> str:
 
 
 def _events(span: ReadableSpan) -> tuple[tuple[str, Mapping[str, Any]], ...]:
-    return tuple((event.name, event.attributes or _NOTHING) for event in span.events)
+    events = span.events
+    return tuple((event.name, event.attributes or _NOTHING) for event in events) if events else ()
 
 
 def _lacks(call: ToolCall) -> bool:

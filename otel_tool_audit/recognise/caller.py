@@ -80,7 +80,9 @@ def caller_in(places: Iterable[Place], roles: Roles) -> dict[str, Told]:
     Returns:
         Answers by the names of ``attribution()``.
     """
-    order = sorted((place for place in places if place.found.tells_caller), key=_order)
+    order = [place for place in places if place.found.tells_caller]
+    if len(order) > 1:
+        order.sort(key=_order)
     told = [answer for place in order for answer in answers(place, roles)]
     if any(place.name == CONTEXT for place in order):
         copied = {(answer.fact, answer.value) for answer in told if answer.place == CONTEXT}
@@ -135,7 +137,8 @@ def _order_told(answer: Told) -> int:
 
 
 def _conversation(told: list[Told]) -> Told | None:
-    named = [a for a in told if a.fact == c.CONVERSATION] + [a for a in told if a.fact == c.SESSION]
+    named = [a for a in told if a.fact == c.CONVERSATION]
+    named += [a for a in told if a.fact == c.SESSION]
     if not named:
         return None
     best = named[0]

@@ -72,8 +72,8 @@ def facts_of(name: str, attributes: Mapping[str, Any], found: Found, events: Seq
     if is_pseudo(tool, named=named is not None) or (named is None and is_pseudo(tool_in(name), named=False)):
         return None
     result = _result(found, attributes, events, roles)
-    failure = failure_in(found, attributes) or _raised(events)
-    message = message_in(found, attributes)
+    failure = failure_in(found, attributes) or (_raised(events) if events else None)
+    message = (_exception_message(events) if events else None) or message_in(found, attributes)
     if failure is None and result is not None and result.failed:
         failure = Failure(None, None)
     return Facts(
@@ -83,7 +83,7 @@ def facts_of(name: str, attributes: Mapping[str, Any], found: Found, events: Seq
         result=None if result is None else result.value,
         has_result=result is not None,
         failure=failure,
-        message=_exception_message(events) or message,
+        message=message,
         source=found.source,
     )
 
@@ -109,9 +109,10 @@ def _call_id(found: Found, attributes: Mapping[str, Any], events: Sequence[Event
 def _arguments(
     found: Found, attributes: Mapping[str, Any], events: Sequence[Event], roles: Roles, tool: str
 ) -> Any:  # noqa: ANN401 - whatever the span told
-    parts: dict[str, Any] = {role.part: attributes[key] for role, key in found.by.get(c.ARGUMENTS, ()) if role.part}
-    if parts:
-        return parts
+    if c.ARGUMENTS in found.by:
+        parts: dict[str, Any] = {role.part: attributes[key] for role, key in found.by[c.ARGUMENTS] if role.part}
+        if parts:
+            return parts
     best: Any = None
     for value in _told(found, attributes, events, roles, asking=True):
         arguments = arguments_in(value, tool)
@@ -136,6 +137,8 @@ def _told(
         for role, key in found.by.get(fact, ()):
             if not role.part and attributes[key] is not None:
                 yield attributes[key]
+    if not events:
+        return
     facts = (c.ARGUMENTS, c.INPUT) if asking else (c.RESULT, c.OUTPUT)
     words = _ASKING if asking else _ANSWERING
     for event, told in events:

@@ -77,6 +77,7 @@ _TOOL_STARTS: Final = frozenset("ertMaFTciu")
 _TOOL_NAMES_ALONE: Final = frozenset({"haystack.agent.step.tool", "execute_tool", "tools/call", "running tool", "ai.toolCall", "function_tool"})
 _MODEL_NAMES_ALONE: Final = frozenset({"haystack.agent.step.llm"})
 _TOOL_ENDINGS: Final = (".tool", ".tool_call", ".function_tool")
+_PSEUDO_STARTS: Final = frozenset("(hH")
 _MERGED: Final = re.compile(r"^\(merged(?: tools?)?\)$", re.IGNORECASE)
 _HANDOFF: Final = re.compile(r"^handoffs?(?:\b.*|_to_.*)?$", re.IGNORECASE)
 _LONGEST: Final = 200
@@ -123,6 +124,8 @@ def is_pseudo(tool: str, *, named: bool) -> bool:
         tool: What it is called.
         named: Whether an attribute names it; a tool that is really called may have "handoff" in its name.
     """
+    if tool[:1] not in _PSEUDO_STARTS:
+        return False
     return _MERGED.match(tool) is not None or (not named and _HANDOFF.match(tool) is not None)
 
 

@@ -22,6 +22,9 @@ _IN_TEXT: Final = re.compile(r"\b(?:status=['\"]?(?:error|failure|failed)\b|is_?
 _MARKS: Final = frozenset({"tool_call_id", "toolUseId", "lc", "is_error", "isError", "structuredContent", "artifact", "additional_kwargs"})
 _ENVELOPES: Final = frozenset({"tool", "constructor", "tool_result", "tool_call_response", "function_response", "function_call_output", "tool_call_output"})
 _INNER: Final = ("toolResult", "tool_result", "output", "result", "response", "data", "kwargs", "structuredContent", "content", "parts", "text")
+_ENVELOPE_WORDS: Final = frozenset({*_MARKS, *_INNER, "type", "tool_use_id"})
+"""Without one of them a mapping is a tool's own result."""
+
 _IDS: Final = ("tool_call_id", "toolUseId", "tool_use_id")
 _BESIDE: Final = frozenset({"output", "kwargs", "tags", "metadata", "run_id", "parent_run_id"})
 _LONGEST_TEXT: Final = 4_096
@@ -68,6 +71,8 @@ def result_in(value: object) -> Result:
     call_id: str | None = None
     for _ in range(_DEEPEST):
         if type(inner) is dict or isinstance(inner, Mapping):
+            if len(inner) > 1 and _ENVELOPE_WORDS.isdisjoint(inner):
+                break
             failed = failed or _tells_failure(inner)
             call_id = call_id or next((text for key in _IDS if (text := plain_text(inner.get(key)))), None)
             inside = _inside(inner)

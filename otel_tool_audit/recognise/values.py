@@ -19,13 +19,17 @@ from otel_tool_audit.recognise.literal import read_literal
 LONGEST_JSON: Final = 1_000_000
 """Characters of JSON text that are still taken apart; longer text stays text, and is cut as such."""
 
+_OPENINGS: Final = ("{", "[")
 _PLACEHOLDERS: Final = frozenset({"", "none", "null", "undefined", "<not specified>", "n/a", "nan"})
+_LONGEST_PLACEHOLDER: Final = 15
 _DEEPEST: Final = 6
 _NAMES: Final = ("tool_name", "name", "tool", "function", "function_name", "toolName")
 _HOLDERS: Final = ("arguments", "args", "kwargs", "inputs", "input", "parameters", "params", "tool_input", "tool_args", "tool_arguments", "toolInput")
 _AROUND: Final = frozenset({*_HOLDERS, *_NAMES, "id", "tool_call_id", "toolUseId", "call_id", "type", "method", "jsonrpc", "_meta", "meta", "tags", "metadata", "config", "run_id", "description", "caller", "sanitize_inputs_outputs"})  # fmt: skip
 _WRAPPERS: Final = ("tool_call", "toolUse", "tool_use", "function_call", "functionCall", "function", "request", "call")
+_ENVELOPE_WORDS: Final = _AROUND | {*_WRAPPERS, "input_str", "properties"}
 _CALL_MARKS: Final = frozenset({"method", "tool_call_id", "toolUseId", "call_id"})
+_PARAMETERS: Final = "code.function.parameters."
 _PARAMETER: Final = re.compile(r"^code\.function\.parameters\.(.+)\.value$")
 
 
@@ -41,18 +45,14 @@ def plain_text(value: object) -> str | None:
 
 def scalar(value: object) -> str | int | float | None:
     """Give an identifier as an attribute holds it; None when there is none, or only a placeholder."""
-    if isinstance(value, bool):
-        return None
-    if isinstance(value, (int, float)):
-        return value
-    text = plain_text(value)
+    text = value if type(value) is str else plain_text(value)
     if text is None:
-        return None
+        return value if isinstance(value, (int, float)) and not isinstance(value, bool) else None
     text = text.strip()
     if text[:1] == '"' == text[-1:] and len(text) > 1:
         # some write every value as JSON
         text = text[1:-1].strip()
-    return None if text.lower() in _PLACEHOLDERS else text
+    return None if len(text) <= _LONGEST_PLACEHOLDER and text.lower() in _PLACEHOLDERS else text
 
 
 def parsed(value: object) -> Any:  # noqa: ANN401 - whatever the value holds
@@ -67,10 +67,10 @@ def parsed(value: object) -> Any:  # noqa: ANN401 - whatever the value holds
             value = bytes(value[:LONGEST_JSON]).decode()
         except UnicodeDecodeError:
             return value
-    text = plain_text(value)
+    text = value if type(value) is str else plain_text(value)
     if text is None:
         return value
-    start = text.lstrip()[:1]
+    start = text[:1] if text[:1] in _OPENINGS else text.lstrip()[:1]
     if not start or len(text) > LONGEST_JSON:
         return text
     if start in '{["' or start.isdigit() or start in "-tfn":
@@ -88,13 +88,16 @@ def parsed(value: object) -> Any:  # noqa: ANN401 - whatever the value holds
 
 def is_schema(value: object) -> bool:
     """Tell whether a value describes arguments instead of holding them."""
-    if not isinstance(value, Mapping):
+    if not (type(value) is dict or isinstance(value, Mapping)):
         return False
-    if isinstance(value.get("properties"), Mapping) and ("type" in value or "required" in value or "title" in value):
+    if "properties" in value and isinstance(value["properties"], Mapping) and ("type" in value or "required" in value or "title" in value):
         return True
     # smolagents: every parameter is a mapping with a type and a description
-    inner = list(value.values())
-    return bool(inner) and all(isinstance(v, Mapping) and "type" in v and ("description" in v or "title" in v) for v in inner)
+    return bool(value) and all(_describes(inner) for inner in value.values())
+
+
+def _describes(value: object) -> bool:
+    return type(value) is not str and isinstance(value, Mapping) and "type" in value and ("description" in value or "title" in value)
 
 
 def arguments_in(value: object, tool: str = "") -> Any:  # noqa: ANN401, PLR0911 - whatever was told; one return for each form
@@ -205,8 +208,9 @@ def _plain(kwargs: Mapping[Any, Any]) -> Any:  # noqa: ANN401 - arguments
 
 def _parameters(value: Mapping[Any, Any]) -> Mapping[Any, Any]:
     """google-genai writes each argument with its type: ``code.function.parameters.order_id.value``."""
-    named = {match.group(1): v for k, v in value.items() if isinstance(k, str) and (match := _PARAMETER.match(k))}
-    return named or value
+    if not any(isinstance(key, str) and key.startswith(_PARAMETERS) for key in value):
+        return value
+    return {match.group(1): v for k, v in value.items() if isinstance(k, str) and (match := _PARAMETER.match(k))}
 
 
 def _only(value: Sequence[Any], tool: str) -> Any:  # noqa: ANN401 - a call, or messages that hold one

@@ -16,8 +16,8 @@ from otel_tool_audit.recorder import unbind
 
 pytestmark = pytest.mark.benchmark
 
-SPANS = 2_000
-ROUNDS = 9
+SPANS = 200
+ROUNDS = 60
 TOOL_BUDGET = 30.0
 OTHER_BUDGET = 3.0
 
@@ -89,10 +89,12 @@ def test_recognition_and_merging(tmp_path, monkeypatch, attributes, budget):
     for _ in range(ROUNDS):
         sdk.append(seconds(bare.get_tracer("t"), attributes))
         ours.append(seconds(watched.get_tracer("t"), attributes))
-    extra = [(b - a) / SPANS * 1e6 for a, b in zip(sdk, ours, strict=True)]
-    alone = statistics.median(sdk) / SPANS * 1e6
-    print(f"\n{statistics.median(extra):.1f} µs a span ({min(extra):.1f} to {max(extra):.1f}; budget {budget}) beside the SDK's own {alone:.1f} µs")
+    # other work on the machine only ever adds time: the best of many short rounds is the closest to the truth
+    alone = min(sdk) / SPANS * 1e6
+    extra = min(ours) / SPANS * 1e6 - alone
+    middle = (statistics.median(ours) - statistics.median(sdk)) / SPANS * 1e6
+    print(f"\n{extra:.1f} µs a span (medians: {middle:.1f}; budget {budget}) beside the SDK's own {alone:.1f} µs")
     unbind()
     trail.close()
-    # the SDK's span costs about 10 µs on the machine the budgets were set on
-    assert min(extra) / alone < budget / 10
+    # the SDK's own span costs at least 10 µs on the machine that the budgets are for
+    assert extra / alone < budget / 10
