@@ -9,6 +9,8 @@ Source: ARCHITECTURE.md, "Spans of other instrumentations".
 
 from __future__ import annotations
 
+import re
+from collections import deque
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
@@ -20,21 +22,26 @@ from otel_tool_audit.recognise import convention as c
 from otel_tool_audit.recognise.caller import MODEL_SPAN
 from otel_tool_audit.recognise.convention import Found
 from otel_tool_audit.recognise.sameness import agree
-from otel_tool_audit.recognise.values import scalar
+from otel_tool_audit.recognise.values import parsed, scalar
 
 _MOST_TRACES: Final = 1_024
 _MOST_TRIED: Final = 6
+_MOST_RECENT: Final = 16
+_PARAMETERS: Final = ("invocation_parameters", "request", "kwargs", "parameters", "metadata", "spanInputs", "llm_request")
+_MODEL_NAMES: Final = ("model", "model_name", "model_id", "modelId", "ls_model_name")
+_NAMED: Final = re.compile(r"^(?:chat|text_completion|generate_content|completion) (\S+)$")
 _NOTHING: Final[Mapping[str, Any]] = {}
 
 
 class Models:
     """Remembers the last model's span of every open span, and of the last traces."""
 
-    __slots__ = ("_traces",)
+    __slots__ = ("_recent", "_traces")
 
     def __init__(self) -> None:
         """Begin with none."""
         self._traces: dict[int, ModelSeen] = {}
+        self._recent: deque[ModelSeen] = deque(maxlen=_MOST_RECENT)
 
     def ended(self, span: ReadableSpan, entry: OpenSpan | None, attributes: Mapping[str, Any], found: Found) -> ModelSeen:
         """
@@ -50,6 +57,7 @@ class Models:
             What is remembered of it.
         """
         seen = _seen(span, attributes, found)
+        self._recent.append(seen)
         if entry is not None:
             entry.model = seen
             for above in entry.ancestors():
@@ -79,17 +87,14 @@ class Models:
         """
         candidates = list(self._near(span, entry, roles))
         named = next((seen for seen in candidates if seen.name is not None), None)
-        place = None
-        if named is not None:
-            told = {named.key: named.name}
-            place = Place(MODEL_SPAN, told, roles.found(told))
-        if isinstance(facts.arguments, Mapping) and facts.tool_call_id is not None:
-            return place, None
-        for seen in candidates:
+        if named is not None and isinstance(facts.arguments, Mapping) and facts.tool_call_id is not None:
+            return _place(named, roles), None
+        for seen in (*candidates, *(seen for seen in reversed(self._recent) if seen not in candidates)):
             request = _request(facts, requests_in(seen.attributes, seen.events))
-            if request is not None:
-                return place, _completed(facts, request)
-        return place, None
+            # in another trace only the provider's id, or arguments that agree, tell that it is this call
+            if request is not None and (seen in candidates or facts.tool_call_id is not None or facts.arguments):
+                return _place(named or seen, roles), _completed(facts, request)
+        return None if named is None else _place(named, roles), None
 
     def _near(self, span: ReadableSpan, entry: OpenSpan | None, roles: Roles) -> Iterator[ModelSeen]:
         """Give models' spans, the nearest first: ended inside the closest span around, or open there now."""
@@ -104,6 +109,13 @@ class Models:
         last = self._traces.get(span.context.trace_id) if span.context is not None else None
         if last is not None and last not in given:
             yield last
+
+
+def _place(seen: ModelSeen, roles: Roles) -> Place | None:
+    if seen.name is None:
+        return None
+    told = {seen.key: seen.name}
+    return Place(MODEL_SPAN, told, roles.found(told))
 
 
 def _open_models(above: OpenSpan, roles: Roles) -> Iterator[ModelSeen]:
@@ -122,9 +134,22 @@ def _seen(span: ReadableSpan, attributes: Mapping[str, Any], found: Found) -> Mo
         if isinstance(told := scalar(attributes[at]), str):
             name, key = told, at
             break
+    else:
+        name, key = _elsewhere(span.name, attributes)
     held = {at: value for at, value in attributes.items() if may_hold(str(at))}
     events = tuple((event.name, event.attributes or _NOTHING) for event in span.events)
     return ModelSeen(name, key, span.start_time or 0, held, events)
+
+
+def _elsewhere(span: str, attributes: Mapping[str, Any]) -> tuple[str | None, str]:
+    """A model's name may stand only among the parameters it was called with, or in the span's own name."""
+    for at, value in attributes.items():
+        if str(at).endswith(_PARAMETERS) and isinstance(inner := parsed(value), Mapping):
+            told = next((text for name in _MODEL_NAMES if isinstance(text := scalar(inner.get(name)), str)), None)
+            if told is not None:
+                return told, "gen_ai.request.model"
+    match = _NAMED.match(span)
+    return (match.group(1), "gen_ai.request.model") if match else (None, "")
 
 
 def _request(facts: Facts, requests: list[Request]) -> Request | None:

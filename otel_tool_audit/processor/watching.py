@@ -137,7 +137,7 @@ class Watcher:
             told(None)
             return
         with self._lock:
-            seen = self._same(span, entry, call)
+            seen = self._same(span, entry, call, answers=facts.answers)
             if seen is None:
                 seen = self._observe(span, entry, call, claimed, told)
             else:
@@ -188,7 +188,7 @@ class Watcher:
 
     # --- which call it is
 
-    def _same(self, span: ReadableSpan, entry: OpenSpan | None, call: ToolCall) -> Seen | None:
+    def _same(self, span: ReadableSpan, entry: OpenSpan | None, call: ToolCall, *, answers: bool = False) -> Seen | None:
         """Find the call on record that a span tells of: reported as interrupted before, around it, inside it, beside it."""
         given_up = self._given_up.pop(span.context.span_id, None) if span.context is not None else None
         if given_up is not None:
@@ -200,6 +200,11 @@ class Watcher:
             for below in reversed(entry.below or ()):
                 if below.directly and may_be_one(below.seen.call, call):
                     return below.seen
+            if answers and entry.parent is not None:
+                # what a tool gave back, in a span of its own after the call's
+                for below in reversed(entry.parent.below or ()):
+                    if below.directly and may_be_one(below.seen.call, call):
+                        return below.seen
         thread = threading.get_ident() if entry is None else entry.thread
         return self._recent.beside(call, _scope(span), span.start_time or 0, span.end_time or 0, thread)
 

@@ -78,6 +78,9 @@ GENERAL: Final = "general"
 """What ``source`` calls the general rules."""
 
 
+_MODEL_CONVENTIONS: Final = frozenset({"gen_ai", "openinference", "traceloop", "langfuse"})
+
+
 class Convention(NamedTuple):
     """
     The names of one convention.
@@ -117,9 +120,10 @@ class Found:
         source: The convention of the best sign of a tool.
         tells_tool: Whether there is an attribute that only tools have.
         tells_caller: Whether anything is told of who called.
+        names_model: Whether a convention's own name for a model is among them.
     """
 
-    __slots__ = ("by", "source", "tells_caller", "tells_tool")
+    __slots__ = ("by", "names_model", "source", "tells_caller", "tells_tool")
 
     def __init__(self, roles: Iterable[tuple[Role, str]]) -> None:
         """
@@ -140,6 +144,7 @@ class Found:
         self.source = telling or self.source
         self.tells_tool = not TOOL_SIGNS.isdisjoint(self.by)
         self.tells_caller = not CALLER_FACTS.isdisjoint(self.by)
+        self.names_model = MODEL in self.by and self.by[MODEL][0][0].convention in _MODEL_CONVENTIONS
 
     def __bool__(self) -> bool:
         """Whether anything is told."""

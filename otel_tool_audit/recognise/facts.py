@@ -13,8 +13,9 @@ from typing import Any, Final, NamedTuple
 
 from otel_tool_audit.recognise import convention as c
 from otel_tool_audit.recognise.convention import Found
-from otel_tool_audit.recognise.kinds import is_pseudo, tool_in
+from otel_tool_audit.recognise.kinds import is_answer, is_pseudo, tool_in
 from otel_tool_audit.recognise.outcomes import Failure, Result, failure_in, message_in, result_in
+from otel_tool_audit.recognise.requests import Request, requests_of
 from otel_tool_audit.recognise.roles import Roles
 from otel_tool_audit.recognise.values import arguments_in, plain_text, scalar
 
@@ -41,6 +42,7 @@ class Facts(NamedTuple):
         failure: That it failed, as attributes, events and the result tell; None when none does.
         message: What went wrong in words, whether or not anything says that something did.
         source: The convention that the span follows most.
+        answers: Whether it only tells what the tool gave back; the call had a span of its own before.
     """
 
     tool_name: str
@@ -51,6 +53,7 @@ class Facts(NamedTuple):
     failure: Failure | None
     message: str | None
     source: str
+    answers: bool = False
 
 
 def facts_of(name: str, attributes: Mapping[str, Any], found: Found, events: Sequence[Event], roles: Roles) -> Facts | None:
@@ -67,8 +70,9 @@ def facts_of(name: str, attributes: Mapping[str, Any], found: Found, events: Seq
     Returns:
         None when it is a pseudo call: several calls merged into a span, a change of agents.
     """
-    named = _first_text(found, attributes, c.NAME)
-    tool = named or _first_text(found, attributes, c.LABEL) or tool_in(name) or UNKNOWN_TOOL
+    named = _first_text(found, attributes, c.NAME) or _name_in_events(events, roles)
+    request = None if named is not None else _requested(found, attributes, name)
+    tool = named or (None if request is None else request.tool) or tool_in(_first_text(found, attributes, c.LABEL) or name) or UNKNOWN_TOOL
     if is_pseudo(tool, named=named is not None) or (named is None and is_pseudo(tool_in(name), named=False)):
         return None
     result = _result(found, attributes, events, roles)
@@ -78,13 +82,14 @@ def facts_of(name: str, attributes: Mapping[str, Any], found: Found, events: Seq
         failure = Failure(None, None)
     return Facts(
         tool_name=tool,
-        tool_call_id=_call_id(found, attributes, events) or (None if result is None else result.call_id),
-        arguments=_arguments(found, attributes, events, roles, tool),
+        tool_call_id=_call_id(found, attributes, events) or (None if result is None else result.call_id) or (None if request is None else request.call_id),
+        arguments=_arguments(found, attributes, events, roles, tool) if request is None else request.arguments,
         result=None if result is None else result.value,
         has_result=result is not None,
         failure=failure,
         message=message,
         source=found.source,
+        answers=is_answer(name),
     )
 
 
@@ -94,6 +99,23 @@ def _first_text(found: Found, attributes: Mapping[str, Any], fact: str) -> str |
         if isinstance(text, str):
             return text
     return None
+
+
+def _name_in_events(events: Sequence[Event], roles: Roles) -> str | None:
+    for _, told in events:
+        for key in roles.found(told).keys(c.NAME):
+            if isinstance(text := scalar(told[key]), str):
+                return text
+    return None
+
+
+def _requested(found: Found, attributes: Mapping[str, Any], name: str) -> Request | None:
+    """A span around a tool may be named for what wraps it; then the call stands in what went in, with the tool's name."""
+    label = tool_in(_first_text(found, attributes, c.LABEL) or name)
+    asked = requests_of(attributes[key] for fact in (c.ARGUMENTS, c.INPUT) for key in found.keys(fact))
+    if any(request.tool == label for request in asked):
+        return next(request for request in asked if request.tool == label)
+    return asked[-1] if len({request.tool for request in asked}) == 1 else None
 
 
 def _call_id(found: Found, attributes: Mapping[str, Any], events: Sequence[Event]) -> str | None:

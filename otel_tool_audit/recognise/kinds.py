@@ -24,12 +24,16 @@ class Kind(enum.Enum):
     AGENT = "agent"
     PSEUDO = "pseudo"
     OTHER = "other"
+    GENERIC = "generic"
+    """A piece of work that says nothing of what kind."""
+
     UNTOLD = "untold"
 
 
 _TOOL_WORDS: Final = """
     tool executetool toolcall toolscall aitoolcall tooluse calltool invoketool runtool usetool toolexecution toolrun toolinvocation
     executefunction functiontool functioncall mcptool mcptools mcptoolcall toolcalling toolv runningtool toolexecute
+    toolinvoker toolnode toolsnode toolexecutor toolcomponent toolresponse toolresult
 """
 _MODEL_WORDS: Final = """
     chat llm generation completion completions textcompletion chatcompletion generatecontent generate model chatmodel llmcall response
@@ -37,9 +41,10 @@ _MODEL_WORDS: Final = """
 """
 _AGENT_WORDS: Final = "agent invokeagent agentrun runagent createagent aigeneratetext aistreamtext agentic agentinvoke crew"
 _PSEUDO_WORDS: Final = "handoff transfer mergedtools"
+_GENERIC_WORDS: Final = "chain task executetask step activity operation node component function runnable"
 _OTHER_WORDS: Final = """
-    chain task workflow embedding embeddings retriever retrieval reranker rerank guardrail evaluator eval score parser prompt
-    executetask invokeworkflow initialize toolslist promptsget promptslist resourcesread resourceslist executeeventloopcycle
+    workflow embedding embeddings retriever retrieval reranker rerank guardrail evaluator eval score parser prompt
+    invokeworkflow initialize toolslist promptsget promptslist resourcesread resourceslist executeeventloopcycle
     session memory speech transcription listtools evaluation turn
 """
 _WORDS: Final[Mapping[str, Kind]] = {
@@ -50,6 +55,7 @@ _WORDS: Final[Mapping[str, Kind]] = {
         (Kind.AGENT, _AGENT_WORDS),
         (Kind.PSEUDO, _PSEUDO_WORDS),
         (Kind.OTHER, _OTHER_WORDS),
+        (Kind.GENERIC, _GENERIC_WORDS),
     )
     for word in words.split()
 }
@@ -62,15 +68,18 @@ _SPELT: Final[Mapping[str, Kind]] = {
     "LLM": Kind.MODEL,
     "invoke_agent": Kind.AGENT,
     "AGENT": Kind.AGENT,
-    "CHAIN": Kind.OTHER,
+    "CHAIN": Kind.GENERIC,
 }
 """What is told most, as it is spelt."""
 
 _LETTERS: Final = re.compile(r"[^a-z]")
 _TOOL_NAMES: Final = re.compile(
-    r"^(?:execute_tool|running tool:?|tools?/call|MCP (?:send|request:?|receive|server handle request:?) tools/call|tool[_ ]call:?|call_tool|"
-    r"ai\.toolCall|execute tool|Function:|Tool:|tool:|tool\.execute|run_tool|invoke_tool|use_tool)[ :]+(\S.*)$"
+    r"^(?:execute[_ ]tool|running tool|tools?/call|MCP (?:send|request:?|receive|server handle request:?) tools/call|tool[_ ](?:call|use|invocation|execution)|"
+    r"call_tool|ai\.toolCall|Function:|[Tt]ool:|tool\.execute|run_tool|invoke_tool|use_tool|tool[_ ](?:response|result|output))"
+    r"[ :]+\[?(\S[^\]]*)\]?$"
 )
+_ANSWERS: Final = re.compile(r"^tool[_ ](?:response|result|output)\b")
+_LABELLED: Final = re.compile(r"^(?:function_?)?tools?(?:[.:/ -]+\[?|\[|\()([A-Za-z_][^\]()\[]*)[\])]?$", re.IGNORECASE)
 _TOOL_STARTS: Final = frozenset("ertMaFTciu")
 """Letters that those names begin with."""
 
@@ -93,27 +102,41 @@ def kind_of(found: Found, attributes: Mapping[str, Any], name: str) -> Kind:
         name: The span's.
 
     Returns:
-        ``UNTOLD`` when nothing tells; the general sign of a tool is then any attribute that only tools have.
+        ``UNTOLD`` or ``GENERIC`` when nothing tells more.
     """
+    told = Kind.UNTOLD
     for _, key in found.by.get(c.KIND, ()):
         kind = _said(attributes[key])
-        if kind is not Kind.UNTOLD:
+        if kind is Kind.GENERIC:
+            told = kind
+        elif kind is not Kind.UNTOLD:
             return kind
-    if found.tells_tool or name in _TOOL_NAMES_ALONE or (name[:1] in _TOOL_STARTS and _TOOL_NAMES.match(name[:_LONGEST])):
+    if told is Kind.GENERIC:
+        # some call every step a task: then a tool's name beside its arguments tells more
+        if len(c.TOOL_SIGNS & found.by.keys()) > 1:
+            return Kind.TOOL
+    elif found.tells_tool or name in _TOOL_NAMES_ALONE or (name[:1] in _TOOL_STARTS and _TOOL_NAMES.match(name[:_LONGEST])):
         return Kind.TOOL
-    return Kind.MODEL if name in _MODEL_NAMES_ALONE else Kind.UNTOLD
+    if name in _MODEL_NAMES_ALONE or found.names_model:
+        return Kind.MODEL
+    return told
 
 
 def tool_in(name: str) -> str:
     """Give the tool's name that a span's name holds; the span's name where it holds nothing else."""
     shown = name[:_LONGEST].strip()
-    match = _TOOL_NAMES.match(shown)
+    match = _TOOL_NAMES.match(shown) or _LABELLED.match(shown)
     if match:
         return match.group(1).strip()
     for ending in _TOOL_ENDINGS:
         if shown.endswith(ending) and len(shown) > len(ending):
             return shown.removesuffix(ending)
     return shown
+
+
+def is_answer(name: str) -> bool:
+    """Tell whether a span only tells what a tool gave back; the call itself had a span of its own before."""
+    return _ANSWERS.match(name) is not None
 
 
 def is_pseudo(tool: str, *, named: bool) -> bool:

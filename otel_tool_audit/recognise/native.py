@@ -98,6 +98,8 @@ NATIVE: Final = (
             c.STATUS: ("genkit:state",),
         },
     ),
+    # "links multiple traces from the same conversation"
+    c.Convention("openai_agents", {c.SESSION: ("group_id",)}),
     c.Convention("google_genai", {c.RESULT: ("code.function.return.value",)}),
     c.Convention("agno", {c.ARGUMENTS: ("tool.args", "tool.arguments")}),
 )

@@ -19,13 +19,20 @@ _SIGNS: Final = frozenset({c.ERROR_TYPE, c.STATUS, c.FAILED, c.SUCCEEDED})
 _FALSE: Final = frozenset({"", "false", "0", "none", "null", "no", "off"})
 _TRUE: Final = frozenset({"true", "1", "yes"})
 _IN_TEXT: Final = re.compile(r"\b(?:status=['\"]?(?:error|failure|failed)\b|is_?[eE]rror=True)")
-_MARKS: Final = frozenset({"tool_call_id", "toolUseId", "lc", "is_error", "isError", "structuredContent", "artifact", "additional_kwargs"})
+_ERROR_TEXT: Final = re.compile(
+    r"\s*(?:Error(?:[:!]| (?:executing|calling|running|invoking|while|in|occurred)\b)|Exception(?::| (?:in|while)\b)|Traceback \(most recent call|"
+    r"(?:[A-Za-z_]\w*\.)*[A-Z]\w*(?:Error|Exception)(?:: |\()|(?:Tool|Function)(?: call| execution)? (?:error|failed)\b|"
+    r"An error occurred\b|I encountered an error\b|Failed to (?:execute|call|run|invoke)\b)"
+)
+"""How the text begins that frameworks give the model instead of the exception."""
+
+_MARKS: Final = frozenset({"tool_call_id", "toolUseId", "lc", "is_error", "isError", "structuredContent", "artifact", "additional_kwargs", "tool_output", "raw_output"})
 _ENVELOPES: Final = frozenset({"tool", "constructor", "tool_result", "tool_call_response", "function_response", "function_call_output", "tool_call_output"})
-_INNER: Final = ("toolResult", "tool_result", "output", "result", "response", "data", "kwargs", "structuredContent", "content", "parts", "text")
-_ENVELOPE_WORDS: Final = frozenset({*_MARKS, *_INNER, "type", "tool_use_id"})
+_INNER: Final = ("toolResult", "tool_result", "function_response", "functionResponse", "tool_output", "raw_output", "output", "result", "response", "data", "kwargs", "structuredContent", "content", "parts", "text")
+_ENVELOPE_WORDS: Final = frozenset({*_MARKS, *_INNER, "type", "tool_use_id", "tool_id"})
 """Without one of them a mapping is a tool's own result."""
 
-_IDS: Final = ("tool_call_id", "toolUseId", "tool_use_id")
+_IDS: Final = ("tool_call_id", "toolUseId", "tool_use_id", "tool_id")
 _BESIDE: Final = frozenset({"output", "kwargs", "tags", "metadata", "run_id", "parent_run_id"})
 _LONGEST_TEXT: Final = 4_096
 _DEEPEST: Final = 8
@@ -75,6 +82,8 @@ def result_in(value: object) -> Result:
                 break
             failed = failed or _tells_failure(inner)
             call_id = call_id or next((text for key in _IDS if (text := plain_text(inner.get(key)))), None)
+            if call_id is None and _response(inner):
+                call_id = plain_text(inner.get("id"))
             inside = _inside(inner)
         elif isinstance(inner, Sequence) and not isinstance(inner, (str, bytes, bytearray)):
             inside = _only_part(inner)
@@ -84,7 +93,7 @@ def result_in(value: object) -> Result:
             break
         inner = parsed(inside)
     if isinstance(inner, str):
-        failed = failed or _IN_TEXT.search(inner[:_LONGEST_TEXT]) is not None
+        failed = failed or _ERROR_TEXT.match(inner[:_LONGEST_TEXT]) is not None or _IN_TEXT.search(inner[:_LONGEST_TEXT]) is not None
     return Result(inner, failed, call_id)
 
 
@@ -139,6 +148,9 @@ def _is_envelope(value: Mapping[Any, Any]) -> bool:
 def _inside(value: Mapping[Any, Any]) -> Any:  # noqa: ANN401 - a result
     if "output" in value and value.keys() <= _BESIDE:
         return value["output"]
+    content = value.get("content")
+    if isinstance(content, Mapping) and "parts" in content:
+        return content["parts"]
     if len(value) == 1 or _is_envelope(value) or _response(value):
         for key in _INNER:
             held = value.get(key)
@@ -157,5 +169,5 @@ def _only_part(value: Sequence[Any]) -> Any:  # noqa: ANN401 - a part of a messa
     if len(value) != 1 or not isinstance(value[0], Mapping):
         return None
     part = value[0]
-    known = {"text", "json", "type", "annotations", "meta", "_meta", "toolResult", "parts", "role", "content", "response", "id", "name"}
-    return part if part.keys() <= known and not part.keys().isdisjoint({"text", "json", "toolResult", "parts", "response", "content"}) else None
+    known = {"function_response", "functionResponse", "block_type", "text", "json", "type", "annotations", "meta", "_meta", "toolResult", "parts", "role", "content", "response", "id", "name"}
+    return part if part.keys() <= known and not part.keys().isdisjoint({"function_response", "functionResponse", "text", "json", "toolResult", "parts", "response", "content"}) else None

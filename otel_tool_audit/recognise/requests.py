@@ -17,11 +17,14 @@ from otel_tool_audit.recognise.values import parsed, plain_text, scalar
 _MOST_NODES: Final = 2_000
 _MOST_CALLS: Final = 64
 _NAMES: Final = ("name", "tool_name", "toolName", "function_name")
-_HELD: Final = ("arguments", "args", "input", "parameters", "raw_arguments")
-_IDS: Final = ("id", "tool_call_id", "toolUseId", "call_id", "toolCallId")
+_HELD: Final = ("arguments", "args", "input", "parameters", "raw_arguments", "tool_kwargs", "tool_input", "kwargs")
+_IDS: Final = ("id", "tool_call_id", "toolUseId", "call_id", "toolCallId", "tool_id", "tool_use_id")
 _FLAT: Final = re.compile(r"^(.*tool_calls?\.\d+)\.(.+)$")
 _TELLING: Final = ("output", "completion", "response", "choice", "assistant", "tool_calls", "toolCalls", "all_messages", "events", "message")
 """Words in the names of attributes and events that may hold what a model said."""
+
+
+_WORTH: Final = ("name", "Name")
 
 
 class Request(NamedTuple):
@@ -54,7 +57,6 @@ def requests_in(attributes: Mapping[str, Any], events: Iterable[tuple[str, Mappi
     """
     found: list[Request] = []
     flat: dict[str, dict[str, Any]] = {}
-    budget = [_MOST_NODES]
     held: list[object] = []
     for name, value in attributes.items():
         if not may_hold(str(name)):
@@ -68,18 +70,31 @@ def requests_in(attributes: Mapping[str, Any], events: Iterable[tuple[str, Mappi
         held.extend(value for key, value in told.items() if may_hold(name) or may_hold(str(key)))
     for call in flat.values():
         found.extend(_asked(call))
-    for value in held:
+    found.extend(requests_of(held))
+    return _distinct(found)[-_MOST_CALLS:]
+
+
+def requests_of(values: Iterable[object]) -> list[Request]:
+    """
+    Find the calls that values hold.
+
+    Args:
+        values: Of any type; text is read where it may hold calls.
+    """
+    found: list[Request] = []
+    budget = [_MOST_NODES]
+    for value in values:
         text = plain_text(value)
         if text is not None and not _worth_reading(text):
             continue
         found.extend(_walked(parsed(value), budget))
         if len(found) >= _MOST_CALLS:
             break
-    return _distinct(found)[-_MOST_CALLS:]
+    return _distinct(found)
 
 
 def _worth_reading(text: str) -> bool:
-    return text.lstrip()[:1] in {"{", "["} and any(word in text for word in ('"name"', '"toolName"', '"tool_name"', "'name'"))
+    return text.lstrip()[:1] in {"{", "["} and any(word in text for word in _WORTH)
 
 
 def _distinct(found: list[Request]) -> list[Request]:

@@ -49,7 +49,7 @@ _OUT: Final = r"(?:results?|outputs?|response|return(?:\.value)?)(?:\.(?:json|va
 _RULES: Final[tuple[tuple[str, re.Pattern[str]], ...]] = tuple(
     (fact, re.compile(pattern))
     for fact, pattern in (
-        (c.KIND, r"(?:^|\.)(?:span|observation|operation|run|entity|node|step|event|log)\.(?:kind|type)$|(?:^|\.)run\.type$"),
+        (c.KIND, r"(?:^|\.)(?:span|observation|operation|run|entity|node|step|event|log|component)\.(?:kind|type)$|(?:^|\.)run\.type$"),
         (c.NAME, _TOOL + r"name$|(?:^|\.)tool\.(?:tool\.)?name$|(?:^|\.)(?:function\.tool|tool\.function)\.name$"),
         (c.CALL_ID, _TOOL + r"(?:call\.)?id$|(?:^|\.)tool\.(?:use|pair)\.id$"),
         (c.ARGUMENTS, _TOOL + _IN + r"|(?:^|\.)function\.tool\." + _IN),

@@ -210,6 +210,45 @@ def test_a_model_that_streams_while_the_tool_runs_is_named_later(trail, scopes):
     trail.assert_recorded("get_order", times=1, model="gpt-4.1")
 
 
+def test_what_a_tool_gave_back_in_a_span_of_its_own_belongs_to_the_call(trail, scopes):
+    """It follows the call's span, from the same instrumentation."""
+    one, _, _ = scopes
+    with one.start_as_current_span("agent"):
+        one.start_span("tool_call [get_order]", attributes={"tool_call_args": '{"order_id": "ORD-1"}'}).end()
+        answer = json.dumps({"function_response": {"id": "c1", "name": "get_order", "response": {"status": "shipped"}}})
+        one.start_span("tool_response [get_order]", attributes={"tool_response": answer}).end()
+    call = trail.assert_recorded("get_order", times=1, arguments={"order_id": "ORD-1"}, tool_call_id="c1")
+    assert "shipped" == call["result_summary"]["status"]
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"llm.invocation_parameters": '{"model": "gpt-4.1"}', "openinference.span.kind": "LLM"},
+        {"traceloop.span.kind": "task", "llm.request.model": "gpt-4.1"},
+        {"gen_ai.response.model": "gpt-4.1"},
+    ],
+)
+def test_a_model_is_named_in_many_ways(trail, scopes, told):
+    """Among its parameters, on a span that says only that it is a task, or on one that says nothing of its kind."""
+    one, _, _ = scopes
+    with one.start_as_current_span("agent"):
+        one.start_span("x", attributes=told).end()
+        with tool(one):
+            pass
+    trail.assert_recorded("get_order", times=1, model="gpt-4.1")
+
+
+def test_the_model_in_another_trace_is_found_by_the_calls_id(trail, scopes):
+    """Where nothing else joins the two traces."""
+    one, _, _ = scopes
+    asked = json.dumps([{"role": "assistant", "parts": [{"type": "tool_call", "id": "c7", "name": "get_order", "arguments": {"order_id": "ORD-1"}}]}])
+    beside(one, MODEL | {"gen_ai.output.messages": asked}).end()
+    beside(one, TOOL | {"gen_ai.tool.call.id": "c7"}).end()
+    beside(one, TOOL | {"gen_ai.tool.call.id": "c8"}).end()
+    assert [("c7", "gpt-4.1", {"order_id": "ORD-1"}), ("c8", "unknown", None)] == [(c["tool_call_id"], c["model"], c["arguments"]) for c in trail.calls()]
+
+
 def test_a_span_that_never_ends_is_an_interrupted_call(trail, scopes):
     """Reported at shutdown, once, also when two spans tell of it; it is not exported."""
     one, two, _ = scopes

@@ -62,6 +62,12 @@ TOLD = {
     "an envelope with id and name": ("get_order", {"openinference.span.kind": "TOOL", "input.value": json.dumps({"id": "c1", "name": "get_order", "arguments": AS_JSON, "type": "tool_call"})}),
     "a list with one call": ("get_order", {"openinference.span.kind": "TOOL", "input.value": json.dumps([{"name": "get_order", "args": ARGUMENTS, "id": "c1", "type": "tool_call"}])}),
     "bedrock": ("get_order", {"openinference.span.kind": "TOOL", "input.value": json.dumps({"toolUse": {"toolUseId": "c1", "name": "get_order", "input": ARGUMENTS}})}),
+    "a task with a tool's name and arguments": ("Agent.task", {"traceloop.span.kind": "task", "traceloop.entity.name": "Agent.task", "tool.name": "get_order", "tool.arguments": AS_JSON}),
+    "a name in brackets": ("tool_call [get_order]", {"gcp.vertex.agent.tool_call_args": AS_JSON}),
+    "a wrapper named for itself": ("ToolInvoker.run", {"openinference.span.kind": "TOOL", "input.value": json.dumps({"messages": [{"content": [{"tool_call": {"tool_name": "get_order", "arguments": ARGUMENTS, "id": "c1"}}]}]})}),
+    "a component": ("component.run", {"acme.component.type": "ToolInvoker", "acme.component.input": json.dumps({"tool_name": "get_order", "tool_kwargs": ARGUMENTS, "tool_id": "c1"})}),
+    "a class and the tool": ("Tool.get_order", {"mlflow.spanType": '"TOOL"', "mlflow.spanInputs": AS_JSON}),
+    "a name after a colon": ("tool:get_order", {"acme.span.kind": "tool", "input": AS_JSON}),
 }
 """All tell of ``get_order(order_id="ORD-1", …)``."""
 
@@ -76,6 +82,7 @@ NO_TOOLS = {
     "a request": ("GET /tools/call", {"http.request.method": "GET", "url.path": "/tools/call", "user.id": "u"}),
     "a query": ("SELECT tools", {"db.system": "postgresql", "db.statement": "select tool_name from tools", "status": "error"}),
     "an RPC": ("grpc", {"rpc.method": "Echo", "rpc.service": "s", "error.type": "x"}),
+    "a task that has no tool": ("Agent.task", {"traceloop.span.kind": "task", "traceloop.entity.input": AS_JSON}),
     "nothing": ("work", {}),
     "pydantic-ai's group": ("running 2 tools", {"tools": ("get_order", "cancel_order")}),
 }

@@ -131,6 +131,13 @@ def test_arguments_and_results_in_events():
     assert ({"order_id": "ORD-1"}, "c1", {"status": "shipped"}) == (found.arguments, found.tool_call_id, found.result)
 
 
+def test_a_name_that_stands_only_in_an_event():
+    """Of the tool's own span."""
+    events = [("tool.start", {"tool.name": "get_order", "arguments": '{"order_id": "ORD-1"}'})]
+    found = facts("work", {"acme.span.kind": "tool"}, events)
+    assert ("get_order", {"order_id": "ORD-1"}) == (found.tool_name, found.arguments)
+
+
 FAILURES = {
     "error.type": {"error.type": "ValueError"},
     "tool status": {"gen_ai.tool.status": "error"},
@@ -143,6 +150,9 @@ FAILURES = {
     "traceloop result": {"traceloop.entity.output": '{"result": "no", "is_error": true}'},
     "tool message": {"output.value": '{"type": "tool", "data": {"content": "no", "status": "error", "tool_call_id": "c1"}}'},
     "python text": {"output.value": "content='no' name='t' tool_call_id='c1' status='error'"},
+    "text given to the model": {"output.value": "Error executing tool t: no"},
+    "an exception's text": {"output.value": "ValueError('no')"},
+    "llama-index": {"output.value": json.dumps({"tool_name": "t", "tool_output": {"raw_output": "no", "is_error": True}})},
     "bedrock result": {"output.value": '{"toolResult": {"toolUseId": "c1", "status": "error", "content": [{"text": "no"}]}}'},
 }
 
@@ -161,6 +171,8 @@ def test_failure_shows_in_many_ways(signs):
         {"acme.tool.is_error": False},
         {"error": "false"},
         {"acme.tool.success": True},
+        {"output.value": "Errors: none found"},
+        {"output.value": "The error was mended"},
         {"output.value": '{"status": "error", "message": "a tool\'s own words"}'},
         {"output.value": '{"content": [{"type": "text", "text": "fine"}], "isError": false}'},
     ],
