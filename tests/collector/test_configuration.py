@@ -6,16 +6,18 @@ import json
 import re
 import resource
 import subprocess
+from base64 import b64decode
 from pathlib import Path
 
 import pytest
 from fixtures import CONFIGURATION, SENDER, TOKEN, Starter, listening
 from opentelemetry import metrics as api
 from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
 from opentelemetry.sdk.resources import Resource
-from otlp import metrics, request, send, span, total
+from otlp import metrics, request, send, span, told, total
 from running import free_ports, wait_for
 
 RULES = CONFIGURATION / "prometheus" / "alerts.yaml"
@@ -72,12 +74,32 @@ def test_the_collector_refuses_a_slip(collector_program: Path, tmp_path: Path, c
     assert complaint in done.stderr
 
 
-def test_the_gateway_can_send_to_kafka_as_well(starter: Starter) -> None:
-    """Switched on by one variable: the file gets everything, and what Kafka has not taken waits in a queue of its own."""
-    gateway = starter.gateway(GATEWAY_AUDIT_TO="[otlp_grpc/loop, kafka/audit]", GATEWAY_KAFKA="127.0.0.1:9")
-    assert 200 == send(gateway, request(span(1)), name=SENDER, token=TOKEN)
-    wait_for(lambda: total(metrics(gateway), "otelcol_exporter_sent_spans", 'exporter="file/audit"') == 1, 30, gateway.text)
-    assert 1 == total(metrics(gateway), "otelcol_exporter_queue_size", 'exporter="kafka/audit"')
+def test_the_gateway_sends_to_kafka_as_well(starter: Starter, kafka_program: Path) -> None:
+    """Switched on by one variable: without a broker the file is not held up, and when there is one it gets all that waited, whole."""
+    (port,) = free_ports("kafka").values()
+    gateway = starter.gateway(GATEWAY_AUDIT_TO="[otlp_grpc/loop, kafka/audit]", GATEWAY_KAFKA=f"127.0.0.1:{port}")
+    sent = [span(n, **{"gen_ai.tool.call.result": "y" * 50_000}) for n in range(60)]
+    assert 200 == send(gateway, request(*sent), name=SENDER, token=TOKEN)
+    wait_for(lambda: total(metrics(gateway), "otelcol_exporter_sent_spans", 'exporter="file/audit"') == 60, 30, gateway.text)
+    assert 60 == total(metrics(gateway), "otelcol_exporter_queue_size", 'exporter="kafka/audit"')
+    gateway.kill()
+    gateway.start()
+
+    command = [str(kafka_program), str(port), "tool-audit-spans"]
+    kafka = starter.run(command, {}, {"kafka": port}, lambda p: p.text().startswith("ready"))
+
+    def arrived() -> dict:
+        requests = [ExportTraceServiceRequest.FromString(b64decode(line.split(" ")[1])) for line in kafka.text().splitlines()[1:]]
+        return {s.span_id: s for r in requests for rs in r.resource_spans for scope in rs.scope_spans for s in scope.spans}
+
+    wait_for(lambda: len(arrived()) == 60, 60, lambda: gateway.text()[-3000:])
+    for before in sent:
+        after = arrived()[before.span_id]
+        assert SENDER == told(after.attributes)["tool_audit.sender"]
+        after.attributes.pop()
+        # an empty status is there or not; that says nothing
+        before.status.SetInParent()
+        assert before == after
     assert 0 == total(metrics(gateway), "otelcol_exporter_send_failed_spans")
 
 

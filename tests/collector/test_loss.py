@@ -26,6 +26,7 @@ from otlp import ids_in, metrics, record_ids, request, send, span, spans_in, tol
 from running import Program, wait_for
 
 import otel_tool_audit as audit
+from otel_tool_audit.cli.app import run as cli
 
 
 def audited(gateway: Program) -> list:
@@ -134,6 +135,23 @@ def test_killed_again_and_again_nothing_acknowledged_is_lost(starter: Starter, t
 def test_killed_a_dozen_times_nothing_acknowledged_is_lost(starter: Starter, tmp_path: Path) -> None:
     """The same, longer."""
     killed_under_load(starter, tmp_path, 12)
+
+
+def test_after_kills_trail_and_audit_file_agree(starter: Starter, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """`reconcile` finds every call of the trail in the gateway's file, with the same hash, and no span without a record."""
+    gateway = starter.gateway()
+    agent = starter.agent(gateway=gateway)
+    with shop(agent, tmp_path, 200):
+        for victim in (gateway, agent, gateway):
+            time.sleep(0.7)
+            victim.kill()
+            victim.start()
+    wait_for(lambda: settled(agent)[3] == 0, 60, "the agent's queue is not empty")
+    wait_for(lambda: len(record_ids(audited(gateway))) + dropped(tmp_path) >= 200, 60, gateway.text)
+    file = f"{gateway.environment['GATEWAY_AUDIT_DIRECTORY']}/spans.jsonl"
+    code = cli(["reconcile", str(tmp_path / "audit"), "--otlp-file", file, "--json"])
+    answer = json.loads(capsys.readouterr().out)
+    assert (1 if dropped(tmp_path) else 0) == code, answer
 
 
 @pytest.mark.parametrize("variant", VARIANTS)

@@ -13,11 +13,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from parts import COLLECTOR, COMPOSE, JAEGER, PROMTOOL, ROOT, Part, PartMissing, built
+from parts import COLLECTOR, COMPOSE, JAEGER, KAFKA, PROMTOOL, ROOT, Part, PartMissing, built
 from running import Program, free_ports
 
 CONFIGURATION = ROOT / "collector-config"
-BUILT_FIRST = frozenset({"collector_program", "compose", "jaeger_program", "promtool"})
+BUILT_FIRST = frozenset({"collector_program", "compose", "jaeger_program", "kafka_program", "promtool"})
 SENDER, TOKEN = "agent-1", "t0ken-of-agent-1-0123456789abcdef"
 LONGEST = 180
 """Seconds for the body of a test that uses a real program; the program may have to be built before it."""
@@ -49,6 +49,12 @@ def compose() -> Path:
 
 
 @pytest.fixture(scope="session")
+def kafka_program() -> Path:
+    """A Kafka broker in memory."""
+    return _built(KAFKA)
+
+
+@pytest.fixture(scope="session")
 def jaeger_program() -> Path:
     """Jaeger v2, as released."""
     return _built(JAEGER)
@@ -71,7 +77,7 @@ class Starter:
     def collector(self, configuration: Path, environment: dict[str, str], *, start: bool = True, **ports: int) -> Program:
         """Start a Collector with any configuration; ``start=False`` leaves starting to the test, here and below."""
         command = [str(self._collector), "--config", str(configuration)]
-        return self._run(command, environment, ports, lambda p: "Everything is ready" in p.text(), start=start)
+        return self.run(command, environment, ports, lambda p: "Everything is ready" in p.text(), start=start)
 
     def agent(
         self,
@@ -138,7 +144,22 @@ class Starter:
         ports = free_ports("otlp_grpc", "otlp_http", "http", "grpc", "health", "metrics")
         environment = {**listening("JAEGER", ports), "JAEGER_BACKEND": backend, "JAEGER_DATA": str(self._home("jaeger"))}
         command = [str(self._jaeger()), "--config", str(CONFIGURATION / "jaeger.yaml")]
-        return self._run(command, environment, ports, _healthy, start=start)
+        return self.run(command, environment, ports, _healthy, start=start)
+
+    def run(
+        self,
+        command: list[str],
+        environment: dict[str, str],
+        ports: dict[str, int],
+        ready: Callable[[Program], bool],
+        *,
+        start: bool = True,
+    ) -> Program:
+        """Start any program."""
+        log = self.directory / f"{Path(command[-1]).stem}-{len(self.started)}.log"
+        program = Program(command, log, environment, ports, ready)
+        self.started.append(program)
+        return program.start() if start else program
 
     def stop(self) -> None:
         """End everything."""
@@ -149,20 +170,6 @@ class Starter:
         home = self.directory / f"{name}-{len(self.started)}"
         home.mkdir()
         return home
-
-    def _run(
-        self,
-        command: list[str],
-        environment: dict[str, str],
-        ports: dict[str, int],
-        ready: Callable[[Program], bool],
-        *,
-        start: bool,
-    ) -> Program:
-        log = self.directory / f"{Path(command[-1]).stem}-{len(self.started)}.log"
-        program = Program(command, log, environment, ports, ready)
-        self.started.append(program)
-        return program.start() if start else program
 
 
 @pytest.fixture

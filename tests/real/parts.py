@@ -49,7 +49,8 @@ JAEGER = Part(
 )
 PROMTOOL = Part("promtool", ROOT / "tests" / "real" / "promtool", "github.com/prometheus/prometheus/cmd/promtool")
 COMPOSE = Part("compose", ROOT / "tests" / "real" / "compose", "github.com/compose-spec/compose-go/v2/cmd")
-PARTS = {part.name: part for part in (COLLECTOR, JAEGER, PROMTOOL, COMPOSE)}
+KAFKA = Part("kafka", ROOT / "tests" / "real" / "kafka", ".")
+PARTS = {part.name: part for part in (COLLECTOR, JAEGER, PROMTOOL, COMPOSE, KAFKA)}
 
 
 def built(part: Part) -> Path:
