@@ -171,6 +171,23 @@ def state_directory(state: str | os.PathLike[str] | None = None) -> str:
     return os.path.join(home, "otel-tool-audit")
 
 
+def index_directory(index: str | os.PathLike[str] | None = None) -> str:
+    """
+    Tell where readers keep copies of sealed segments that are quick to ask.
+
+    Args:
+        index: A directory or ``none``; without it ``OTEL_TOOL_AUDIT_INDEX`` decides, else it lies in the user's cache directory.
+
+    Returns:
+        A path (not necessarily existing), or ``none``.
+    """
+    chosen = os.fspath(index) if index is not None else os.environ.get(variable("index"), "")
+    if chosen:
+        return chosen if chosen == STATELESS else os.path.expanduser(chosen)
+    home = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
+    return os.path.join(home, "otel-tool-audit", "index")
+
+
 # Under their own names here, variables are options of `opentelemetry-instrument` (--tool_audit_trail, …), which looks for them in
 # the modules of the entry point `opentelemetry_environment_variables`; keys are none: a command line can be read by everyone.
 globals().update({variable(declared.name): variable(declared.name) for declared in fields(Settings) if declared.repr})

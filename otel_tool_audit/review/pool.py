@@ -10,6 +10,7 @@ Source: ARCHITECTURE.md.
 from __future__ import annotations
 
 import hashlib
+import importlib
 import os
 import pickle
 import signal
@@ -17,18 +18,20 @@ import struct
 import subprocess
 import sys
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from queue import SimpleQueue
-from typing import IO, Any, Final, NamedTuple, Self
+from typing import IO, Any, ClassVar, Final, NamedTuple, Self, TypeVar
 
 from otel_tool_audit.review.files import Folder, pread
-from otel_tool_audit.review.lines import Block, check_block
+from otel_tool_audit.review.lines import check_block
 
 BLOCK: Final = 1 << 20
 """Bytes that are checked in one piece; a block is as much longer as its last line needs."""
 
 _AHEAD: Final = 4
+AnyJob = TypeVar("AnyJob", bound=tuple[Any, ...])
+
 _LENGTH: Final = struct.Struct("<Q")
 
 
@@ -54,7 +57,14 @@ class Job(NamedTuple):
 
 
 class Desk:
-    """Does jobs in this process. Keeps the last segment open."""
+    """
+    Does jobs in this process. Keeps the last segment open.
+
+    Attributes:
+        job: What it is given to do.
+    """
+
+    job: ClassVar[Callable[..., Any]] = Job
 
     def __init__(self, root: Folder) -> None:
         self._root = root
@@ -66,9 +76,12 @@ class Desk:
             os.close(self._open[2])
             self._open = None
 
-    def do(self, job: Job) -> Block | str | None:
+    def do(self, job: Any) -> Any:  # noqa: ANN401 - what kind of job and answer, the kind of desk says
         """
         Do one job.
+
+        Args:
+            job: A :class:`Job`.
 
         Returns:
             What :func:`check_block` says, or the SHA-256 in hex.
@@ -96,13 +109,14 @@ class Desk:
 class _Helper:
     """One helper process and the pipes to it. Used by one thread at a time."""
 
-    def __init__(self, root: Folder) -> None:
-        arguments = [sys.executable, "-I", "-c", _PROGRAM, str(root.descriptor), root.path, *(p or os.getcwd() for p in sys.path)]
+    def __init__(self, root: Folder, desk: type[Desk]) -> None:
+        place = (desk.__module__, desk.__name__)
+        arguments = [sys.executable, "-I", "-c", _PROGRAM, str(root.descriptor), root.path, *place, *(p or os.getcwd() for p in sys.path)]
         self.process = subprocess.Popen(  # noqa: S603 - this very interpreter, with fixed arguments
             arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, pass_fds=(root.descriptor,), close_fds=True,
         )  # fmt: skip
 
-    def do(self, job: Job) -> Any:  # noqa: ANN401 - what Desk.do gives
+    def do(self, job: Any) -> Any:  # noqa: ANN401 - what Desk.do takes and gives
         assert self.process.stdin is not None  # noqa: S101 - it was asked for
         assert self.process.stdout is not None  # noqa: S101 - it was asked for
         send(self.process.stdin, tuple(job))
@@ -122,16 +136,18 @@ class _Helper:
 class Pool:
     """Does jobs, in helper processes when there is enough to do."""
 
-    def __init__(self, root: Folder, jobs: int) -> None:
+    def __init__(self, root: Folder, jobs: int, desk: type[Desk] = Desk) -> None:
         """
         Make a pool.
 
         Args:
             root: The trail's directory; stays the caller's.
             jobs: How many helper processes; below 2 there is none.
+            desk: Who does the jobs, here or in a helper.
         """
         self._root = root
-        self._desk = Desk(root)
+        self._kind = desk
+        self._desk = desk(root)
         self._threads = ThreadPoolExecutor(jobs) if jobs > 1 and sys.executable and os.name == "posix" else None
         self._jobs = jobs
         self._helpers: SimpleQueue[_Helper] = SimpleQueue()
@@ -147,7 +163,7 @@ class Pool:
             helper.close()
         self._desk.close()
 
-    def each(self, jobs: Iterable[Job]) -> Iterator[tuple[Job, Any]]:
+    def each(self, jobs: Iterable[AnyJob]) -> Iterator[tuple[AnyJob, Any]]:
         """Do all jobs; the answers come in the order of the jobs, and only a few are ahead of the one that is waited for."""
         if self._threads is None:
             for job in jobs:
@@ -155,7 +171,7 @@ class Pool:
             return
         if not self._started:
             self._start()
-        waiting: deque[tuple[Job, Future[Any]]] = deque()
+        waiting: deque[tuple[AnyJob, Future[Any]]] = deque()
         for job in jobs:
             waiting.append((job, self._threads.submit(self._by_helper, job)))
             if len(waiting) >= _AHEAD * self._jobs:
@@ -167,18 +183,18 @@ class Pool:
 
     def _start(self) -> None:
         for _ in range(self._jobs):
-            helper = _Helper(self._root)
+            helper = _Helper(self._root, self._kind)
             self._started.append(helper)
             self._helpers.put(helper)
 
-    def _by_helper(self, job: Job) -> Any:  # noqa: ANN401 - what Desk.do gives
+    def _by_helper(self, job: Any) -> Any:  # noqa: ANN401 - as Desk.do
         helper = self._helpers.get()
         try:
             return helper.do(job)
         finally:
             self._helpers.put(helper)
 
-    def _answer(self, job: Job, answer: Future[Any]) -> Any:  # noqa: ANN401 - what Desk.do gives
+    def _answer(self, job: Any, answer: Future[Any]) -> Any:  # noqa: ANN401 - as Desk.do
         try:
             return answer.result()
         except (OSError, EOFError):
@@ -202,24 +218,27 @@ def receive(pipe: IO[bytes]) -> Any:  # noqa: ANN401 - whatever was sent
     return pickle.loads(data)  # noqa: S301 - from our own helper, through a pipe nobody else has
 
 
-_PROGRAM: Final = "import sys; sys.path[:] = sys.argv[3:]; from otel_tool_audit.review.pool import serve; serve(int(sys.argv[1]), sys.argv[2])"
+_PROGRAM: Final = "import sys; sys.path[:] = sys.argv[5:]; from otel_tool_audit.review.pool import serve; serve(int(sys.argv[1]), *sys.argv[2:5])"
 
 
-def serve(descriptor: int, path: str) -> None:
+def serve(descriptor: int, path: str, module: str, desk: str) -> None:
     """
     Be a helper: do the jobs that come in, until no more come.
 
     Args:
         descriptor: The trail's directory, inherited.
         path: Where it lies, for messages.
+        module: Where the desk's class is.
+        desk: Its name.
     """
     # an interrupt at the terminal is the caller's to handle: it closes the pipe
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    desk = Desk(Folder(descriptor, path))
+    kind: type[Desk] = getattr(importlib.import_module(module), desk)
+    working = kind(Folder(descriptor, path))
     asked, answered = sys.stdin.buffer, sys.stdout.buffer
     while (job := receive(asked)) is not None:
         try:
-            answer = desk.do(Job(*job))
+            answer = working.do(kind.job(*job))
         except Exception:  # noqa: BLE001 - the caller does the job itself and sees what is wrong
             return
         send(answered, (answer,))

@@ -6,24 +6,21 @@ Source: ARCHITECTURE.md, R13 to R16, R19.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from itertools import islice
-from typing import Any, Unpack
+from collections.abc import Callable
+from typing import Unpack
 
-from otel_tool_audit.record.model import TRAIL_CHAIN
 from otel_tool_audit.review import activity, segments, statistics, timeline
 from otel_tool_audit.review.answers import Calls
+from otel_tool_audit.review.asking import Asking
 from otel_tool_audit.review.fold import ERROR, Call
 from otel_tool_audit.review.ordering import Order
-from otel_tool_audit.review.query import FILTERS, CommonFilters, Filters, Moment, Query, check_names, moment
-from otel_tool_audit.review.records import TrailRecords
+from otel_tool_audit.review.query import CommonFilters, Filters, Moment
 from otel_tool_audit.review.reports import AccessReport, ActivityReport, Head, ToolStatistics, Verdict
 from otel_tool_audit.review.statistics import Counter
-from otel_tool_audit.review.subjects import stored_forms
 from otel_tool_audit.review.verify import verify
 
 
-class TrailReader(TrailRecords):
+class TrailReader(Asking):
     """
     A trail, opened for asking.
 
@@ -163,18 +160,11 @@ class TrailReader(TrailRecords):
         """
         query = self._query({**filters, "since": start, "until": end})
         statistics.stretch(every)
-        counters = activity.Counters()
-
-        def counted() -> Iterator[Call]:
-            for call in self._matching(query):
-                counters.add(call)
-                yield call
-
-        total, tools = statistics.by_tool(counted(), every)
+        total, tools, counted = self._activity(query, every)
         life = activity.life(self._own_life(), query.since, query.until)
         return ActivityReport(
             self.trail_id, self.path, query.since, query.until, total, tools, denied=life.denied, lost=life.lost, gaps=life.gaps,
-            verdict=self.verdict() if check else None, notes=self._caveats(), **counters.counts(),
+            verdict=self.verdict() if check else None, notes=self._caveats(), **counted,
         )  # fmt: skip
 
     def verdict(self) -> Verdict:
@@ -213,39 +203,6 @@ class TrailReader(TrailRecords):
             descending: Likewise.
         """
         return Order.of(order_by, None, None, descending=descending).key_of(call)
-
-    def _query(self, filters: Mapping[str, Any]) -> Query:
-        check_names(filters, FILTERS, "filter")
-        given: dict[str, Any] = dict(filters)
-        subject, text = given.pop("subject", None), given.pop("text", None)
-        since, until = moment(given.pop("since", None), "since"), moment(given.pop("until", None), "until")
-        subjects = None if subject is None else stored_forms(subject, self._state)
-        return Query(**given, subjects=subjects, text=None if text is None else text.casefold(), since=since, until=until)
-
-    def _statistics(self, query: Query, every: str | None) -> tuple[ToolStatistics, tuple[ToolStatistics, ...]]:
-        statistics.stretch(every)
-        return statistics.by_tool(self._matching(query), every)
-
-    def _ordered(self, query: Query, order: Order) -> Iterable[Call]:
-        if order.asked:
-            return order.arrange(self._matching(query))
-        return islice(self._matching(query), order.limit)
-
-    def _matching(self, query: Query) -> Iterator[Call]:
-        self._state.forget_the_living()
-        self.unreadable = 0
-        for folding in self._foldings():
-            call = folding.call(self._state.lives)
-            if query.matches(call):
-                yield call
-
-    def _own_life(self) -> Iterator[dict[str, Any]]:
-        """Give the records of the trail's own life, of all chains."""
-        if TRAIL_CHAIN in self.chains():
-            yield from self.records(TRAIL_CHAIN)
-        for record in self._with_text([b'"call_id":null,']):
-            if record["chain"] != TRAIL_CHAIN:
-                yield record
 
     def _caveats(self) -> tuple[str, ...]:
         unreadable = (

@@ -19,14 +19,14 @@ from otel_tool_audit.record.model import AMENDED
 from otel_tool_audit.review import segments
 from otel_tool_audit.review.files import Folder, Refused, resolve
 from otel_tool_audit.review.fold import Call, Folding
+from otel_tool_audit.review.folding import Amendments, foldings, ids_of
 from otel_tool_audit.review.host import boot_id
 from otel_tool_audit.review.place import Relation, open_root, place_of, read_document, relation
 from otel_tool_audit.review.state import StateView
 from otel_tool_audit.trail.format import PRIVATE_STATE, valid_chain, valid_trail_id
 from otel_tool_audit.trail.head import Head
 
-_WINDOW: Final = 10_000
-_AMENDED: Final = b'"event":"' + AMENDED.encode() + b'"'
+AMENDED_TEXT: Final = b'"event":"' + AMENDED.encode() + b'"'
 
 
 class Mark(NamedTuple):
@@ -208,8 +208,8 @@ class TrailRecords:
         found: list[dict[str, Any]] = []
         while wanted != known:
             known = set(wanted)
-            found = [r for r in self._with_text([i.encode() for i in sorted(wanted)]) if wanted & _ids(r)]
-            wanted = wanted.union(*map(_ids, found))
+            found = [r for r in self._with_text([i.encode() for i in sorted(wanted)]) if wanted & ids_of(r)]
+            wanted = wanted.union(*map(ids_of, found))
         if not found:
             return None
         folding = Folding(_joined_id(found))
@@ -220,43 +220,7 @@ class TrailRecords:
 
     def _foldings(self) -> Iterator[Folding]:
         """Fold all records; hold a call back until every call that started before it has ended, within the window."""
-        names, awaited = self._amendments()
-        held: dict[str, Folding] = {}
-        late: dict[str, Folding] = {}
-        for record in self.records():
-            own = record.get("call_id")
-            if not isinstance(own, str):
-                continue
-            call_id = names.get(own, own)
-            folding = held.get(call_id) or late.get(call_id)
-            if folding is None:
-                folding = held[call_id] = Folding(call_id)
-            folding.add(record)
-            if call_id in late and _complete(folding, awaited):
-                yield late.pop(call_id)
-            while held:
-                first = next(iter(held))
-                if _complete(held[first], awaited):
-                    yield held.pop(first)
-                elif len(held) > _WINDOW:
-                    late[first] = held.pop(first)
-                else:
-                    break
-        yield from heapq.merge(late.values(), held.values(), key=lambda folding: folding.timestamp)
-
-    def _amendments(self) -> tuple[dict[str, str], dict[str, int]]:
-        """Look ahead for what was learned later: which ids name one call, and how many amendments each call still awaits."""
-        names: dict[str, str] = {}
-        awaited: dict[str, int] = {}
-        for record in self._with_text([_AMENDED]):
-            if record.get("event") != AMENDED:
-                continue
-            ids = _ids(record)
-            joined = min((names[i] for i in ids if i in names), default=str(record["call_id"]))
-            others = {names[i] for i in ids if i in names}
-            names.update(dict.fromkeys(ids | {i for i, name in names.items() if name in others}, joined))
-            awaited[joined] = sum(awaited.pop(name, 0) for name in others | {joined}) + 1
-        return names, awaited
+        return foldings(self.records(), Amendments(self._with_text([AMENDED_TEXT])))
 
     def _with_text(self, texts: list[bytes]) -> Iterator[dict[str, Any]]:
         """Give the records whose lines hold one of *texts*, ordered by time, without parsing any other."""
@@ -303,16 +267,6 @@ class TrailRecords:
         return None
 
 
-def _ids(record: dict[str, Any]) -> set[str]:
-    """All ids by which a record names its call."""
-    joins = record.get("joins")
-    return {i for i in (record.get("call_id"), *(joins if isinstance(joins, list) else ())) if isinstance(i, str)}
-
-
 def _joined_id(found: list[dict[str, Any]]) -> str:
     """The id of a call: that of its amendment when ids were joined, else its only one."""
     return min((str(r["call_id"]) for r in found if r.get("event") == AMENDED), default=str(found[0]["call_id"]))
-
-
-def _complete(folding: Folding, awaited: dict[str, int]) -> bool:
-    return folding.ended and folding.amendments >= awaited.get(folding.call_id, 0)

@@ -10,6 +10,7 @@ import contextlib
 import hashlib
 import json
 import os
+import secrets
 import time
 from typing import Any, Final, NamedTuple, Self
 
@@ -19,6 +20,8 @@ from otel_tool_audit.trail.format import PRIVATE_STATE, valid_chain, valid_trail
 from otel_tool_audit.trail.head import HEAD_BYTES, Head, generations
 from otel_tool_audit.trail.locks import is_held
 
+_INDEX_KEY: Final = "index-key"
+_KEY_BYTES: Final = 32
 _TORN_TRIES: Final = 5
 _TORN_SECONDS: Final = 0.005
 
@@ -178,26 +181,41 @@ class StateView:
 
     def remember(self, trail_id: str, memory: dict[str, Any]) -> bool:
         """Write what readers last saw, if this reader may; whether it did."""
-        where = os.path.join(os.path.realpath(self.path), "readers")
-        target = os.path.join(where, f"{trail_id}.json")
-        temporary = f"{target}.{os.getpid()}.tmp"
-        try:
-            os.makedirs(where, mode=0o700, exist_ok=True)
-            descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-            with open(descriptor, "w", encoding="utf-8") as file:
-                json.dump(memory, file)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(temporary, target)
-        except OSError:
-            return False
-        return True
+        return _put(os.path.join(os.path.realpath(self.path), "readers"), f"{trail_id}.json", json.dumps(memory).encode())
+
+    def index_key(self) -> bytes | None:
+        """Read the key that readers' copies of segments are held against, or make it; None when this reader may not."""
+        if self._folder is None or self.private or self.id is None or self.owner != os.geteuid():
+            return None
+        for _ in range(2):
+            with contextlib.suppress(OSError, Refused, ValueError), self._folder.folder("readers") as readers:
+                key = bytes.fromhex(readers.read(_INDEX_KEY).decode("ascii"))
+                return key if len(key) == _KEY_BYTES else None
+            where = os.path.join(os.path.realpath(self.path), "readers")
+            if os.path.lexists(os.path.join(where, _INDEX_KEY)) or not _put(where, _INDEX_KEY, secrets.token_hex(_KEY_BYTES).encode()):
+                return None
+        return None
 
     def _heads(self, trail_id: str) -> Folder:
         if self._folder is None or not valid_trail_id(trail_id):
             raise FileNotFoundError(trail_id)
         with self._folder.folder("heads") as heads:
             return heads.folder(trail_id)
+
+
+def _put(where: str, name: str, data: bytes) -> bool:
+    """Put a small private file in place, whole; whether that could be done."""
+    temporary = os.path.join(where, f"{name}.{os.getpid()}.tmp")
+    try:
+        os.makedirs(where, mode=0o700, exist_ok=True)
+        with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600), "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, os.path.join(where, name))
+    except OSError:
+        return False
+    return True
 
 
 def _place(trail_id: str, fields: dict[str, Any]) -> Place:

@@ -1,0 +1,168 @@
+"""
+How a question reaches the trail: through an index where there is one, else by reading all of it. The answer is the same.
+
+Source: ARCHITECTURE.md, R13.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Final
+
+from otel_tool_audit import settings
+from otel_tool_audit.errors import TrailCorrupt
+from otel_tool_audit.review import activity, statistics, tables
+from otel_tool_audit.review.fold import Call
+from otel_tool_audit.review.lookup import Stale
+from otel_tool_audit.review.ordering import Order
+from otel_tool_audit.review.query import FILTERS, Query, check_names, moment
+from otel_tool_audit.review.records import TrailRecords
+from otel_tool_audit.review.reports import Count, ToolStatistics
+from otel_tool_audit.review.segments import Extent
+from otel_tool_audit.review.subjects import stored_forms
+
+if TYPE_CHECKING:
+    from otel_tool_audit.review.engine import Engine
+
+WORTH_AN_INDEX: Final = 8 << 20
+"""Bytes of sealed segments from which on an index pays."""
+
+
+class Asking(TrailRecords):
+    """A trail that answers questions, but does not know any."""
+
+    def __init__(
+        self, path: str | os.PathLike[str], *, state: str | os.PathLike[str] | None = None, index: str | os.PathLike[str] | None = None
+    ) -> None:
+        """
+        Open a trail.
+
+        Args:
+            path: Its directory.
+            state: The writers' state directory, or ``none``; by default as the environment says.
+            index: Where copies of sealed segments lie that are quick to ask, or ``none``; by default as the environment says.
+
+        Raises:
+            TrailCorrupt: There is no trail.
+            UnsupportedFormat: A newer version wrote it.
+        """
+        super().__init__(path, state=state)
+        self._given_index = index
+        self._quick: Engine | None = None
+        self._looked = False
+
+    def close(self) -> None:
+        """Close it; a second time does nothing."""
+        if self._quick is not None:
+            self._quick.close()
+            self._quick = None
+        super().close()
+
+    def _query(self, filters: Mapping[str, Any]) -> Query:
+        check_names(filters, FILTERS, "filter")
+        given: dict[str, Any] = dict(filters)
+        subject, text = given.pop("subject", None), given.pop("text", None)
+        since, until = moment(given.pop("since", None), "since"), moment(given.pop("until", None), "until")
+        subjects = None if subject is None else stored_forms(subject, self._state)
+        return Query(**given, subjects=subjects, text=None if text is None else text.casefold(), since=since, until=until)
+
+    def _statistics(self, query: Query, every: str | None) -> tuple[ToolStatistics, tuple[ToolStatistics, ...]]:
+        statistics.stretch(every)
+        engine = self._engine() if query.text is None else None
+        if engine is not None:
+            with contextlib.suppress(Stale):
+                answers = engine.ask(*tables.statistics_questions(query, every))
+                self.unreadable = engine.unreadable
+                return tables.statistics(answers)
+        return statistics.by_tool(self._read_all(query), every)
+
+    def _activity(self, query: Query, every: str | None) -> tuple[ToolStatistics, tuple[ToolStatistics, ...], dict[str, tuple[Count, ...]]]:
+        engine = self._engine() if query.text is None else None
+        if engine is not None:
+            with contextlib.suppress(Stale):
+                asked = tables.statistics_questions(query, every)
+                answers = engine.ask(*asked, *tables.counts_questions(query))
+                self.unreadable = engine.unreadable
+                return (*tables.statistics(answers[: len(asked)]), tables.counts(answers[len(asked) :]))
+        counters = activity.Counters()
+
+        def counted() -> Iterator[Call]:
+            for call in self._read_all(query):
+                counters.add(call)
+                yield call
+
+        return (*statistics.by_tool(counted(), every), counters.counts())
+
+    def _ordered(self, query: Query, order: Order) -> Iterable[Call]:
+        engine = self._engine() if query.narrow or order.asked or order.limit is not None else None
+        if engine is not None:
+            with contextlib.suppress(Stale):
+                if query.text is None and engine.sorts(order):
+                    return self._told(engine, engine.calls(query, order))
+                found = self._told(engine, engine.calls(query, Order()))
+                return order.arrange(found) if order.asked else islice(found, order.limit)
+        if order.asked:
+            return order.arrange(self._read_all(query))
+        return islice(self._read_all(query), order.limit)
+
+    def _matching(self, query: Query) -> Iterator[Call]:
+        return iter(self._ordered(query, Order()))
+
+    def _read_all(self, query: Query) -> Iterator[Call]:
+        """Read the whole trail, and give the calls that match."""
+        self._state.forget_the_living()
+        self.unreadable = 0
+        for folding in self._foldings():
+            call = folding.call(self._state.lives)
+            if query.matches(call):
+                yield call
+
+    def _told(self, engine: Engine, found: Iterator[Call]) -> Iterator[Call]:
+        self.unreadable = engine.unreadable
+        try:
+            yield from found
+        except Stale as stale:
+            raise TrailCorrupt(f"{self.path} was changed while it was read ({stale}); ask again, or run `otel-tool-audit verify`") from stale
+
+    def _own_life(self) -> Iterator[dict[str, Any]]:
+        """Give the records of the trail's own life, of all chains."""
+        if self._quick is not None:
+            return self._quick.events()
+        return (record for record in self._with_text([b'"call_id":null,']) if record.get("call_id") is None)
+
+    def _engine(self) -> Engine | None:
+        """Give what answers quickly; None where there is no index, or where reading the whole trail is as quick."""
+        self._state.forget_the_living()
+        if not self._looked and self._sealed_bytes() >= WORTH_AN_INDEX:
+            self._quick, self._looked = self._make_engine(), True
+        return self._quick
+
+    def _make_engine(self) -> Engine | None:
+        directory = settings.index_directory(self._given_index)
+        key = None if directory == settings.STATELESS else self._state.index_key()
+        if key is None:
+            return None
+        try:
+            from otel_tool_audit.review.engine import Engine  # noqa: PLC0415 - an extra, and slow to import
+            from otel_tool_audit.review.index import Index  # noqa: PLC0415 - likewise
+        except ImportError:
+            return None
+        try:
+            index = Index(self._root, self.trail_id, directory, key)
+        except (OSError, ValueError) as error:
+            self.notes.append(f"the trail is read without an index: {error}")
+            return None
+        return Engine(self._root, index, self._all_extents, self._state.lives)
+
+    def _all_extents(self) -> dict[str, list[Extent]]:
+        found = {}
+        for chain in self.chains():
+            with self._folder(chain) as folder:
+                found[chain] = self._extents(folder, chain)
+        return found
+
+    def _sealed_bytes(self) -> int:
+        return sum(extent.end for found in self._all_extents().values() for extent in found[:-1])

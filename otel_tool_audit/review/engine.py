@@ -1,0 +1,275 @@
+"""
+Answering from the index: DuckDB over copies of sealed segments, the open segments as they are, and the calls that need folding.
+
+What is answered with are the trail's own lines: the index only tells which, and each call is folded and held against the question again.
+Counting alone believes the copies, and only those that :mod:`~otel_tool_audit.review.index` vouches for, before and after.
+
+Source: ARCHITECTURE.md.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from typing import Any, Final
+
+import duckdb
+
+from otel_tool_audit.review import questions, segments
+from otel_tool_audit.review.columns import arrow, row
+from otel_tool_audit.review.extract import KEPT, ROW
+from otel_tool_audit.review.files import Folder, Refused
+from otel_tool_audit.review.fold import Call, Folding
+from otel_tool_audit.review.folding import Amendments, foldings, ids_of
+from otel_tool_audit.review.host import cores
+from otel_tool_audit.review.index import Copy, Index, Segment, to_table
+from otel_tool_audit.review.lookup import Line, Lines, Stale
+from otel_tool_audit.review.ordering import Order
+from otel_tool_audit.review.query import Query
+from otel_tool_audit.review.tails import Tail
+
+_SORTED: Final = frozenset({"call_id", "status", *KEPT})
+_TIE: Final = ("chain", "first_seq")
+_FOLDED: Final = "folded"
+_PLACE: Final = "chain, segment, first_at, first_bytes, last_at, last_bytes"
+_TRIES: Final = 3
+_ROWS: Final = 1_000
+_MEMORY: Final = "1GB"
+
+
+class Engine:
+    """
+    Answers questions to one trail.
+
+    Attributes:
+        unreadable: Lines that are no records.
+    """
+
+    def __init__(
+        self, root: Folder, index: Index, extents: Callable[[], dict[str, list[segments.Extent]]], lives: Callable[[str], bool],
+    ) -> None:  # fmt: skip
+        """
+        Make an engine.
+
+        Args:
+            root: The trail's directory; stays the caller's.
+            index: Copies of its sealed segments.
+            extents: Gives every chain's segments as they are now.
+            lives: Tells whether a writer lives.
+        """
+        self._root = root
+        self._index = index
+        self._extents = extents
+        self._lives = lives
+        self._tails: dict[str, Tail] = {}
+        self._lines = Lines(root)
+        self._folded: list[Folding] = []
+        self._copies: list[Copy] = []
+        self._loose: list[dict[str, Any]] = []
+        self._without = ""
+        self._state: Any = None
+        self._living: tuple[bool, ...] | None = None
+        self._unread = 0
+        self.unreadable = 0
+        self._database = duckdb.connect(":memory:", config={"memory_limit": _MEMORY, "threads": str(cores()), "temp_directory": ""})
+        # what a question reads is named by us, and by nobody else
+        for setting in ("autoinstall_known_extensions=false", "autoload_known_extensions=false", "enable_object_cache=true"):
+            self._database.execute(f"SET {setting}")
+
+    def close(self) -> None:
+        """Close it."""
+        self._database.close()
+        self._lines.close()
+
+    @staticmethod
+    def sorts(order: Order) -> bool:
+        """Tell whether it can give calls in an order; else they are sorted after they were folded."""
+        return order.by in _SORTED and questions.sortable(order)
+
+    def calls(self, query: Query, order: Order) -> Iterator[Call]:
+        """
+        Give the calls that match, in an order that it knows; the text of arguments is looked at after the limit was taken.
+
+        Raises:
+            Stale: The trail's files do not hold what the index says, though it was made anew.
+        """
+        asked = questions.select(_PLACE, replace(query, text=None), order, _TIE)
+        return self._read(self._stable(lambda: self._database.sql(asked.text, params=asked.parameters).to_arrow_table()), query)
+
+    def ask(self, *asked: questions.Question) -> list[list[tuple[Any, ...]]]:
+        """
+        Put questions to the same state of the trail, and give their rows.
+
+        Raises:
+            Stale: As :meth:`calls`.
+        """
+        found: list[list[tuple[Any, ...]]] = self._stable(lambda: [self._database.execute(*one).fetchall() for one in asked])
+        return found
+
+    def events(self) -> Iterator[dict[str, Any]]:
+        """Give the records of the trail's own life, of all chains, as of the last question; a line that is none counts as unreadable."""
+        for copy in self._copies:
+            yield from self._records(copy.segment.chain, copy.segment.name, copy.events)
+        for tail in self._tails.values():
+            yield from self._records(tail.chain, tail.name, tail.found.events)
+
+    def _records(self, chain: str, segment: str, places: Iterable[tuple[int, int]]) -> Iterator[dict[str, Any]]:
+        for at, size in places:
+            record = self._lines.record(Line(chain, segment, at, size))
+            if record is not None:
+                yield record
+            else:
+                self.unreadable += 1
+
+    def _stable(self, ask: Callable[[], Any]) -> Any:  # noqa: ANN401 - what *ask* gives
+        for _ in range(_TRIES):
+            try:
+                self.refresh()
+                found = ask()
+            except (OSError, Refused) as error:
+                raise Stale(f"no index: {error}") from error
+            except duckdb.Error:
+                if self._index.unchanged(self._copies):
+                    raise
+                continue
+            if self._index.unchanged(self._copies):
+                return found
+        raise Stale("the index changes while it is read")
+
+    def _read(self, found: Any, query: Query) -> Iterator[Call]:  # noqa: ANN401 - an Arrow table
+        """Read the lines of the calls that were found, fold them, and hold them against the question once more."""
+        folded = self._folded
+        rows = (row for batch in found.to_batches(max_chunksize=_ROWS) for row in zip(*(column.to_pylist() for column in batch.columns), strict=True))
+        for chain, segment, first_at, first_bytes, last_at, last_bytes in rows:
+            if segment == _FOLDED:
+                call = folded[first_at].call(self._lives)
+            else:
+                lines = [Line(chain, segment, first_at, first_bytes)]
+                if last_at != first_at:
+                    lines.append(Line(chain, segment, last_at, last_bytes))
+                call = self._fold(lines)
+            if query.matches(call):
+                yield call
+
+    def _fold(self, lines: list[Line]) -> Call:
+        records = [self._lines.record(line) for line in lines]
+        if any(record is None for record in records) or len({record["call_id"] for record in records if record}) != 1:
+            raise Stale(f"{lines[0].chain}/{lines[0].segment} does not hold the calls that the index names")
+        folding = Folding(str(records[0]["call_id"]) if records[0] else "")
+        for record in records:
+            if record is not None:
+                folding.add(record)
+        return folding.call(self._lives)
+
+    # --- what a question is put to
+
+    def refresh(self, progress: Callable[[int, int], None] | None = None) -> None:
+        """
+        Look at the trail as it is now: copy segments that were sealed, read on in those that are open.
+
+        Args:
+            progress: Told of segments copied and to copy.
+        """
+        extents = self._extents()
+        sealed = [Segment(chain, extent.part.name, extent.end) for chain, found in extents.items() for extent in found[:-1]]
+        copies = self._index.copies(sealed, cores(), progress)
+        opened = {chain: self._tail(chain, found[-1]) for chain, found in extents.items() if found}
+        state = ([(copy.segment, copy.stamp) for copy in copies], [(tail.chain, tail.name, tail.at) for tail in opened.values()])
+        if state == self._state:
+            self._publish_folded()
+            return
+        if [(copy.segment, copy.stamp) for copy in copies] != [(copy.segment, copy.stamp) for copy in self._copies]:
+            self._lines.close()
+            found = [self._lines.record(Line(copy.segment.chain, copy.segment.name, at, size)) for copy in copies for at, size in copy.loose]
+            self._loose = [record for record in found if record is not None]
+            self._unread = len(found) - len(self._loose)
+        self._copies, self._tails = copies, opened
+        self._publish_rows()
+        self.unreadable = self._unread
+        self._fold_the_rest()
+        self._state = state
+
+    def _tail(self, chain: str, extent: segments.Extent) -> Tail:
+        known = self._tails.get(chain)
+        with self._root.folder(chain) as folder:
+            if known is not None and known.name == extent.part.name and known.read_on(folder, extent.end):
+                return known
+            tail = Tail(chain, extent.part.name)
+            tail.read_on(folder, extent.end)
+            return tail
+
+    def _publish_rows(self) -> None:
+        """Make the view of whole calls: those of the copies and those of the open segments."""
+        parts = [to_table(tail.found.rows, tail.chain, tail.name) for tail in self._tails.values()]
+        self._database.register("open_rows", arrow().concat_tables(parts) if parts else to_table([], "", ""))
+        view = "SELECT * FROM open_rows"
+        if any(copy.rows for copy in self._copies):
+            paths = ", ".join(_quoted(copy.path) for copy in self._copies if copy.rows)
+            view += f" UNION ALL SELECT * FROM read_parquet([{paths}], hive_partitioning=false)"  # noqa: S608 - paths of ours, quoted
+        self._database.execute(f"CREATE OR REPLACE TEMP VIEW whole AS {view}")
+
+    def _fold_the_rest(self) -> None:
+        """Fold the calls that are no rows: by their loose lines, and the lines of rows that turn out to belong to them."""
+        records = list(self._loose)
+        for tail in self._tails.values():
+            for at, size in sorted((*tail.found.loose, *tail.found.waiting())):
+                record = self._lines.record(Line(tail.chain, tail.name, at, size))
+                if record is None:
+                    self.unreadable += 1
+                else:
+                    records.append(record)
+        ids = sorted(set().union(*map(ids_of, records)) | self._told_twice())
+        rows = self._database.execute(
+            f"SELECT call_id, {_PLACE} FROM whole WHERE call_id IN (SELECT unnest(?::VARCHAR[]))", [ids]  # noqa: S608 - names of ours
+        ).fetchall() if ids else []  # fmt: skip
+        for _, chain, segment, first_at, first_bytes, last_at, last_bytes in rows:
+            for at, size in {(first_at, first_bytes), (last_at, last_bytes)}:
+                record = self._lines.record(Line(chain, segment, at, size))
+                if record is None:
+                    raise Stale(f"{chain}/{segment} does not hold what the index says")
+                records.append(record)
+        ordered = _by_time(records)
+        self._folded = list(foldings(ordered, Amendments(ordered)))
+        taken = sorted({row[0] for row in rows})
+        self._database.execute("CREATE OR REPLACE TEMP TABLE taken AS SELECT unnest(?::VARCHAR[]) AS id", [taken])
+        self._without = " WHERE call_id NOT IN (SELECT id FROM taken)" if taken else ""
+        self._living = None
+        self._publish_folded()
+
+    def _told_twice(self) -> set[str]:
+        """List the calls that are rows of several segments."""
+        found = self._database.execute("SELECT call_id FROM whole GROUP BY call_id HAVING COUNT(*) > 1").fetchall()
+        return {row[0] for row in found}
+
+    def _publish_folded(self) -> None:
+        """Make the table of folded calls and the view that questions go to; anew when a writer died since."""
+        living = tuple(self._lives(str(folding.writer)) for folding in self._folded if not folding.ended)
+        if living == self._living:
+            return
+        rows = [_row(folding.call(self._lives), number) for number, folding in enumerate(self._folded)]
+        table = to_table(rows, "", _FOLDED)
+        chains = arrow().array([folding.records[0]["chain"] for folding in self._folded], table.schema.field("chain").type)
+        self._database.register("folded_rows", table.set_column(table.schema.get_field_index("chain"), "chain", chains))
+        self._database.execute(
+            f"CREATE OR REPLACE TEMP VIEW calls AS SELECT * FROM whole{self._without} UNION ALL SELECT * FROM folded_rows"  # noqa: S608 - names of ours
+        )
+        self._living = living
+
+
+def _by_time(records: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Order records as a reader does: of a chain as written, chains by time."""
+    chains: dict[str, list[dict[str, Any]]] = {}
+    for record in sorted(records, key=lambda record: (str(record["chain"]), int(record["seq"]))):
+        chains.setdefault(str(record["chain"]), []).append(record)
+    return list(heapq.merge(*chains.values(), key=lambda record: str(record.get("timestamp"))))
+
+
+def _row(call: Call, number: int) -> tuple[Any, ...]:
+    fitting = row(call)
+    first = call["records"][0]["seq"]
+    return (*(fitting[name] for name in ROW[: len(KEPT) + 2]), first, number, 0, call["seq"], number, 0)
+
+
+def _quoted(path: str) -> str:
+    return "'" + path.replace("'", "''") + "'"

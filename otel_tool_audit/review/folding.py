@@ -1,0 +1,87 @@
+"""
+A stream of records becomes a stream of calls, in the order in which they started. Pure.
+
+Source: FORMAT.md, section 4.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterable, Iterator
+from typing import Any, Final
+
+from otel_tool_audit.record.model import AMENDED
+from otel_tool_audit.review.fold import Folding
+
+_WINDOW: Final = 10_000
+
+
+class Amendments:
+    """
+    What was learned later: which ids name one call, and how many amendments each call still awaits.
+
+    Attributes:
+        names: Of each joined id, the one that the call goes by.
+        awaited: How many amendments a call has.
+    """
+
+    def __init__(self, records: Iterable[dict[str, Any]]) -> None:
+        """
+        Look at all amendments.
+
+        Args:
+            records: Ordered by time; other events among them do not matter.
+        """
+        self.names: dict[str, str] = {}
+        self.awaited: dict[str, int] = {}
+        names, awaited = self.names, self.awaited
+        for record in records:
+            if record.get("event") != AMENDED:
+                continue
+            ids = ids_of(record)
+            joined = min((names[i] for i in ids if i in names), default=str(record["call_id"]))
+            others = {names[i] for i in ids if i in names}
+            names.update(dict.fromkeys(ids | {i for i, name in names.items() if name in others}, joined))
+            awaited[joined] = sum(awaited.pop(name, 0) for name in others | {joined}) + 1
+
+    def complete(self, folding: Folding) -> bool:
+        """Tell whether all is known of a call that will ever be."""
+        return folding.ended and folding.amendments >= self.awaited.get(folding.call_id, 0)
+
+
+def foldings(records: Iterable[dict[str, Any]], amendments: Amendments) -> Iterator[Folding]:
+    """
+    Fold records; hold a call back until every call that started before it has ended, within a window of 10,000 calls.
+
+    Args:
+        records: Ordered by time, ``chain`` added.
+        amendments: Those among them.
+    """
+    held: dict[str, Folding] = {}
+    late: dict[str, Folding] = {}
+    for record in records:
+        own = record.get("call_id")
+        if not isinstance(own, str):
+            continue
+        call_id = amendments.names.get(own, own)
+        folding = held.get(call_id) or late.get(call_id)
+        if folding is None:
+            folding = held[call_id] = Folding(call_id)
+        folding.add(record)
+        if call_id in late and amendments.complete(folding):
+            yield late.pop(call_id)
+        while held:
+            first = next(iter(held))
+            if amendments.complete(held[first]):
+                yield held.pop(first)
+            elif len(held) > _WINDOW:
+                late[first] = held.pop(first)
+            else:
+                break
+    yield from heapq.merge(late.values(), held.values(), key=lambda folding: folding.timestamp)
+
+
+def ids_of(record: dict[str, Any]) -> set[str]:
+    """Give all ids by which a record names its call."""
+    joins = record.get("joins")
+    return {i for i in (record.get("call_id"), *(joins if isinstance(joins, list) else ())) if isinstance(i, str)}

@@ -1,0 +1,144 @@
+"""
+The questions as SQL, each written once: for the embedded engine as it stands, for warehouses translated. Pure.
+
+All of them go to a table ``calls`` of :data:`~otel_tool_audit.review.columns.COLUMNS`. Values never stand in the text: they are parameters, ``?``.
+
+Source: ARCHITECTURE.md, R13 to R16.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final, NamedTuple
+
+from otel_tool_audit.review.columns import COLUMNS, fits
+from otel_tool_audit.review.fold import ERROR, INTERRUPTED, RUNNING, SUCCESS
+from otel_tool_audit.review.ordering import Order
+from otel_tool_audit.review.query import EQUALITIES, Query
+from otel_tool_audit.review.statistics import stretch
+
+
+class Question(NamedTuple):
+    """
+    SQL with its parameters.
+
+    Attributes:
+        text: With ``?`` for each parameter.
+        parameters: Their values, in order.
+    """
+
+    text: str
+    parameters: tuple[Any, ...]
+
+
+_MICROSECONDS: Final = "CAST(FLOOR(duration_ms * 1000 + 0.5) AS BIGINT)"
+_STATUSES: Final = ", ".join(f"SUM(CASE WHEN status = '{status}' THEN 1 ELSE 0 END)" for status in (SUCCESS, ERROR, INTERRUPTED, RUNNING))
+_PERCENTILES: Final = ", ".join(f"PERCENTILE_DISC({part}) WITHIN GROUP (ORDER BY {_MICROSECONDS})" for part in ("0.5", "0.95", "0.99"))
+_TAKEN: Final = f"COUNT(duration_ms), SUM({_MICROSECONDS}), MAX({_MICROSECONDS})"
+
+
+def where(query: Query) -> Question:
+    """Write what a query wants as a condition."""
+    wanted = {field: getattr(query, name) for name, field in EQUALITIES.items() if getattr(query, name) is not None}
+    conditions = [f"{field} = ?" for field in wanted]
+    parameters: list[Any] = list(wanted.values())
+    if query.subjects is not None:
+        conditions.append(f"subject IN ({', '.join('?' * len(query.subjects))})")
+        parameters += sorted(query.subjects)
+    for value, comparison in ((query.since, ">="), (query.until, "<")):
+        if value is not None:
+            conditions.append(f"timestamp {comparison} ?")
+            parameters.append(value)
+    if query.text is not None:
+        conditions.append("POSITION(? IN LOWER(arguments)) > 0")
+        parameters.append(query.text)
+    return Question(" AND ".join(conditions) or "1 = 1", tuple(parameters))
+
+
+def select(columns: str, query: Query, order: Order, tie: tuple[str, str]) -> Question:
+    """
+    Ask for calls in an order.
+
+    Args:
+        columns: What is wanted of each.
+        query: Which.
+        order: In which order, and how many.
+        tie: The columns that order calls which are equal otherwise: chain and seq of the first record.
+    """
+    condition, parameters = where(query)
+    if order.after is not None:
+        later, more = _after(order, tie)
+        condition, parameters = f"{condition} AND ({later})", (*parameters, *more)
+    down = " DESC" if order.descending else ""
+    text = f"SELECT {columns} FROM calls WHERE {condition} ORDER BY {order.by}{down} NULLS LAST, {tie[0]}, {tie[1]}"  # noqa: S608 - names of ours
+    if order.limit is not None:
+        text += f" LIMIT {int(order.limit)}"
+    return Question(text, parameters)
+
+
+def sortable(order: Order) -> bool:
+    """Tell whether SQL sorts as :class:`Order` does: the key is of the column's kind."""
+    kind = COLUMNS[order.by]
+    return order.after is None or order.after[0] is None or fits(order.after[0], kind)
+
+
+def _after(order: Order, tie: tuple[str, str]) -> Question:
+    assert order.after is not None  # noqa: S101 - the caller looked
+    value, chain, seq = order.after
+    behind = f"({tie[0]} > ? OR ({tie[0]} = ? AND {tie[1]} > ?))"
+    place = (chain, chain, seq)
+    if value is None:
+        return Question(f"{order.by} IS NULL AND {behind}", place)
+    further = "<" if order.descending else ">"
+    return Question(f"{order.by} {further} ? OR ({order.by} = ? AND {behind}) OR {order.by} IS NULL", (value, value, *place))
+
+
+def totals(query: Query, by: str | None) -> Question:
+    """
+    Count calls: number, outcomes, durations, percentiles, users, first and last.
+
+    Args:
+        query: Which.
+        by: Group by this column; None: all together.
+    """
+    return _grouped(f"COUNT(*), {_STATUSES}, {_TAKEN}, {_PERCENTILES}, COUNT(DISTINCT user_id), MIN(timestamp), MAX(timestamp)", query, by)
+
+
+def series(query: Query, by: str | None, every: str) -> Question:
+    """
+    Count calls over time.
+
+    Args:
+        query: Which.
+        by: Group by this column, too; None: all together.
+        every: A stretch of time.
+    """
+    named = f"SUBSTRING(timestamp, 1, {stretch(every)})"
+    condition, parameters = where(query)
+    keys = named if by is None else f"{by}, {named}"
+    first = "NULL" if by is None else by
+    return Question(f"SELECT {first}, {named}, COUNT(*), {_STATUSES}, {_TAKEN} FROM calls WHERE {condition} GROUP BY {keys}", parameters)  # noqa: S608 - names of ours
+
+
+def counts(query: Query, field: str, *, failed_only: bool = False) -> Question:
+    """
+    Count how often each value of a field occurs, and how often in failed calls.
+
+    Args:
+        query: Which calls.
+        field: The field.
+        failed_only: Count failed calls only.
+    """
+    condition, parameters = where(query)
+    failed = f" AND status = '{ERROR}'" if failed_only else ""
+    return Question(
+        f"SELECT {field}, COUNT(*), SUM(CASE WHEN status = '{ERROR}' THEN 1 ELSE 0 END) FROM calls WHERE {condition}{failed} GROUP BY {field}",  # noqa: S608 - names of ours
+        parameters,
+    )
+
+
+def _grouped(what: str, query: Query, by: str | None) -> Question:
+    condition, parameters = where(query)
+    grouped = "" if by is None else f" GROUP BY {by}"
+    return Question(f"SELECT {by or 'NULL'}, {what} FROM calls WHERE {condition}{grouped}", parameters)  # noqa: S608 - names of ours
+
+
