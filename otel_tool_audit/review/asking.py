@@ -49,10 +49,11 @@ class Asking(TrailRecords):
             TrailCorrupt: There is no trail.
             UnsupportedFormat: A newer version wrote it.
         """
-        super().__init__(path, state=state)
-        self._given_index = index
+        # before anything can fail: closing looks at it
         self._quick: Engine | None = None
         self._looked = False
+        self._given_index = index
+        super().__init__(path, state=state)
 
     def close(self) -> None:
         """Close it; a second time does nothing."""
