@@ -120,5 +120,5 @@ def test_spans_go_where_the_environment_says(tmp_path: Path) -> None:
     tools = [span for span in spans if span["name"].startswith("execute_tool ")]
     assert 11 == len(tools)
     assert all("audit.sequence.number" in span["attributes"] and "tool_audit.hash" in span["attributes"] for span in tools)
-    assert f"11 spans were exported to http://127.0.0.1:{port}." in done.stdout
+    assert f"23 spans were exported to http://127.0.0.1:{port}." in done.stdout
     assert CARRIER_KEY not in json.dumps(spans)

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from xml.etree import ElementTree as ET
 
 import jaeger_api
 import pytest
@@ -133,13 +134,32 @@ def test_failures_are_found_by_their_type(chain: Chain, tmp_path: Path) -> None:
     demo = tmp_path / "demo"
     run_with(chain, "-m", "otel_tool_audit", "demo", "--dir", demo)
     arrived(chain, DEMO, 10)
-    (span,) = (s for s in jaeger_api.spans(chain.jaeger, DEMO, {"error.type": "PaymentTimeout"}) if "error.type" in s["tags"])
+
+    def tagged(tag: str, value: str) -> list[dict]:
+        """Those of the spans that a search by tag leads to which have the tag: Jaeger gives whole traces."""
+        return [span for span in jaeger_api.spans(chain.jaeger, DEMO, {tag: value}) if span["tags"].get(tag) == value]
+
+    (span,) = tagged("error.type", "PaymentTimeout")
     assert ("execute_tool charge_payment", "ERROR", "internal") == (span["operationName"], span["tags"]["otel.status_code"], span["tags"]["span.kind"])
     assert "did not answer" in span["tags"]["otel.status_description"]
     (event,) = span["logs"]
     assert ("exception", "PaymentTimeout") == tuple(jaeger_api.named(event["fields"])[name] for name in ("event", "exception.type"))
-    refused = [s for s in jaeger_api.spans(chain.jaeger, DEMO, {"audit.outcome": "failure"}) if s["tags"]["gen_ai.tool.name"] == "issue_refund"]
-    assert ["tool_error"] == [s["tags"]["error.type"] for s in refused]
-    again = [s for s in jaeger_api.spans(chain.jaeger, DEMO, {"tool_audit.trigger": "retry"}) if s["tags"].get("tool_audit.trigger") == "retry"]
-    assert [("2", span["tags"]["audit.record.id"])] == [(str(s["tags"]["tool_audit.attempt"]), s["tags"]["tool_audit.retry_of"]) for s in again]
-    assert {DEMO} == {s["resource"].get("service.name", DEMO) for s in again}
+    assert ["issue_refund"] == [span["tags"]["gen_ai.tool.name"] for span in tagged("error.type", "tool_error")]
+    assert 3 == len(tagged("audit.outcome", "failure"))
+    (again,) = tagged("tool_audit.trigger", "retry")
+    assert ("2", span["tags"]["audit.record.id"]) == (str(again["tags"]["tool_audit.attempt"]), again["tags"]["tool_audit.retry_of"])
+
+
+def test_a_trace_is_drawn(chain: Chain, tmp_path: Path) -> None:
+    """The picture in README is what the example draws of Jaeger's answer: every span, and of calls the record and its hash."""
+    run_with(chain, "-m", "otel_tool_audit", "demo", "--dir", tmp_path / "demo")
+    arrived(chain, DEMO, 11)
+    command = [sys.executable, ROOT / "examples" / "draw_trace.py", f"http://{chain.jaeger.address('http')}", DEMO, "conversation=conv_ben"]
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", check=False, timeout=60)
+    assert (0, "") == (done.returncode, done.stderr)
+    drawn = [element.text or "" for element in ET.fromstring(done.stdout).iter("{http://www.w3.org/2000/svg}text")]
+    for call in audit.TrailReader(tmp_path / "demo" / "audit", state=tmp_path / "demo" / "state").calls(conversation="conv_ben"):
+        assert f"execute_tool {call['tool_name']}" in drawn
+        assert f"{call['chain']}/{call['seq']}  sha256 {call['hash'][:12]}…" in drawn
+    assert ["invoke_agent support-agent", *["chat demo-model-1"] * 4] == [text for text in drawn if text.startswith(("invoke", "chat"))]
+    assert [] == [text for text in ET.parse(ROOT / "examples" / "trace.svg").iter() if text.tag.endswith("script")]
