@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import random
 from collections.abc import Callable
 from pathlib import Path
 
@@ -75,6 +76,40 @@ def test_a_secret_in_an_attribute_does_not_pass(through: Callable, place: str, t
     assert [] == [s for s in (*SECRETS, "abc-not-a", "known-shape", "123456789", "harmless") if s in str(arrived)]
     if "ORD-1" in str(text):
         assert "ORD-1" in str(value)
+
+
+def structure(chance: random.Random, secret: object, depth: int) -> object:
+    """Hide a secret under its name somewhere in maps, lists and JSON text within JSON text."""
+    if depth == 0:
+        name = chance.choice(
+            ["password", "api_key", "apiKey", "X-Auth-Token", "client_secret", "db.password", "Cookie", "cvv", "PASSCODE"]
+        )
+        return {"order": "ORD-1", name: secret, "after": chance.choice([1, None, "text", 'with "quotes", and {braces}'])}
+    inner = structure(chance, secret, depth - 1)
+    match chance.randrange(3):
+        case 0:
+            return [1, inner, "x"]
+        case 1:
+            return {"first": 'a "quoted" word', "data": inner, "last": [None, True]}
+    return {"note": json.dumps(inner, indent=chance.choice([None, 2]), ensure_ascii=chance.random() < 0.5)}
+
+
+def test_no_nesting_hides_a_secret_that_is_named(agent: Program, kept: Callable) -> None:
+    """Hundreds of structures, as JSON text and as maps: values full of quotes, braces, commas and backslashes do not pass in part."""
+    chance = random.Random(20)
+    numbers, sent = [], []
+    for _ in range(400):
+        # the marks tell a value that was cut in the middle from one that is gone
+        glue = ["", " ", '"', '",', '"}', "\\", "\\\\", "\n", "{", "ü", "'", '\\"', ":"]
+        secret = "aaSECRETaa" + "".join(chance.choice(glue) + "bbSECRETbb" for _ in range(chance.randrange(4)))
+        made = structure(chance, secret, chance.randrange(5))
+        as_text = isinstance(made, list) or chance.random() < 0.5
+        numbers.append(next(NUMBERS))
+        sent.append(span(numbers[-1], **{"gen_ai.tool.call.arguments": json.dumps(made) if as_text else made}))
+    assert 200 == send(agent, request(*sent), timeout=30)
+    arrived = kept(*numbers)
+    leaked = [str(before) + str(arrived[before.span_id]) for before in sent if "SECRET" in str(arrived[before.span_id])]
+    assert [] == leaked[:1], f"{len(leaked)} of {len(sent)}"
 
 
 def test_json_text_stays_json(through: Callable) -> None:

@@ -29,7 +29,7 @@ def value(of: Any) -> AnyValue:
         return AnyValue(kvlist_value=KeyValueList(values=attributes(of)))
     if isinstance(of, list):
         return AnyValue(array_value=ArrayValue(values=[value(item) for item in of]))
-    return AnyValue(**{_FIELDS[type(of)]: of})
+    return AnyValue() if of is None else AnyValue(**{_FIELDS[type(of)]: of})
 
 
 def attributes(of: Mapping[str, Any]) -> list[KeyValue]:
