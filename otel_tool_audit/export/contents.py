@@ -143,7 +143,7 @@ def activity_document(report: ActivityReport, heading: Heading) -> Document:
         Column("Tool", 26), Column("Calls", 9, right=True), Column("Success", 9, right=True), Column("Failed", 8, right=True), Column("Interrupted", 10, right=True),
         Column("Users", 7, right=True), Column("Mean", 8, right=True), Column("50 %", 8, right=True), Column("95 %", 8, right=True), Column("Max", 8, right=True),
     )  # fmt: skip
-    gap_columns = (Column("Time", 16), Column("What", 18), Column("Why", 38), Column("Calls", 8, right=True), Column("Record", 20))
+    gap_columns = (Column("Time", 16), Column("What", 18), Column("Why", 36), Column("Calls", 12, right=True), Column("Record", 18))
     return Document(
         title="Activity report",
         subject=_period(report.start, report.end, heading.zone),

@@ -42,14 +42,15 @@ def original(text: str) -> str:
 
 
 def _line(cells: Iterable[Any]) -> bytes:
-    return (",".join([_cell(value) for value in cells]) + "\r\n").encode("utf-8", "backslashreplace")
+    # most cells are text or nothing: not worth a call each
+    written = [
+        '"' + (cell if cell[:1] not in _FORMULAS else neutral(cell)).replace('"', '""') + '"' if cell.__class__ is str else "" if cell is None else _plain(cell)
+        for cell in cells
+    ]
+    return (",".join(written) + "\r\n").encode("utf-8", "backslashreplace")
 
 
-def _cell(value: Any) -> str:  # noqa: ANN401 - text, numbers, truth, None
-    if value is None:
-        return ""
-    if isinstance(value, str):
-        return '"' + neutral(value).replace('"', '""') + '"'
+def _plain(value: Any) -> str:  # noqa: ANN401 - numbers and truth
     if isinstance(value, bool):
         return "true" if value else "false"
     return repr(value)
