@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import resource
+import shutil
 import subprocess
 from base64 import b64decode
 from pathlib import Path
@@ -263,7 +264,7 @@ def test_the_lists_of_secret_names_are_one_list() -> None:
 
 def test_the_readme_s_commands_make_what_the_programs_need(starter: Starter, tmp_path: Path) -> None:
     """Certificate, token and senders made as README.md says let a span through from a Collector to the gateway."""
-    (commands,) = re.findall(
+    commands, trial = re.findall(
         r"^```sh\n(.*?)^```$", (CONFIGURATION / "README.md").read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL
     )
     done = run("bash", "-euo", "pipefail", "-c", commands, cwd=tmp_path)
@@ -274,6 +275,11 @@ def test_the_readme_s_commands_make_what_the_programs_need(starter: Starter, tmp
     agent = starter.agent(gateway=gateway, name="agent-1", AGENT_TOKEN_FILE=made["agent.token"])
     assert 200 == send(agent, request(span(1)))
     wait_for(lambda: total(metrics(gateway), "otelcol_exporter_sent_spans", 'exporter="file/audit"') == 1, 30, agent.text)
+    if shutil.which("curl") is None:
+        return
+    here = trial.replace("gateway:4318", f"localhost:{gateway.ports['http']}")
+    assert "200\n" == run("bash", "-c", here, cwd=tmp_path).stdout
+    assert "401\n" == run("bash", "-c", here.replace("agent-1:", "agent-1:x"), cwd=tmp_path).stdout
 
 
 def test_every_variable_is_described() -> None:
