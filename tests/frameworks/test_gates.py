@@ -62,3 +62,16 @@ def test_an_mcp_server_without_a_trail_runs_nothing(tell, environment):
     assert "" == (told.directory / "ran").read_text()
     assert 2 == told.outcome.count("its call cannot be recorded, so it is not run")
     assert str(told.directory) not in told.outcome
+
+
+def test_corners_of_the_adapters(tell):
+    """Async agents, calls side by side, a time-out, arguments that fit no tool, an exception that goes through: one record each."""
+    told = tell("edges_story", "none")
+    calls = {call["tool_call_id"] + call["tool_name"]: call for call in told.calls()}
+    assert 7 == len(told.calls()) == len(calls)
+    succeeded = {name for name, call in calls.items() if call["status"] == "success"}
+    assert {"lc_1wait", "lc_2wait", "oa_0wait", "oa_2get_order"} == succeeded
+    assert "CancelledError" == calls["oa_1slow"]["error_type"]
+    assert ("error", "ModelBehaviorError") == (calls["oa_3get_order"]["status"], calls["oa_3get_order"]["error_type"])
+    assert ("error", "LookupError") == (calls["oa_0by_hand"]["status"], calls["oa_0by_hand"]["error_type"])
+    assert [] == told.leaks()
