@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 from backend import Exported, FakeJaeger, export, line
+from hypothesis import given
+from hypothesis import strategies as st
 from making import lines_of, rewrite
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
@@ -17,6 +19,9 @@ from opentelemetry.trace import NoOpTracerProvider
 
 import otel_tool_audit as audit
 from otel_tool_audit.cli.app import run
+from otel_tool_audit.record import codec
+from otel_tool_audit.record.model import new_call
+from otel_tool_audit.review.reconcile import records
 
 LATER = "2100-01-01"
 
@@ -138,6 +143,24 @@ def test_calls_that_were_not_sampled_are_not_missed(tmp_path: Path, reconciled, 
     code, found = reconciled(tmp_path / "audit", "--otlp-file", tmp_path / "spans")
     assert (0, {"calls": 3, "sampled_away": 2, "without_span": 1}) == (code, kinds(found))
     assert 0 == run(["verify", str(tmp_path / "audit"), "--deep"])
+
+
+@given(st.dictionaries(st.text(max_size=9), st.text(max_size=30) | st.integers(0, 9) | st.none(), max_size=3), st.booleans(), st.booleans(), st.booleans())
+def test_reading_by_position_is_reading(arguments, claimed, sampled, traced) -> None:
+    """Whatever a call's arguments imitate, a line that is read by position says what it says when it is parsed."""
+    call = new_call("0" * 32, "t", "2026-03-01T12:00:00.000000Z")
+    call["arguments"] = {**arguments, "x": ',"span_id":"0123456789abcdef","parent_span_id":null,"source":"s","claimed":null,"retention_class":"g"', "sampled": False}
+    call["claimed"] = {"span_id": "0123456789abcdef"} if claimed else None
+    call["span_id"] = "0123456789abcdef" if traced else None
+    if not sampled:
+        call["sampled"] = False
+    body = codec.body(7, "ab" * 32, codec.call_tail("tool_call.finished", call, salt="1" * 32, writer="2" * 32, service=b'"shop"', digest=lambda _: None))
+    text = codec.line(body, codec.leaf_hash(body)).rstrip(b"\n")
+    usual = records._usual(text, "general", codec.leaf_digest(body))
+    side = records.TrailSide.__new__(records.TrailSide)
+    parsed = side._recorded(json.loads(text), "general", codec.leaf_digest(body), records.nanoseconds(call["timestamp"]))
+    assert (traced, sampled) == (parsed.traced, parsed.sampled)
+    assert usual == (None if claimed else parsed)
 
 
 def test_a_window_of_time(exported: Callable[..., Exported], reconciled, settled) -> None:

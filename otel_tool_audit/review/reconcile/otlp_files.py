@@ -117,11 +117,13 @@ class OtlpFiles(Source):
                         yield found
 
     def _span(self, span: Mapping[str, Any], resource: Mapping[str, Any]) -> Seen | None:
-        attributes = {
-            key: _value(entry.get("value"))
-            for entry in listing(span.get("attributes"))
-            if isinstance(entry, dict) and isinstance(key := entry.get("key"), str) and key in WANTED
-        }
+        given = listing(span.get("attributes"))
+        try:
+            attributes = {entry["key"]: _value(entry["value"]) for entry in given if entry["key"] in WANTED}
+        except (TypeError, KeyError):
+            # no attributes as OTLP has them; look at each
+            pairs = [(entry.get("key"), entry.get("value")) for entry in map(mapping, given)]
+            attributes = {key: _value(value) for key, value in pairs if isinstance(key, str) and key in WANTED}
         at = _integer(span.get("startTimeUnixNano")) or 0
         return self.take(attributes, lambda: _service(resource), _hex(span.get("traceId")), _hex(span.get("spanId")), at)
 

@@ -20,6 +20,15 @@ from otel_tool_audit.review.values import details_of, listing, mapping
 from otel_tool_audit.trail.format import split_line
 
 _ID: Final = re.compile(r"[0-9a-f]{32}").fullmatch
+_FRONT: Final = re.compile(
+    rb'\{"seq":(\d{1,16}),"previous_hash":"[0-9a-f]{64}","event":"tool_call\.(started|finished|observed)","call_id":"([0-9a-f]{32})",'
+    rb'"salt":"[0-9a-f]{32}","writer":"[0-9a-f]{32}","service":(?:null|"[^"\\]*"),"timestamp":"([0-9T:.Z-]{27})"'
+).match
+_END: Final = re.compile(
+    rb',"span_id":(null|"[0-9a-f]{16}"),"parent_span_id":(?:null|"[0-9a-f]{16}"),"source":"[^"\\]*","claimed":null,'
+    rb'"retention_class":"[a-z0-9-]+"(,"sampled":false)?,"hash":"[0-9a-f]{64}"\}\Z'
+).search
+_LONGEST_END: Final = 512
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 
@@ -62,7 +71,15 @@ class TrailSide:
         for chain in self._reader.chains():
             begun, pruned = -1, False
             for line in self._reader.lines(chain):
-                record, taken = segments.parse(line), split_line(line + b"\n")
+                taken = split_line(line + b"\n")
+                usual = None if taken is None else _usual(line, chain, leaf_digest(taken[0]))
+                if usual is not None:
+                    begun = usual.seq if begun < 0 else begun
+                    self.first = min(self.first or usual.at, usual.at)
+                    self.records += 1
+                    yield usual
+                    continue
+                record = segments.parse(line)
                 if record is None or taken is None:
                     self.unreadable += 1
                     continue
@@ -105,6 +122,19 @@ class TrailSide:
         leads = {self.names[i] for i in ids if i in self.names}
         ids |= {i for i, lead in self.names.items() if lead in leads} if leads else set()
         self.names.update(dict.fromkeys(ids, min(ids)))
+
+
+def _usual(line: bytes, chain: str, digest: bytes) -> Recorded | None:
+    """
+    Read the record of a usual call by position, in a tenth of the time that parsing its arguments takes; None when it is not one.
+
+    Both ends of the line are matched whole, and no string in them holds a quote: nothing that a caller wrote can be taken for a field.
+    """
+    front, end = _FRONT(line), _END(line, max(0, len(line) - _LONGEST_END))
+    if front is None or end is None:
+        return None
+    at = nanoseconds(front[4].decode("ascii"))
+    return Recorded(bytes.fromhex(front[3].decode()), chain, int(front[1]), digest, front[2] != b"started", at, end[1] != b"null", end[2] is None)
 
 
 def nanoseconds(timestamp: object) -> int:
