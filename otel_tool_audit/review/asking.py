@@ -14,15 +14,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 from otel_tool_audit import settings
 from otel_tool_audit.errors import TrailCorrupt
-from otel_tool_audit.review import activity, statistics, tables
+from otel_tool_audit.review import activity, segments, statistics, tables
 from otel_tool_audit.review.fold import Call
 from otel_tool_audit.review.lookup import Stale
 from otel_tool_audit.review.ordering import Order
 from otel_tool_audit.review.query import FILTERS, Query, check_names, moment
 from otel_tool_audit.review.records import TrailRecords
 from otel_tool_audit.review.reports import Count, ToolStatistics
-from otel_tool_audit.review.segments import Extent
 from otel_tool_audit.review.subjects import stored_forms
+from otel_tool_audit.trail.format import PRIVATE_STATE, valid_chain
 
 if TYPE_CHECKING:
     from otel_tool_audit.review.engine import Engine
@@ -64,6 +64,7 @@ class Asking(TrailRecords):
 
     def _query(self, filters: Mapping[str, Any]) -> Query:
         check_names(filters, FILTERS, "filter")
+        self._look_for_what_is_missing()
         given: dict[str, Any] = dict(filters)
         subject, text = given.pop("subject", None), given.pop("text", None)
         since, until = moment(given.pop("since", None), "since"), moment(given.pop("until", None), "until")
@@ -141,6 +142,21 @@ class Asking(TrailRecords):
             self._quick, self._looked = self._make_engine(), True
         return self._quick
 
+    def _look_for_what_is_missing(self) -> None:
+        """Note what no answer can hold: segments that are gone, chains that cannot be opened, a torn line."""
+        here = self.chains()
+        for name in self._root.names():
+            if name != PRIVATE_STATE and valid_chain(name) and name not in here:
+                self._note(f"chain {name} cannot be opened: its records are in no answer; run `otel-tool-audit verify`")
+        for chain in here:
+            with self._folder(chain) as folder:
+                for told in segments.absent(folder, self._head(chain), self._extents(folder, chain)):
+                    self._note(f"chain {chain}: {told}; run `otel-tool-audit verify`")
+
+    def _note(self, text: str) -> None:
+        if text not in self.notes:
+            self.notes.append(text)
+
     def _make_engine(self) -> Engine | None:
         directory = settings.index_directory(self._given_index)
         key = None if directory == settings.STATELESS else self._state.index_key()
@@ -154,11 +170,11 @@ class Asking(TrailRecords):
         try:
             index = Index(self._root, self.trail_id, directory, key)
         except (OSError, ValueError) as error:
-            self.notes.append(f"the trail is read without an index: {error}")
+            self._note(f"the trail is read without an index: {error}")
             return None
         return Engine(self._root, index, self._all_extents, self._state.lives)
 
-    def _all_extents(self) -> dict[str, list[Extent]]:
+    def _all_extents(self) -> dict[str, list[segments.Extent]]:
         found = {}
         for chain in self.chains():
             with self._folder(chain) as folder:

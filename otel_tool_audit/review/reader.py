@@ -9,13 +9,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Unpack
 
+from otel_tool_audit.errors import TrailCorrupt
 from otel_tool_audit.review import activity, segments, statistics, timeline
 from otel_tool_audit.review.answers import Calls
 from otel_tool_audit.review.asking import Asking
 from otel_tool_audit.review.fold import ERROR, Call
 from otel_tool_audit.review.ordering import Order
+from otel_tool_audit.review.proof import prove
 from otel_tool_audit.review.query import CommonFilters, Filters, Moment
 from otel_tool_audit.review.reports import AccessReport, ActivityReport, Head, ToolStatistics, Verdict
+from otel_tool_audit.review.sandbox import Rows, Sandbox
 from otel_tool_audit.review.statistics import Counter
 from otel_tool_audit.review.verify import verify
 
@@ -28,7 +31,8 @@ class TrailReader(Asking):
     """
 
     def calls(
-        self, *, order_by: str | None = None, descending: bool = False, limit: int | None = None, after: str | None = None, **filters: Unpack[Filters],
+        self, *, order_by: str | None = None, descending: bool = False, limit: int | None = None, after: str | None = None, verified: bool = False,
+        **filters: Unpack[Filters],
     ) -> Calls:  # fmt: skip
         """
         Give the calls that match, by default ordered by when they started.
@@ -42,6 +46,8 @@ class TrailReader(Asking):
             descending: The largest first.
             limit: Give at most so many.
             after: The key that the page before gave (``next_key``): go on after it.
+            verified: Check of every record that a call is made of whether its line holds its hash, stands in the trail, and agrees with its
+                neighbours; that the chain is whole, only :meth:`verdict` tells.
             filters: :class:`~otel_tool_audit.review.query.Filters`.
 
         Returns:
@@ -50,10 +56,12 @@ class TrailReader(Asking):
 
         Raises:
             SettingsError: A filter, a field or a key cannot be understood.
+            TrailCorrupt: With *verified*, while the calls are read: a record does not hold.
         """
         query = self._query(filters)
         order = Order.of(order_by, after, limit, descending=descending)
-        return Calls(self._ordered(query, order), order)
+        found = self._ordered(query, order)
+        return Calls(map(self._proven, found) if verified else found, order)
 
     def by_conversation(self, conversation: str) -> Calls:
         """Give all calls of a conversation, by time."""
@@ -203,6 +211,32 @@ class TrailReader(Asking):
             descending: Likewise.
         """
         return Order.of(order_by, None, None, descending=descending).key_of(call)
+
+    def sql(self, question: str, **filters: Unpack[Filters]) -> Rows:
+        """
+        Answer SQL that somebody wrote, over the tables ``calls`` and ``records``; it can read them and do nothing else.
+
+        Both are loaded into memory first, ``records`` only when the question speaks of it.
+
+        Args:
+            question: One ``SELECT``.
+            filters: Which calls the table ``calls`` holds.
+
+        Raises:
+            SettingsError: It is no such thing, or asks too much; or DuckDB is not installed.
+        """
+        with Sandbox(self.calls(**filters), self.records() if "records" in question.lower() else ()) as sandbox:
+            return sandbox.ask(question)
+
+    def _proven(self, call: Call) -> Call:
+        for record in call["records"]:
+            address = f"{record['chain']}/{record['seq']}"
+            proof = prove(self, record["chain"], record["seq"])
+            line = self.line(record["chain"], record["seq"])
+            if proof is None or not proof.ok or line is None or (segments.parse(line) or {}).get("hash") != record["hash"]:
+                said = "it is not there" if proof is None else proof.in_words()
+                raise TrailCorrupt(f"record {address} of call {call['call_id']} cannot be proven: {said}; run `otel-tool-audit verify`")
+        return call
 
     def _caveats(self) -> tuple[str, ...]:
         unreadable = (

@@ -15,7 +15,7 @@ import orjson
 from otel_tool_audit.record.codec import leaf_hash
 from otel_tool_audit.review.files import Folder, pread
 from otel_tool_audit.review.layout import MAX_LINE, Layout, Part, lay_out
-from otel_tool_audit.trail.format import parse_place, split_line
+from otel_tool_audit.trail.format import parse_place, segment_name, split_line
 from otel_tool_audit.trail.head import Head
 
 BLOCK: Final = 1 << 20
@@ -47,6 +47,26 @@ def extents(folder: Folder, head: Head | None, boot: bytes | None = None) -> lis
             end = last.part.size
         found[-1] = last._replace(end=min(end, last.part.size))
     return found
+
+
+def absent(folder: Folder, head: Head | None, found: list[Extent]) -> list[str]:
+    """
+    Tell what of a chain cannot be read, so that no answer passes over it in silence.
+
+    Args:
+        folder: The chain's directory.
+        head: As for :func:`extents`.
+        found: What :func:`extents` found.
+    """
+    told = [f"segment {segment_name(*m.key)}, which {m.named_by} names, is not there: its records are in no answer" for m in lay_out(folder, head).missing]
+    if found and found[-1].end:
+        last_one = found[-1]
+        with folder.opened(last_one.part.name) as descriptor:
+            start = max(0, last_one.end - MAX_LINE)
+            rest = pread(descriptor, last_one.end - start, start).rpartition(b"\n")[2]
+        if rest:
+            told.append(f"{last_one.part.name} ends in {len(rest)} bytes of a line that is not whole: torn, it is in no answer")
+    return told
 
 
 def lines(folder: Folder, extent: Extent, start: int = 0) -> Iterator[bytes]:
