@@ -42,8 +42,14 @@ def wait_for_spans(gateway: Program, numbers: set[int], seconds: float = 60) -> 
     wait_for(
         lambda: not missing(), seconds, lambda: f"{len(missing())} of {len(wanted)} did not arrive:\n{gateway.text()[-3000:]}"
     )
-    found = audited(gateway)
-    assert wanted <= record_ids(found).keys()
+    found: list = []
+
+    def whole() -> bool:
+        found[:] = audited(gateway)
+        return wanted <= record_ids(found).keys()
+
+    # an id may stand in a fragment, while what it is the beginning of is still on its way
+    wait_for(whole, seconds, lambda: f"{sorted(wanted - record_ids(found).keys())} did not arrive whole")
     return found
 
 
