@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import socket
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib.metadata import entry_points
 from typing import Final
 
@@ -147,19 +147,39 @@ class Several(SpanProcessor):
         self.inner = tuple(inner)
 
     def on_end(self, span: ReadableSpan) -> None:
-        """Hand a span on."""
-        for processor in self.inner:
-            processor.on_end(span)
+        """
+        Hand a span on.
+
+        Raises:
+            Exception: What one of them raised, after all had the span.
+        """
+        _each(lambda processor: processor.on_end(span), self.inner)
 
     def shutdown(self) -> None:
-        """Shut all of them down."""
-        for processor in self.inner:
-            processor.shutdown()
+        """
+        Shut all of them down.
+
+        Raises:
+            Exception: What one of them raised, after all were told.
+        """
+        _each(lambda processor: processor.shutdown(), self.inner)
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
         """Flush all of them."""
         flushed = [processor.force_flush(timeout_millis) is not False for processor in self.inner]
         return all(flushed)
+
+
+def _each(do: Callable[[SpanProcessor], None], processors: Sequence[SpanProcessor]) -> None:
+    """Do it with each; one that fails takes nothing from the others."""
+    raised: Exception | None = None
+    for processor in processors:
+        try:
+            do(processor)
+        except Exception as error:  # noqa: BLE001 - raised again below
+            raised = error
+    if raised is not None:
+        raise raised
 
 
 def forward() -> SpanProcessor | None:

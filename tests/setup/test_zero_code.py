@@ -18,7 +18,7 @@ from opentelemetry.sdk.trace.sampling import ParentBasedTraceIdRatio, TraceIdRat
 import otel_tool_audit as audit
 from otel_tool_audit import settings
 from otel_tool_audit.processor import RecordAll, processors
-from otel_tool_audit.setup import in_front, zero_code
+from otel_tool_audit.setup import exporters, in_front, zero_code
 
 AGENT = Path(__file__).parent / "agent.py"
 INSTRUMENT = "from opentelemetry.instrumentation.auto_instrumentation import run; run()"
@@ -202,14 +202,36 @@ def test_after_shutdown_added_processors_are_none_of_its_business(tmp_path, monk
     provider = TracerProvider(shutdown_on_exit=False)
     made = audit.configure(tmp_path / "audit", tracer_provider=provider, durability="os")
     in_front.take_later(provider, made.processor)
-    exporters = [InMemorySpanExporter() for _ in range(3)]
-    provider.add_span_processor(SimpleSpanProcessor(exporters[0]))
-    provider.add_span_processor(SimpleSpanProcessor(exporters[1]))
+    backends = [InMemorySpanExporter() for _ in range(3)]
+    provider.add_span_processor(SimpleSpanProcessor(backends[0]))
+    provider.add_span_processor(SimpleSpanProcessor(backends[1]))
     provider.get_tracer("t").start_span("a", attributes={"password": "hunter2-and-more"}).end()
     made.shutdown()
-    plain = SimpleSpanProcessor(exporters[2])
+    plain = SimpleSpanProcessor(backends[2])
     provider.add_span_processor(plain)
     assert plain in processors(provider)
-    assert [1, 1, 0] == [len(one.get_finished_spans()) for one in exporters]
-    assert "***REDACTED***" == exporters[1].get_finished_spans()[0].attributes["password"]
+    assert [1, 1, 0] == [len(one.get_finished_spans()) for one in backends]
+    assert "***REDACTED***" == backends[1].get_finished_spans()[0].attributes["password"]
     provider.shutdown()
+
+
+def test_a_backend_that_fails_takes_nothing_from_the_others():
+    """Each one gets the span and is shut down; what one raised is raised when all have had their turn."""
+
+    class Failing(SimpleSpanProcessor):
+        def on_end(self, span):
+            raise LookupError("the backend is gone")
+
+        def shutdown(self):
+            raise LookupError("the backend is gone")
+
+    kept, down = InMemorySpanExporter(), []
+    last = SimpleSpanProcessor(kept)
+    last.shutdown = lambda: down.append(last)
+    several = exporters.Several([Failing(InMemorySpanExporter()), last])
+    span = TracerProvider(shutdown_on_exit=False).get_tracer("t").start_span("a")
+    span.end()
+    for does in (lambda: several.on_end(span), several.shutdown):
+        with pytest.raises(LookupError, match="gone"):
+            does()
+    assert (1, [last]) == (len(kept.get_finished_spans()), down)
