@@ -16,6 +16,7 @@ from opentelemetry.trace import StatusCode
 from otel_tool_audit.attribution import Attribution
 from otel_tool_audit.recognise import Facts, Told
 from otel_tool_audit.recognise.caller import BAGGAGE, OWN
+from otel_tool_audit.recognise.outcomes import telling
 from otel_tool_audit.record.codec import timestamp
 from otel_tool_audit.record.model import UNKNOWN, ToolCall, new_call
 from otel_tool_audit.recorder import Recorder, error_text, error_type, plain_spec
@@ -174,7 +175,8 @@ def _better_outcome(old: ToolCall, new: ToolCall) -> dict[str, Any]:
         told = {name: after[name] for name in _OUTCOME}
         return {**told, **({"duration_ms": new["duration_ms"]} if old["duration_ms"] is None else {})}
     if old["success"] is False and new["success"] is False:
-        worse = old["error"] in {None, NOT_TOLD, old["error_type"]} and new["error"] not in {None, NOT_TOLD, new["error_type"]}
+        worse = old["error"] in {None, NOT_TOLD, old["error_type"]} or telling((old["error"], new["error"])) != old["error"]
+        worse = worse and new["error"] not in {None, NOT_TOLD, new["error_type"]}
         found = {"error": new["error"], "result_summary": new["result_summary"]} if worse else {}
         return {**found, **({"error_type": new["error_type"]} if old["error_type"] is None and new["error_type"] else {})}
     sizes = [(call["result_summary"] or {}).get("_result_size") or 0 for call in (old, new)]
@@ -187,10 +189,8 @@ def _failure(span: ReadableSpan, facts: Facts, raised: BaseException | None) -> 
     failed = facts.failure
     if span.status.status_code is StatusCode.ERROR or failed is not None:
         kind = None if failed is None else failed.type
-        said = None if failed is None else failed.message
-        answer = facts.result if failed is not None and isinstance(facts.result, str) else None
-        message = said or facts.message or span.status.description or answer or kind or NOT_TOLD
-        return message, kind
+        said = (None if failed is None else failed.message, facts.message, span.status.description, facts.error_text)
+        return telling(said) or kind or NOT_TOLD, kind
     if raised is not None and span.status.status_code is StatusCode.UNSET:
         return error_text(raised), error_type(raised)
     return None

@@ -34,9 +34,10 @@ class Seen:
         thread: Which thread started it.
         receipt: Of its last record.
         claimed: Fields of the record that are only claimed.
+        nameless: Whether nothing told which tool it was.
     """
 
-    __slots__ = ("_waiting", "call", "claimed", "end", "own", "receipt", "scopes", "start", "thread")
+    __slots__ = ("_waiting", "call", "claimed", "end", "nameless", "own", "receipt", "scopes", "start", "thread")
 
     def __init__(self, call: ToolCall, *, own: bool, scope: str, start: int, end: int | None, thread: int) -> None:
         """Remember a call."""
@@ -48,6 +49,7 @@ class Seen:
         self.thread = thread
         self.receipt: Receipt | None = None
         self.claimed: dict[str, str] = {}
+        self.nameless = False
         self._waiting: list[Callable[[], None]] | None = None if own else []
 
     def recorded(self, receipt: Receipt | None) -> None:

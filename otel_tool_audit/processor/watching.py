@@ -35,6 +35,7 @@ _NOTHING: Final[Mapping[str, Any]] = {}
 _BARRIERS: Final = frozenset({Kind.MODEL, Kind.AGENT})
 _MOST_GIVEN_UP: Final = 16_384
 
+Submit = Callable[[ToolCall, Callable[[Receipt | None], None]], bool]
 Recorded = Callable[[Seen | None], None]
 """Hears of the call that a span tells of, when its record is durable; None: the record is lost."""
 
@@ -46,6 +47,7 @@ class Watcher:
     Attributes:
         recorder: Sanitizes and writes.
         spans: What is open.
+        pending: Records that were handed over and are not durable yet.
     """
 
     def __init__(self, recorder: Recorder) -> None:
@@ -61,6 +63,8 @@ class Watcher:
         self._models = Models()
         self._recent = RecentCalls(recorder.settings.merge_seconds)
         self._given_up: dict[int, Seen] = {}
+        # no lock guards this set: adding and discarding are atomic
+        self.pending: set[object] = set()
         # two spans of one call may end in two threads at a time
         self._lock = threading.Lock()
 
@@ -68,6 +72,7 @@ class Watcher:
         """In a fork's child: the parent's threads hold no lock here, and its calls are its own."""
         self._lock = threading.Lock()
         self._recent = RecentCalls(self.recorder.settings.merge_seconds)
+        self.pending.clear()
 
     # --- starting and ending
 
@@ -109,7 +114,7 @@ class Watcher:
             kind = kind_of(found, attributes, span.name)
             if kind is Kind.TOOL:
                 facts = facts_of(span.name, attributes, found, _events(span), self._roles)
-                if facts is not None:
+                if facts is not None and not (facts.nameless and self._in_a_tool(entry)):
                     self._tool(span, entry, facts, attributes, found, told)
                     return True
                 kind = Kind.PSEUDO
@@ -140,9 +145,17 @@ class Watcher:
             seen = self._same(span, entry, call, answers=facts.answers)
             if seen is None:
                 seen = self._observe(span, entry, call, claimed, told)
+                seen.nameless = facts.nameless
             else:
                 seen.also(_scope(span), span.start_time or 0, span.end_time or 0)
-                self._amend(seen, news(seen.call, call, own=seen.own, claimed=seen.claimed), call["source"], call["claimed"], told)
+                fresh = news(seen.call, call, own=seen.own, claimed=seen.claimed)
+                if seen.nameless and not facts.nameless:
+                    # a part of the call ended first, and was taken for a call: what the whole one tells counts
+                    fresh["tool_name"] = call["tool_name"]
+                    if call["arguments"] is not None:
+                        fresh["arguments"], fresh["redactions"] = call["arguments"], call["redactions"]
+                    seen.nameless = False
+                self._amend(seen, fresh, call["source"], call["claimed"], told)
         if entry is not None:
             self._leave(entry, Kind.TOOL, attributes, found, seen)
 
@@ -198,7 +211,8 @@ class Watcher:
             if around is not None and may_be_one(around.call, call):
                 return around
             for below in reversed(entry.below or ()):
-                if below.directly and may_be_one(below.seen.call, call):
+                named = {**below.seen.call, "tool_name": call["tool_name"]} if below.seen.nameless else below.seen.call
+                if below.directly and may_be_one(named, call):
                     return below.seen
             if answers and entry.parent is not None:
                 # what a tool gave back, in a span of its own after the call's
@@ -207,6 +221,14 @@ class Watcher:
                         return below.seen
         thread = threading.get_ident() if entry is None else entry.thread
         return self._recent.beside(call, _scope(span), span.start_time or 0, span.end_time or 0, thread)
+
+    def _in_a_tool(self, entry: OpenSpan | None) -> bool:
+        """Tell whether the span directly around is known as a tool's already."""
+        above = None if entry is None else entry.parent
+        if above is None or above.span is None:
+            return False
+        live = above.span.attributes or _NOTHING
+        return kind_of(self._roles.found(live), live, above.span.name) is Kind.TOOL
 
     def _own_around(self, entry: OpenSpan) -> Seen | None:
         """Give the call of ours that a span is directly inside of."""
@@ -232,9 +254,21 @@ class Watcher:
             seen.recorded(receipt)
             told(seen if receipt is not None else None)
 
-        if not self.recorder.submit(call, recorded):
-            recorded(None)
+        self._hand_over(self.recorder.submit, call, recorded)
         return seen
+
+    def _hand_over(self, submit: Submit, call: ToolCall, recorded: Callable[[Receipt | None], None]) -> None:
+        waiting = object()
+
+        def done(receipt: Receipt | None) -> None:
+            try:
+                recorded(receipt)
+            finally:
+                self.pending.discard(waiting)
+
+        self.pending.add(waiting)
+        if not submit(call, done):
+            done(None)
 
     def _amend(self, seen: Seen, found: dict[str, Any], said: str, claimed: dict[str, Any] | None, told: Recorded | None = None) -> None:
         """Record what became known of a call; where that is nothing, only wait for its record."""
@@ -259,8 +293,7 @@ class Watcher:
             if told is not None:
                 told(seen)
 
-        if not self.recorder.submit_amended(record, recorded):
-            recorded(None)
+        self._hand_over(self.recorder.submit_amended, record, recorded)
 
     # --- leaving a span
 

@@ -13,8 +13,8 @@ from typing import Any, Final, NamedTuple
 
 from otel_tool_audit.recognise import convention as c
 from otel_tool_audit.recognise.convention import Found
-from otel_tool_audit.recognise.kinds import is_answer, is_pseudo, tool_in
-from otel_tool_audit.recognise.outcomes import Failure, Result, failure_in, message_in, result_in
+from otel_tool_audit.recognise.kinds import is_answer, is_nameless, is_pseudo, is_wrapper, tool_in
+from otel_tool_audit.recognise.outcomes import Failure, Result, error_in, failure_in, message_in, result_in
 from otel_tool_audit.recognise.requests import Request, requests_of
 from otel_tool_audit.recognise.roles import Roles
 from otel_tool_audit.recognise.values import arguments_in, plain_text, scalar
@@ -41,7 +41,9 @@ class Facts(NamedTuple):
         has_result: Whether the span told it; a result may be null.
         failure: That it failed, as attributes, events and the result tell; None when none does.
         message: What went wrong in words, whether or not anything says that something did.
+        error_text: What the result would say went wrong, if it is known that something did.
         source: The convention that the span follows most.
+        nameless: Whether nothing tells which tool it was; inside another tool's span it is a part of that call.
         answers: Whether it only tells what the tool gave back; the call had a span of its own before.
     """
 
@@ -54,6 +56,8 @@ class Facts(NamedTuple):
     message: str | None
     source: str
     answers: bool = False
+    nameless: bool = False
+    error_text: str | None = None
 
 
 def facts_of(name: str, attributes: Mapping[str, Any], found: Found, events: Sequence[Event], roles: Roles) -> Facts | None:
@@ -90,6 +94,8 @@ def facts_of(name: str, attributes: Mapping[str, Any], found: Found, events: Seq
         message=message,
         source=found.source,
         answers=is_answer(name),
+        error_text=None if result is None else error_in(result.value),
+        nameless=named is None and request is None and is_nameless(tool),
     )
 
 
@@ -115,7 +121,8 @@ def _requested(found: Found, attributes: Mapping[str, Any], name: str) -> Reques
     asked = requests_of(attributes[key] for fact in (c.ARGUMENTS, c.INPUT) for key in found.keys(fact))
     if any(request.tool == label for request in asked):
         return next(request for request in asked if request.tool == label)
-    return asked[-1] if len({request.tool for request in asked}) == 1 else None
+    # of several the first: what is asked now stands before the history that some hand over with it
+    return asked[0] if asked and (is_wrapper(label) or len({request.tool for request in asked}) == 1) else None
 
 
 def _call_id(found: Found, attributes: Mapping[str, Any], events: Sequence[Event]) -> str | None:

@@ -85,7 +85,13 @@ _TOOL_STARTS: Final = frozenset("ertMaFTciu")
 
 _TOOL_NAMES_ALONE: Final = frozenset({"haystack.agent.step.tool", "execute_tool", "tools/call", "running tool", "ai.toolCall", "function_tool"})
 _MODEL_NAMES_ALONE: Final = frozenset({"haystack.agent.step.llm"})
-_TOOL_ENDINGS: Final = (".tool", ".tool_call", ".function_tool")
+_TOOL_ENDINGS: Final = (
+    ".tool", ".tool_call", ".function_tool", ".__call__", ".call", ".acall", ".run", ".arun", ".invoke", ".ainvoke", ".execute", ".forward", " tool", " (tool)",
+)  # fmt: skip
+_NAMELESS: Final = frozenset(
+    ["error", "success", "start", "finish", "end", "retry", "run", "arun", "call", "acall", "invoke", "ainvoke", "execute", "function", "tool", "_run", "_arun", "__call__", "tool_call", "tool_use", "unknown"]
+)
+"""What a span may be named without naming a tool."""
 _PSEUDO_STARTS: Final = frozenset("(hH")
 _MERGED: Final = re.compile(r"^\(merged(?: tools?)?\)$", re.IGNORECASE)
 _HANDOFF: Final = re.compile(r"^handoffs?(?:\b.*|_to_.*)?$", re.IGNORECASE)
@@ -132,6 +138,16 @@ def tool_in(name: str) -> str:
         if shown.endswith(ending) and len(shown) > len(ending):
             return shown.removesuffix(ending)
     return shown
+
+
+def is_nameless(tool: str) -> bool:
+    """Tell whether a span's name says what happened and not of which tool."""
+    return tool.lower() in _NAMELESS
+
+
+def is_wrapper(name: str) -> bool:
+    """Tell whether a span is named for what runs tools, whichever."""
+    return _WORDS.get(_LETTERS.sub("", name.lower())) is Kind.TOOL or is_nameless(name)
 
 
 def is_answer(name: str) -> bool:

@@ -7,7 +7,7 @@ Source: OpenTelemetry semantic conventions 1.38, "Recording errors"; MCP 2025-11
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from otel_tool_audit.recognise import convention as c
@@ -26,6 +26,15 @@ _ERROR_TEXT: Final = re.compile(
 )
 """How the text begins that frameworks give the model instead of the exception."""
 
+_EMPTY_TALK: Final = re.compile(
+    r"\s*(?:(?:[A-Za-z_]\w*\.)*\w*(?:Error|Exception)\s*:?|(?:tool|function|unknown|internal)?[ _]?(?:error|failed|failure)\.?|"
+    r"error (?:while )?(?:running|executing|calling|invoking) (?:the )?(?:tool|function)(?: \(non-fatal\))?\.?|"
+    r"(?:tool|function)(?: call| execution)? failed\.?|an error occurred(?: while (?:running|executing|calling) the tool)?\.?)\s*",
+    re.IGNORECASE,
+)
+"""What only says that something went wrong; the whole message, see below."""
+
+_ERROR_KEYS: Final = ("error", "error_message", "errorMessage", "message", "detail", "details", "reason", "exception")
 _MARKS: Final = frozenset({"tool_call_id", "toolUseId", "lc", "is_error", "isError", "structuredContent", "artifact", "additional_kwargs", "tool_output", "raw_output"})
 _ENVELOPES: Final = frozenset({"tool", "constructor", "tool_result", "tool_call_response", "function_response", "function_call_output", "tool_call_output"})
 _INNER: Final = ("toolResult", "tool_result", "function_response", "functionResponse", "tool_output", "raw_output", "output", "result", "response", "data", "kwargs", "structuredContent", "content", "parts", "text")
@@ -131,6 +140,27 @@ def failure_in(found: Found, attributes: Mapping[str, Any]) -> Failure | None:
 def message_in(found: Found, attributes: Mapping[str, Any]) -> str | None:
     """Give the error's message that attributes hold, whether or not anything says that there was one."""
     return next((text for _, key in found.by.get(c.ERROR, ()) if (text := plain_text(attributes[key]))), None)
+
+
+def error_in(result: object) -> str | None:
+    """Give what a result says went wrong, of a call that is known to have failed."""
+    if isinstance(result, str):
+        return result[:_LONGEST_TEXT] or None
+    if isinstance(result, Mapping):
+        said = next((text for key in _ERROR_KEYS if (text := plain_text(result.get(key)))), None)
+        return None if said is None else said[:_LONGEST_TEXT]
+    return None
+
+
+def telling(messages: Iterable[str | None]) -> str | None:
+    """
+    Choose the message that tells most: the first that is more than "an error occurred".
+
+    Args:
+        messages: In the order in which they are believed.
+    """
+    given = [message for message in messages if message and message.strip()]
+    return next((message for message in given if not _EMPTY_TALK.fullmatch(message)), given[0] if given else None)
 
 
 def _tells_failure(value: Mapping[Any, Any]) -> bool:

@@ -39,6 +39,9 @@ _NO_CONVERSATION: Final = ("thread.id", "thread.name", "mcp.session.id", "langsm
 """What looks like a conversation and is a thread of the process, a transport, a project."""
 
 _SPLIT: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|[._:\-/ ]+")
+_IN_A_LIST: Final = re.compile(r"\.\d+\.")
+"""A message of many, a tool of many: that says nothing of the span itself."""
+
 _CONTEXT_SUFFIX: Final = re.compile(r"-[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$")
 
 # patterns over the words of a name, joined by single dots: "acme.toolCall.argsJSON" is "acme.tool.call.args.json"
@@ -146,7 +149,7 @@ def role_of(name: str) -> Role | None:
     known = TABLE.get(name)
     if known is not None:
         return known
-    if len(name) > _LONGEST_NAME or name in _NO_CONVERSATION:
+    if len(name) > _LONGEST_NAME or name in _NO_CONVERSATION or _IN_A_LIST.search(name):
         return None
     part = _WHOLE_PREFIX.match(name)
     if part:

@@ -25,7 +25,7 @@ _LONGEST_PLACEHOLDER: Final = 15
 _DEEPEST: Final = 6
 _NAMES: Final = ("tool_name", "name", "tool", "function", "function_name", "toolName")
 _HOLDERS: Final = ("arguments", "args", "kwargs", "inputs", "input", "parameters", "params", "tool_input", "tool_args", "tool_arguments", "toolInput")
-_AROUND: Final = frozenset({*_HOLDERS, *_NAMES, "id", "tool_call_id", "toolUseId", "call_id", "type", "method", "jsonrpc", "_meta", "meta", "tags", "metadata", "config", "run_id", "description", "caller", "sanitize_inputs_outputs"})  # fmt: skip
+_AROUND: Final = frozenset({*_HOLDERS, *_NAMES, "id", "tool_call_id", "toolUseId", "call_id", "type", "method", "jsonrpc", "_meta", "meta", "tags", "metadata", "config", "run_id", "description", "caller", "sanitize_inputs_outputs", "options", "context", "error"})  # fmt: skip
 _WRAPPERS: Final = ("tool_call", "toolUse", "tool_use", "function_call", "functionCall", "function", "request", "call")
 _ENVELOPE_WORDS: Final = _AROUND | {*_WRAPPERS, "input_str", "properties"}
 _CALL_MARKS: Final = frozenset({"method", "tool_call_id", "toolUseId", "call_id"})
@@ -173,8 +173,8 @@ def _held(value: Mapping[Any, Any]) -> Any:  # noqa: ANN401 - as _unwrapped
     holders: tuple[str, ...] = ()
     if _CALL_MARKS & keys or any(isinstance(value.get(name), str) for name in _NAMES):
         holders = _HOLDERS
-    elif keys & {"tags", "metadata", "config", "run_id"}:
-        holders = ("inputs", "kwargs", "arguments")
+    elif keys & {"tags", "metadata", "config", "run_id", "options", "context"}:
+        holders = ("inputs", "kwargs", "arguments", "input")
     for key in holders:
         held = value.get(key)
         if isinstance(held, (Mapping, list, tuple)) or (isinstance(held, str) and held.lstrip()[:1] in {"{", "["}):

@@ -131,6 +131,19 @@ def test_a_chain_between_makes_no_difference(trail, scopes):
     trail.assert_recorded("get_order", times=1)
 
 
+def test_a_part_of_a_call_that_names_no_tool_is_none(trail, scopes):
+    """Some tell an error as a span of its own inside the tool's; whether or not the outer one is known by then."""
+    one, _, _ = scopes
+    part = {"openinference.span.kind": "TOOL", "input.value": json.dumps({"error": "x", "input": {"order_id": "ORD-1"}})}
+    with one.start_as_current_span("get_order", attributes=OPENINFERENCE):
+        one.start_span("error", attributes=part).end()
+    with one.start_as_current_span("get_order") as outer:
+        one.start_span("error", attributes=part).end()
+        outer.set_attributes(OPENINFERENCE)
+    trail.assert_recorded("get_order", times=2, arguments={"order_id": "ORD-1"})
+    assert 2 == len(trail.calls())
+
+
 def test_a_span_around_an_own_tool_is_the_same_call(trail, scopes):
     """The gate's record stands, with what the framework knew added."""
     one, _, _ = scopes

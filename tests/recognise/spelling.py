@@ -67,6 +67,8 @@ TOLD = {
     "a wrapper named for itself": ("ToolInvoker.run", {"openinference.span.kind": "TOOL", "input.value": json.dumps({"messages": [{"content": [{"tool_call": {"tool_name": "get_order", "arguments": ARGUMENTS, "id": "c1"}}]}]})}),
     "a component": ("component.run", {"acme.component.type": "ToolInvoker", "acme.component.input": json.dumps({"tool_name": "get_order", "tool_kwargs": ARGUMENTS, "tool_id": "c1"})}),
     "a class and the tool": ("Tool.get_order", {"mlflow.spanType": '"TOOL"', "mlflow.spanInputs": AS_JSON}),
+    "a callable": ("get_order.__call__", {"openinference.span.kind": "TOOL", "input.value": json.dumps({"kwargs": ARGUMENTS})}),
+    "input beside options": ("get_order", {"openinference.span.kind": "TOOL", "tool.name": "get_order", "input.value": json.dumps({"input": ARGUMENTS, "options": None})}),
     "a name after a colon": ("tool:get_order", {"acme.span.kind": "tool", "input": AS_JSON}),
 }
 """All tell of ``get_order(order_id="ORD-1", …)``."""

@@ -13,6 +13,7 @@ from spelling import ARGUMENTS, NO_TOOLS, TOLD
 from otel_tool_audit.recognise import Kind, Place, Roles, caller_in, facts_of, kind_of, requests_in
 from otel_tool_audit.recognise import convention as c
 from otel_tool_audit.recognise.caller import CONTEXT, OWN
+from otel_tool_audit.recognise.outcomes import telling
 from otel_tool_audit.recognise.roles import TABLE, role_of
 from otel_tool_audit.recognise.values import arguments_in
 
@@ -180,6 +181,23 @@ def test_failure_shows_in_many_ways(signs):
 def test_success_is_not_taken_for_failure(signs):
     """Nor is a tool's own result, which may speak of errors."""
     assert facts("t", {"gen_ai.tool.name": "t", **signs}).failure is None
+
+
+@pytest.mark.parametrize(
+    ("messages", "chosen"),
+    [
+        (("it broke", "other"), "it broke"),
+        (("Error running tool (non-fatal)", "Error: it broke"), "Error: it broke"),
+        (("ToolRetryError: ", "it broke"), "it broke"),
+        (("Tool Error", None, "", "it broke"), "it broke"),
+        (("Error running tool: {'error': 'it broke'}", "An error occurred."), "Error running tool: {'error': 'it broke'}"),
+        (("An error occurred.", "tool failed"), "An error occurred."),
+        ((None, ""), None),
+    ],
+)
+def test_the_message_that_tells_most_is_chosen(messages, chosen):
+    """A status often says only that there was an error, and the result which."""
+    assert chosen == telling(messages)
 
 
 @pytest.mark.parametrize(
