@@ -14,6 +14,7 @@ import traceback
 from collections.abc import Coroutine, Mapping
 from typing import Any, Final
 
+import orjson
 from opentelemetry import context as otel
 from opentelemetry import trace
 from opentelemetry.trace import INVALID_SPAN, Span, SpanKind, Status, StatusCode
@@ -225,6 +226,9 @@ class OpenCall:
         told = semconv.stamp(done, receipt, self.recorder.trail_id)
         # stands there since the start
         del told[semconv.RECORD_ID]
+        if done["result_summary"] is not None:
+            # what the record says of the result, never the result itself
+            told[semconv.TOOL_RESULT] = orjson.dumps(done["result_summary"]).decode()
         if self.recorder.settings.openinference:
             told.update(semconv.openinference(done, self._told[semconv.TOOL_ARGUMENTS]))
         self._told.update(told)

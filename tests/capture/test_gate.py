@@ -347,6 +347,7 @@ def test_the_span_carries_the_call_and_its_record(trail):
         "gen_ai.operation.name": "execute_tool",
         "gen_ai.tool.name": "pay",
         "gen_ai.tool.call.arguments": '{"order_id":"ORD-1","api_key":"***REDACTED***"}',
+        "gen_ai.tool.call.result": '{"success":true,"id":1,"_result_size":8}',
         "gen_ai.conversation.id": "conv_1",
         "gen_ai.request.model": "gpt-4.1",
         "user.id": "usr_1",

@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from xml.etree import ElementTree as ET
@@ -38,10 +39,10 @@ def reconciled(capsys: pytest.CaptureFixture[str]) -> Reconciled:
     return command
 
 
-def run_with(chain: Chain, *command: object) -> None:
+def run_with(chain: Chain, *command: object, **settings: str) -> None:
     """Run a program that exports to the agent's Collector, as its user would."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("OTEL_") or name == "OTEL_TOOL_AUDIT_STATE"}
-    environment = {**kept, "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://{chain.agent.address('grpc')}", "PYTHONPATH": str(ROOT)}
+    environment = {**kept, "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://{chain.agent.address('grpc')}", "PYTHONPATH": str(ROOT), **settings}
     done = subprocess.run([sys.executable, *map(str, command)], env=environment, capture_output=True, encoding="utf-8", check=False, timeout=120)
     assert done.returncode == 0, done.stderr
 
@@ -64,6 +65,7 @@ def agree(calls: list[dict], spans: list[dict]) -> None:
         tags = by_id[call["call_id"]]
         assert {name: tags.get(name) for name in ATTRIBUTED} == {name: call[field] for name, field in ATTRIBUTED.items()}
         assert json.loads(tags["gen_ai.tool.call.arguments"]) == call["arguments"]
+        assert json.loads(tags["gen_ai.tool.call.result"]) == call["result_summary"]
         assert (tags["tool_audit.hash"], int(tags["audit.sequence.number"])) == (call["hash"], call["seq"])
         assert tags["audit.sequence.stream_id"].endswith("/" + call["chain"])
         assert ("success" if call["status"] == "success" else "failure") == tags["audit.outcome"]
@@ -148,6 +150,22 @@ def test_failures_are_found_by_their_type(chain: Chain, tmp_path: Path) -> None:
     assert 3 == len(tagged("audit.outcome", "failure"))
     (again,) = tagged("tool_audit.trigger", "retry")
     assert ("2", span["tags"]["audit.record.id"]) == (str(again["tags"]["tool_audit.attempt"]), again["tags"]["tool_audit.retry_of"])
+
+
+def test_nested_agents_are_one_trace_and_a_graph_of_services(chain: Chain, tmp_path: Path, reconciled: Reconciled) -> None:
+    """An agent that another process' agent called: one trace, the same user in both, an edge in the service graph, and two trails that agree."""
+    run_with(chain, Path(__file__).parent / "agents.py", "planner", tmp_path, OTEL_TOOL_AUDIT_ATTRIBUTION_KEY="0123456789abcdef0123456789abcdef")
+    (clerks,) = (span for span in arrived(chain, "clerk", 2) if span["operationName"] == "execute_tool refund")
+    (trace,) = jaeger_api.traces(chain.jaeger, "clerk")
+    assert {"invoke_agent planner", "execute_tool plan", "invoke_agent clerk", "execute_tool refund"} == {s["operationName"] for s in trace["spans"]}
+    assert {"planner", "clerk"} == {process["serviceName"] for process in trace["processes"].values()}
+    assert ("usr_1", "conv_1", "clerk") == tuple(clerks["tags"][name] for name in ("user.id", "gen_ai.conversation.id", "gen_ai.agent.name"))
+    assert {"order_id": "ORD-1", "token": "***REDACTED***"} == json.loads(clerks["tags"]["gen_ai.tool.call.arguments"])
+    edges = json.loads(chain.jaeger.get("http", f"/api/dependencies?endTs={time.time_ns() // 10**6 + 60_000}&lookback=3600000"))["data"]
+    assert ("planner", "clerk", 1) in [(edge["parent"], edge["child"], edge["callCount"]) for edge in edges]
+    for service in ("planner", "clerk"):
+        code, found = reconciled(tmp_path / service, Path(os.environ["OTEL_TOOL_AUDIT_STATE"]), "--jaeger", f"http://{chain.jaeger.address('grpc')}")
+        assert (0, 1, 1) == (code, found["counts"]["agreed"], found["counts"]["spans_of_other_trails"]), found
 
 
 def test_a_trace_is_drawn(chain: Chain, tmp_path: Path) -> None:
