@@ -39,6 +39,33 @@ def test_the_collector_finds_nothing_wrong_with(name: str, collector_program: Pa
     assert (0, "") == (done.returncode, done.stderr)
 
 
+def test_the_committed_module_is_what_the_manifest_says() -> None:
+    """Every component of builder.yaml is required by collector/ in that version and built in, and nothing else is."""
+    named = dict(re.findall(r"gomod: (\S+) (\S+)", (CONFIGURATION / "builder.yaml").read_text(encoding="utf-8")))
+    module = (CONFIGURATION / "collector" / "go.mod").read_text(encoding="utf-8")
+    required = dict(
+        re.findall(r"^\t(\S+/(?:receiver|processor|connector|exporter|extension|provider)/\S+) (\S+)$", module, re.MULTILINE)
+    )
+    assert named == required
+    built_in = (CONFIGURATION / "collector" / "components.go").read_text(encoding="utf-8")
+    main = (CONFIGURATION / "collector" / "main.go").read_text(encoding="utf-8")
+    assert [] == [name for name in named if f'"{name}"' not in built_in + main]
+    used = "".join((CONFIGURATION / f"{name}.yaml").read_text(encoding="utf-8") for name in ("agent", "gateway"))
+    kinds = {
+        "otlp",
+        "memory_limiter",
+        "attributes",
+        "filter",
+        "redaction",
+        "tail_sampling",
+        "transform",
+        "span_metrics",
+        "forward",
+    }
+    kinds |= {"otlp_grpc", "file", "kafka", "prometheus", "basicauth", "health_check", "file_storage"}
+    assert [] == [kind for kind in kinds if not re.search(rf"\b{kind}\b", used)]
+
+
 def test_jaeger_finds_nothing_wrong_with_its_own(jaeger_program: Path) -> None:
     """jaeger.yaml as committed is valid, too; and a file that is not for it is refused."""
     done = run(jaeger_program, "validate", "--config", CONFIGURATION / "jaeger.yaml", env={})

@@ -256,9 +256,10 @@ def test_a_token_is_changed_without_losing_a_span(starter: Starter) -> None:
     assert 401 == send(gateway, request(span(0)), name=SENDER, token=TOKEN)
 
 
-def test_a_full_disk_refuses_and_forgets_nothing(starter: Starter) -> None:
+def test_a_full_disk_refuses_and_forgets_nothing(starter: Starter, tmp_path: Path) -> None:
     """When the gateway can write neither file nor queue it stops acknowledging; with room again all that it acknowledged is there."""
     gateway = starter.gateway()
+    agent = starter.agent(gateway=gateway)
     who = {"name": SENDER, "token": TOKEN}
     full = 300_000
     # a file that may not grow behaves like one on a full disk, and needs no file system of its own
@@ -275,8 +276,13 @@ def test_a_full_disk_refuses_and_forgets_nothing(starter: Starter) -> None:
         else:
             refused += 1
     assert len(acknowledged) > len(record_ids(audited(gateway)))
+    # agents' Collectors take what the gateway refuses, and keep it
+    with shop(agent, tmp_path, 30):
+        pass
+    assert 30 == settled(agent)[0] + dropped(tmp_path)
     resource.prlimit(gateway.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
     wait_for_spans(gateway, acknowledged, 90)
+    wait_for(lambda: len(hashes(tmp_path).keys() & record_ids(audited(gateway)).keys()) + dropped(tmp_path) >= 30, 90, agent.text)
     assert 0 == total(metrics(gateway), "otelcol_exporter_send_failed_spans", 'exporter="otlp_grpc/loop"')
 
 
@@ -295,15 +301,19 @@ def test_jaeger_s_absence_is_no_business_of_the_audit_pipeline(starter: Starter,
     assert '"shop"' in jaeger.get("http", "/api/services")
 
 
-def test_an_agent_s_collector_waits_for_jaeger_itself(starter: Starter, jaeger_program: Path) -> None:
+def test_an_agent_s_collector_waits_for_jaeger_itself(starter: Starter, jaeger_program: Path, tmp_path: Path) -> None:
     """Without a gateway: what was acknowledged while Jaeger was down reaches it, though the agent's Collector was killed meanwhile."""
     jaeger = starter.jaeger(start=False)
     agent = starter.agent(to=jaeger.address("otlp_grpc"))
-    assert [200] * 20 == [send(agent, request(span(n))) for n in range(20)]
+    with shop(agent, tmp_path, 30):
+        assert [200] * 20 == [send(agent, request(span(n))) for n in range(20)]
+    waiting = settled(agent)[3]
+    assert waiting >= 20
     agent.kill()
     agent.start()
     jaeger.start()
-    wait_for(lambda: settled(agent)[1:] == (20, 0, 0), 60, lambda: agent.text()[-3000:])
+    wait_for(lambda: settled(agent)[1:] == (waiting, 0, 0), 60, lambda: agent.text()[-3000:])
+    assert waiting + dropped(tmp_path) >= 50
 
 
 def test_a_large_span_passes_every_hop(starter: Starter) -> None:
