@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import resource
 import shutil
 import subprocess
+import sys
 from base64 import b64decode
 from pathlib import Path
 
@@ -245,6 +247,25 @@ def test_every_metric_that_is_asked_for_exists(starter: Starter, tmp_path: Path)
     assert "somebody_else" not in page
     assert "hunter2" not in page
     assert 'job="shop"' in page
+
+
+def test_a_trail_s_counters_can_be_read_from_its_host_s_collector(starter: Starter, tmp_path: Path) -> None:
+    """An application with a meter provider tells how its trail is; Prometheus finds it beside the agent, without a gateway."""
+    agent = starter.agent(to="127.0.0.1:9")
+    shop = [sys.executable, Path(__file__).with_name("shop.py"), tmp_path / "audit", "150", "--metrics"]
+    process = subprocess.Popen(shop, env={**os.environ, "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://{agent.address('grpc')}"})
+    try:
+        wait_for(
+            lambda: total(metrics(agent, "trail_metrics"), "tool_audit_calls_total", 'instance="shop-1"') > 20, 60, agent.text
+        )
+        page = metrics(agent, "trail_metrics")
+        assert total(page, "tool_audit_recorded_total", 'job="shop"') > 20
+        assert 0 == total(page, "tool_audit_refused_total") == total(page, "tool_audit_lost_total")
+        assert total(page, "tool_audit_free_bytes") > 0
+        process.wait(60)
+    finally:
+        process.kill()
+        process.wait()
 
 
 def test_compose_is_read_as_docker_reads_it_and_names_what_exists(compose: Path, collector_program: Path) -> None:
