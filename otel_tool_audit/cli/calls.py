@@ -17,7 +17,7 @@ from otel_tool_audit.cli import output
 from otel_tool_audit.cli.journal import Journal, Reading, audited
 from otel_tool_audit.cli.options import BadUsage, directory_and, named_format, trail_directory
 from otel_tool_audit.cli.output import CallsFormat, Cell, Column, Format
-from otel_tool_audit.cli.questions import Question
+from otel_tool_audit.cli.questions import Question, missing
 from otel_tool_audit.export import delimited
 from otel_tool_audit.export.files import parquet
 from otel_tool_audit.review.clocks import in_zone, zone_name
@@ -78,7 +78,7 @@ def calls(
         _give(found, chosen, file)
     if pages.next_key is not None:
         output.say(f"there may be more; the next page: --after {pages.next_key}", "dim")
-    for note in reader.notes:
+    for note in missing(reader):
         output.say(note, "yellow")
 
 

@@ -19,7 +19,7 @@ from otel_tool_audit.cli import options as opt
 from otel_tool_audit.cli import output
 from otel_tool_audit.cli.journal import Entry, Journal, announce, exported, stored_subject
 from otel_tool_audit.cli.options import BadUsage, trail_directory
-from otel_tool_audit.cli.questions import Question
+from otel_tool_audit.cli.questions import Question, missing
 from otel_tool_audit.cli.verdicts import STYLES, progress
 from otel_tool_audit.export import run as running
 from otel_tool_audit.export.check import Checked, as_dict, check
@@ -97,7 +97,7 @@ def _export(folder: str, style: str, question: Question, journal: Journal) -> Ma
         tool=f"{output.NAME} {otel_tool_audit.__version__}", made=_written(datetime.now(UTC)), who=journal.who(), reason=journal.reason, trail_id=reader.trail_id,
         path=reader.path, filters=only | {name: moment and _written(moment) for name, moment in time.items()}, format=style, count=kept.count,
         first_timestamp=kept.first, last_timestamp=kept.last, files=files, verdict=kept.about["verdict"], heads=kept.about["heads"],
-        missing=_missing(reader), recorded=entry.address, not_recorded=entry.obstacle,
+        missing=missing(reader), recorded=entry.address, not_recorded=entry.obstacle,
     )  # fmt: skip
     sha256 = hashlib.sha256(running.finish(folder, made)).hexdigest()
     if entry.address is not None:
@@ -117,11 +117,6 @@ def _begun(kept: running.Progress, journal: Journal, style: str, question: Quest
     elif kept.count:
         output.say(f"going on after {kept.count:,} calls", "dim")
     return Entry(kept.about["recorded"], kept.about["not_recorded"])
-
-
-def _missing(reader: TrailReader) -> list[str]:
-    unreadable = [f"{reader.unreadable:,} lines could not be read as records; `otel-tool-audit verify` names them"] if reader.unreadable else []
-    return [*unreadable, *reader.notes]
 
 
 def _check(directory: str | None, folder: str, state: str | None, *, json: bool) -> None:

@@ -10,6 +10,8 @@ from typing import Any, Final, NamedTuple
 
 from otel_tool_audit.cli import options as opt
 from otel_tool_audit.cli.options import Asked
+from otel_tool_audit.export.document import plural
+from otel_tool_audit.review.reader import TrailReader
 
 _FILTERS: Final[dict[str, Any]] = {
     "user": opt.User, "role": opt.Role, "agent": opt.Agent, "model": opt.Model, "conversation": opt.Conversation, "tool": opt.Tool,
@@ -40,6 +42,18 @@ class Question(NamedTuple):
     def on_record(self) -> dict[str, Any]:
         """Give all of it as it is written down: JSON-safe, times in UTC."""
         return {name: value.isoformat() if isinstance(value, datetime) else value for name, value in self.filters().items() if value is not None}
+
+
+def missing(reader: TrailReader) -> list[str]:
+    """
+    Say what an answer lacks, once all of it was read.
+
+    Args:
+        reader: Who answered.
+    """
+    lines = plural(reader.unreadable, "line", "lines")
+    passed_over = f"{lines} could not be read and {'is' if reader.unreadable == 1 else 'are'} missing here; `otel-tool-audit verify` tells which"
+    return [*([passed_over] if reader.unreadable else []), *reader.notes]
 
 
 def asks(command: Callable[..., None], *, times_only: bool = False, without: frozenset[str] = frozenset()) -> Callable[..., None]:

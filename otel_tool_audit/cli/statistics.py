@@ -15,7 +15,7 @@ from otel_tool_audit.cli.journal import Journal, Reading, announce
 from otel_tool_audit.cli.options import trail_directory
 from otel_tool_audit.cli.output import Cell, Column, RowsFormat
 from otel_tool_audit.cli.pages import sparkline
-from otel_tool_audit.cli.questions import Question
+from otel_tool_audit.cli.questions import Question, missing
 from otel_tool_audit.export.document import duration
 from otel_tool_audit.review.reader import TrailReader
 from otel_tool_audit.review.reports import Bucket, ToolStatistics
@@ -59,7 +59,7 @@ def stats(
         columns = _COLUMNS if every else _COLUMNS[:-1]
         span = _span(total.series, every)
         output.print_table(columns, [_row(row, span) for row in (*tools, total)])
-    for note in reader.notes:
+    for note in missing(reader):
         output.say(note, "yellow")
 
 

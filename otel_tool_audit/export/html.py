@@ -19,6 +19,7 @@ from otel_tool_audit.errors import SettingsError
 from otel_tool_audit.export.charts import COLOURS, share, vertical
 from otel_tool_audit.export.document import Document, Table
 
+_PIECES: Final = 1_000
 NEEDED: Final = "reports as HTML need jinja2: pip install 'otel-tool-audit[report]'"
 
 
@@ -39,7 +40,7 @@ def render(report: Document) -> Iterator[str]:
     style = _read("report.css") + "".join(_widths(number, table) for number, table in enumerate(report.tables, 1))
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     page = environment.from_string(_read("report.html.j2"))
-    pieces: Iterator[str] = page.generate(
+    pieces: Any = page.stream(
         report=report,
         style=_safe(style),
         policy=f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'",
@@ -47,7 +48,9 @@ def render(report: Document) -> Iterator[str]:
         colours=COLOURS,
         share=share,
     )
-    return pieces
+    # the template gives a few signs at a time
+    pieces.enable_buffering(_PIECES)
+    return iter(pieces)
 
 
 def _environment() -> Any:  # noqa: ANN401 - jinja2's, which is imported only here

@@ -172,3 +172,15 @@ def test_tail_goes_on_with_calls_as_they_end(shop: Path) -> None:
     assert [21, 23, 25] == [found["turn_number"] for found in told]
     assert ["success"] * 3 == [found["status"] for found in told]
     assert 2 == len(told[0]["records"])
+
+
+@pytest.mark.parametrize("verb", ["calls", "stats"])
+def test_what_cannot_be_read_is_said(command: Command, shop: Path, verb: str) -> None:
+    """A line that is no record is passed over, counted, and told beside the answer."""
+    segment = shop / "general" / "000000000000.jsonl"
+    lines = segment.read_bytes().split(b"\n")
+    lines[3] = b"\x00" * len(lines[3])
+    segment.write_bytes(b"\n".join(lines))
+    printed = command(verb, shop)
+    assert 0 == printed.code
+    assert "1 line could not be read and is missing here" in printed.err
