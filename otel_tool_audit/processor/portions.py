@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from opentelemetry.sdk.trace import Event, ReadableSpan
 
-from otel_tool_audit.processor.spans import SpanCopy
+from otel_tool_audit.processor.spans import SpanCopy, plain
 
 LARGEST: Final = 3_500_000
 """Bytes of a request, by estimate; what is left up to 4 MiB is for the resource, and for the estimate's error."""
@@ -73,7 +73,8 @@ def shortened(span: ReadableSpan) -> ReadableSpan:
 def _mapping(attributes: Mapping[str, Any] | None) -> int:
     if not attributes:
         return 0
-    return sum(_ENTRY + len(key) + _value(value) for key, value in attributes.items())
+    # a copy at once: the SDK's own mapping takes a lock for every key
+    return sum([_ENTRY + len(key) + _value(value) for key, value in plain(attributes).items()])
 
 
 def _value(value: object) -> int:
