@@ -23,6 +23,7 @@ from otel_tool_audit.cli.questions import asks
 from otel_tool_audit.cli.reconciling import reconcile
 from otel_tool_audit.cli.reporting import access, activity, report
 from otel_tool_audit.cli.sanitizing import sanitize
+from otel_tool_audit.cli.sql import sql
 from otel_tool_audit.cli.statistics import stats
 from otel_tool_audit.cli.verdicts import recover, verify
 from otel_tool_audit.errors import AuditError, SettingsError, TrailTampered
@@ -51,6 +52,7 @@ app.command()(asks(stats))
 report.command()(asks(access))
 report.command()(asks(activity))
 app.add_typer(report, name="report")
+app.command(cls=DirectoryMayBeLeftOut)(asks(sql))
 app.command()(asks(export))
 app.command()(reconcile)
 app.command()(sanitize)

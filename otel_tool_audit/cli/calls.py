@@ -48,6 +48,7 @@ def calls(
     order_by: Annotated[str | None, typer.Option("--order-by", metavar="FIELD", help="A field of a call, such as duration_ms; by default the time.", show_default=False)] = None,
     descending: Annotated[bool, typer.Option("--descending", help="The largest, or latest, first.", show_default=False)] = False,
     limit: opt.Limit = None,
+    verified: Annotated[bool, typer.Option("--verified", help="Check each call's records before it is shown; stop at one that does not hold.", show_default=False)] = False,
     after: Annotated[str | None, typer.Option("--after", metavar="KEY", help="The next page: the key that the page before named.", show_default=False)] = None,
     name: opt.As = None,
     reason: opt.Reason = None,
@@ -66,7 +67,7 @@ def calls(
     reader = TrailReader(path, state=state)
     # a page that another may follow needs an order that nothing changes
     order = order_by or ("timestamp" if limit is not None or after is not None else None)
-    pages = reader.calls(**question.filters(), order_by=order, descending=descending, limit=limit, after=after)
+    pages = reader.calls(**question.filters(), order_by=order, descending=descending, limit=limit, after=after, verified=verified)
     found: Iterator[Mapping[str, Any]] = pages
     if "subject" in question.only:
         found = audited(found, Journal(path, state, name=name, reason=reason), Reading("calls", question.on_record()))

@@ -57,6 +57,15 @@ class RowsFormat(StrEnum):
     jsonl = "jsonl"
 
 
+class AnswerFormat(StrEnum):
+    """How rows of any columns are given out."""
+
+    table = "table"
+    json = "json"
+    jsonl = "jsonl"
+    csv = "csv"
+
+
 class CallsFormat(StrEnum):
     """How calls are given out."""
 

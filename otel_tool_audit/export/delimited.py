@@ -23,12 +23,12 @@ _FORMULAS: Final = frozenset("=+-@\t\r\n＝＋－＠'")  # noqa: RUF001 - the fu
 
 def header() -> bytes:
     """Write the first line."""
-    return _line(COLUMNS)
+    return line(COLUMNS)
 
 
 def encode(calls: Iterable[Mapping[str, Any]]) -> bytes:
     """Write calls, a row each."""
-    return b"".join([_line(row(call).values()) for call in calls])
+    return b"".join([line(row(call).values()) for call in calls])
 
 
 def neutral(text: str) -> str:
@@ -41,7 +41,13 @@ def original(text: str) -> str:
     return text.removeprefix("'")
 
 
-def _line(cells: Iterable[Any]) -> bytes:
+def line(cells: Iterable[Any]) -> bytes:
+    """
+    Write a row.
+
+    Args:
+        cells: Texts, numbers, truth values, None.
+    """
     # most cells are text or nothing: not worth a call each
     written = [
         '"' + (cell if cell[:1] not in _FORMULAS else neutral(cell)).replace('"', '""') + '"' if cell.__class__ is str else "" if cell is None else _plain(cell)

@@ -22,7 +22,7 @@ from otel_tool_audit.review.query import FILTERS, Query, check_names, moment
 from otel_tool_audit.review.records import TrailRecords
 from otel_tool_audit.review.reports import Count, ToolStatistics
 from otel_tool_audit.review.subjects import stored_forms
-from otel_tool_audit.trail.format import PRIVATE_STATE, valid_chain
+from otel_tool_audit.trail.format import OWNER, PRIVATE_STATE, valid_chain
 
 if TYPE_CHECKING:
     from otel_tool_audit.review.engine import Engine
@@ -146,7 +146,7 @@ class Asking(TrailRecords):
         """Note what no answer can hold: segments that are gone, chains that cannot be opened, a torn line."""
         here = self.chains()
         for name in self._root.names():
-            if name != PRIVATE_STATE and valid_chain(name) and name not in here:
+            if name not in {PRIVATE_STATE, OWNER} and valid_chain(name) and name not in here:
                 self._note(f"chain {name} cannot be opened: its records are in no answer; run `otel-tool-audit verify`")
         for chain in here:
             with self._folder(chain) as folder:

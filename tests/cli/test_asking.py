@@ -184,3 +184,36 @@ def test_what_cannot_be_read_is_said(command: Command, shop: Path, verb: str) ->
     printed = command(verb, shop)
     assert 0 == printed.code
     assert "1 line could not be read and is missing here" in printed.err
+
+
+def test_sql_reads_and_is_on_record(command: Command, shop: Path) -> None:
+    """A SELECT over calls and records is answered in any format; the trail holds the question."""
+    pytest.importorskip("duckdb")
+    text = "SELECT tool_name, count(*) AS n FROM calls GROUP BY 1 ORDER BY 1"
+    assert [{"tool_name": "tool_0", "n": 6}, {"tool_name": "tool_1", "n": 6}] == listed(command("sql", shop, text, "--json"))
+    assert '"tool_name","n"\r\n"tool_0",6\r\n"tool_1",6\r\n' == command("sql", shop, text, "--format", "csv").out
+    assert ["TOOL_NAME", "N"] == command("sql", shop, text).out.split()[:2]
+    reading = next(r for r in TrailReader(shop).records("trail") if r["event"] == "trail.read")
+    assert ("sql", text, 2) == (reading["details"]["what"], reading["details"]["filters"]["sql"], reading["details"]["count"])
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["DROP TABLE calls", "COPY calls TO '/tmp/stolen.csv'", "SELECT * FROM read_text('/etc/passwd')", "SELECT 1; SELECT 2", "INSTALL httpfs", "SELEC 1", "ATTACH 'x.db'"],
+)
+def test_sql_can_do_nothing_else(command: Command, shop: Path, text: str) -> None:
+    """What writes, opens or loads anything is refused in words."""
+    pytest.importorskip("duckdb")
+    printed = command("sql", shop, text)
+    assert (2, "") == (printed.code, printed.out)
+    assert "Traceback" not in printed.err
+
+
+def test_calls_can_be_verified_one_by_one(command: Command, shop: Path) -> None:
+    """--verified stops at a call whose record does not hold, and names it."""
+    assert 12 == len(listed(command("calls", shop, "--verified", "--json")))
+    segment = shop / "general" / "000000000000.jsonl"
+    segment.write_bytes(segment.read_bytes().replace(b'"usr_1"', b'"usr_9"', 1))
+    printed = command("calls", shop, "--verified")
+    assert 3 == printed.code
+    assert "record general/0 of call" in printed.err

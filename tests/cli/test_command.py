@@ -14,7 +14,7 @@ from made_calls import Printed, call, record
 from otel_tool_audit.trail.trail import Trail
 
 Command = Callable[..., Printed]
-VERBS = ["demo", "verify", "recover", "calls", "show", "timeline", "tail", "stats", "export", "reconcile", "sanitize", "doctor", "report"]
+VERBS = ["demo", "verify", "recover", "calls", "show", "timeline", "tail", "stats", "sql", "export", "reconcile", "sanitize", "doctor", "report"]
 
 
 def test_help_lists_exactly_what_works(command: Command) -> None:
