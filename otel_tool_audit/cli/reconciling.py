@@ -17,7 +17,7 @@ from otel_tool_audit.cli.options import BadUsage, asked, trail_directory
 from otel_tool_audit.cli.output import Cell, Format
 from otel_tool_audit.review.reconcile import sources
 from otel_tool_audit.review.reconcile.compare import COUNTS, MISMATCHED, MISSING_IN_BACKEND, MISSING_IN_TRAIL
-from otel_tool_audit.review.reconcile.jaeger import Jaeger
+from otel_tool_audit.review.reconcile.jaeger import HEADERS, Jaeger
 from otel_tool_audit.review.reconcile.otlp_files import OtlpFiles
 from otel_tool_audit.review.reconcile.run import Reconciliation
 from otel_tool_audit.review.reconcile.run import reconcile as compare_both
@@ -29,7 +29,7 @@ STYLES: Final = {"agrees": "bold green", "disagrees": "bold red", "cannot tell":
 _WRONG: Final = frozenset({MISSING_IN_BACKEND, MISSING_IN_TRAIL, MISMATCHED})
 
 _Jaeger = Annotated[
-    str | None, typer.Option("--jaeger", metavar="URL", help="Jaeger's gRPC query service, http://HOST:16685 or https://…", show_default=False)
+    str | None, typer.Option("--jaeger", metavar="URL", help=f"Jaeger's gRPC query service, http://HOST:16685 or https://…; headers from {HEADERS}.", show_default=False)
 ]
 _Files = Annotated[
     list[str] | None,
