@@ -8,7 +8,7 @@ The attribution crosses the process in the request's ``_meta``, beside ``tracepa
 share (``OTEL_TOOL_AUDIT_ATTRIBUTION_KEY``); without one it is kept as ``claimed``. The SDK's version 2 writes ``_meta`` itself,
 and so do instrumentations of version 1: a client needs ``outgoing()`` only without either.
 
-Source: mcp 1.30 and 2.1; MCP specification, "_meta"; SEP-414 (trace context in ``_meta``).
+Source: mcp 1.30 and 2.3, fastmcp 4.1; MCP specification, "_meta"; SEP-414 (trace context in ``_meta``).
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def audit_server(server: Server, *, who: Who | None = None, about: About | None 
     Put a server's tool calls through the gate; after its tools, or before: both work.
 
     Args:
-        server: ``FastMCP`` or a low-level ``Server`` of the SDK's version 1, ``MCPServer`` or ``Server`` of version 2.
+        server: ``FastMCP`` of the package fastmcp or of the SDK's version 1, ``MCPServer`` of version 2, or a low-level ``Server``.
         who: Tells from the parameters of a request (``name``, ``arguments``, ``_meta``) who calls. What it says beats what the client said.
         about: What there is to say about tools, by name.
 

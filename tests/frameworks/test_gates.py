@@ -75,3 +75,21 @@ def test_corners_of_the_adapters(tell):
     assert ("error", "ModelBehaviorError") == (calls["oa_3get_order"]["status"], calls["oa_3get_order"]["error_type"])
     assert ("error", "LookupError") == (calls["oa_0by_hand"]["status"], calls["oa_0by_hand"]["error_type"])
     assert [] == told.leaks()
+
+
+def test_a_server_of_the_package_fastmcp_passes_the_same_gate(tell):
+    """Client, protocol and server make five spans of each call: one record has them, with the exception's own words."""
+    told = tell("fastmcp_story", "native", "gate")
+    assert [GET, CANCEL] == told.ran
+    get, cancel = told.calls()
+    assert ((GET, "success"), (CANCEL, "error")) == ((get["tool_name"], get["status"]), (cancel["tool_name"], cancel["status"]))
+    assert {"order_id": "ORD-123", "api_key": "***REDACTED***"} == get["arguments"]
+    assert "Cannot cancel shipped order" in cancel["error"]
+    assert [] == told.leaks()
+
+
+def test_a_server_of_the_package_fastmcp_without_a_trail_runs_nothing(tell):
+    """Its client hears of an error, which the package words itself."""
+    told = tell("fastmcp_story", "native", "gate", "broken")
+    assert [] == told.ran
+    assert 2 == told.outcome.count("MCPError")
