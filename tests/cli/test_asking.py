@@ -3,11 +3,12 @@ from __future__ import annotations
 import csv
 import io
 import json
-import os
 import re
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -159,7 +160,9 @@ def test_tail_shows_the_latest(command: Command, shop: Path) -> None:
 def test_tail_goes_on_with_calls_as_they_end(shop: Path) -> None:
     """-f gives each call that matches, once, soon after it ended, however hostile; Ctrl-C ends it."""
     command = [sys.executable, "-m", "otel_tool_audit", "tail", str(shop), "-f", "-n", "0", "--format", "jsonl", "--conversation", "conv_9"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, encoding="utf-8", env={**os.environ}) as process:
+    # whoever runs the tests in the background has SIGINT ignored, and children inherit that
+    heeding = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, encoding="utf-8", preexec_fn=heeding) as process:  # noqa: PLW1509 - one system call, no lock
         assert process.stderr
         assert process.stdout
         assert "waiting" in process.stderr.readline()
@@ -167,7 +170,7 @@ def test_tail_goes_on_with_calls_as_they_end(shop: Path) -> None:
             for number in range(20, 26):
                 record(trail, call(number, conversation_id="conv_9" if number % 2 else "conv_8", user_id=HOSTILE))
             told = [json.loads(process.stdout.readline()) for _ in range(3)]
-        process.send_signal(2)
+        process.send_signal(signal.SIGINT)
         assert 130 == process.wait(30)
     assert [21, 23, 25] == [found["turn_number"] for found in told]
     assert ["success"] * 3 == [found["status"] for found in told]
