@@ -81,7 +81,7 @@ def _request_class() -> Any:
 class FakeJaeger(grpc.GenericRpcHandler):
     """Answers ``FindTraces`` as the memory store does: each trace with a span in the time range, the newest first, up to the limit."""
 
-    def __init__(self, requests: list[ExportTraceServiceRequest], keeps: int = 100_000, wants: str | None = None) -> None:
+    def __init__(self, requests: list[ExportTraceServiceRequest], keeps: int = 100_000, wants: str | None = None, tls: Path | None = None) -> None:
         self.traces: dict[bytes, TracesData] = {}
         self.asked: list[Any] = []
         self.keeps = keeps
@@ -92,7 +92,11 @@ class FakeJaeger(grpc.GenericRpcHandler):
         self._request = _request_class()
         self._server = grpc.server(ThreadPoolExecutor(2))
         self._server.add_generic_rpc_handlers((self,))
-        self.port = self._server.add_insecure_port("127.0.0.1:0")
+        if tls is None:
+            self.port = self._server.add_insecure_port("127.0.0.1:0")
+        else:
+            pair = ((tls / "gateway.key").read_bytes(), (tls / "gateway.crt").read_bytes())
+            self.port = self._server.add_secure_port("127.0.0.1:0", grpc.ssl_server_credentials([pair]))
 
     def __enter__(self) -> Self:
         self._server.start()

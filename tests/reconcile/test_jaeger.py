@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from backend import Exported, FakeJaeger
+from fixtures import certificate
 
 from otel_tool_audit.errors import AuditError, SettingsError
 from otel_tool_audit.review.reconcile import jaeger
@@ -92,6 +95,19 @@ def test_a_token_comes_from_the_environment(exported: Callable[..., Exported], m
         with pytest.raises(SettingsError, match=jaeger.HEADERS) as refused:
             read(fake.url)
     assert "t0ken" not in str(refused.value)
+
+
+def test_over_tls_only_a_certificate_that_is_trusted_is_answered(exported: Callable[..., Exported], tmp_path: Path) -> None:
+    """`https://` means TLS; gRPC's own variable names whom to trust."""
+    certificate(tmp_path)
+    made = exported(2)
+    with FakeJaeger(made.requests, tls=tmp_path) as fake:
+        command = [sys.executable, "-m", "otel_tool_audit", "reconcile", made.path, "--jaeger", f"https://localhost:{fake.port}"]
+        codes = [
+            subprocess.run(command, env={**os.environ, **trusting}, capture_output=True, check=False, timeout=60).returncode
+            for trusting in ({}, {"GRPC_DEFAULT_SSL_ROOTS_FILE_PATH": str(tmp_path / "gateway.crt")})
+        ]
+    assert [3, 0] == codes
 
 
 @pytest.mark.parametrize("url", ["ftp://host", "http://", "http://host:port", "http://host/path", "http://user@host", ""])
