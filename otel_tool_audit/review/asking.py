@@ -21,6 +21,7 @@ from otel_tool_audit.review.ordering import Order
 from otel_tool_audit.review.query import FILTERS, Query, check_names, moment
 from otel_tool_audit.review.records import TrailRecords
 from otel_tool_audit.review.reports import Count, ToolStatistics
+from otel_tool_audit.review.state import StateView
 from otel_tool_audit.review.subjects import stored_forms
 from otel_tool_audit.trail.format import OWNER, PRIVATE_STATE, valid_chain
 
@@ -63,13 +64,9 @@ class Asking(TrailRecords):
         super().close()
 
     def _query(self, filters: Mapping[str, Any]) -> Query:
-        check_names(filters, FILTERS, "filter")
+        query = query_of(filters, self._state)
         self._look_for_what_is_missing()
-        given: dict[str, Any] = dict(filters)
-        subject, text = given.pop("subject", None), given.pop("text", None)
-        since, until = moment(given.pop("since", None), "since"), moment(given.pop("until", None), "until")
-        subjects = None if subject is None else stored_forms(subject, self._state)
-        return Query(**given, subjects=subjects, text=None if text is None else text.casefold(), since=since, until=until)
+        return query
 
     def _statistics(self, query: Query, every: str | None) -> tuple[ToolStatistics, tuple[ToolStatistics, ...]]:
         statistics.stretch(every)
@@ -183,3 +180,22 @@ class Asking(TrailRecords):
 
     def _sealed_bytes(self) -> int:
         return sum(extent.end for found in self._all_extents().values() for extent in found[:-1])
+
+
+def query_of(filters: Mapping[str, Any], state: StateView) -> Query:
+    """
+    Read filters as they are given.
+
+    Args:
+        filters: :class:`~otel_tool_audit.review.query.Filters`.
+        state: For the keys of pseudonyms.
+
+    Raises:
+        SettingsError: One cannot be understood.
+    """
+    check_names(filters, FILTERS, "filter")
+    given: dict[str, Any] = dict(filters)
+    subject, text = given.pop("subject", None), given.pop("text", None)
+    since, until = moment(given.pop("since", None), "since"), moment(given.pop("until", None), "until")
+    subjects = None if subject is None else stored_forms(subject, state)
+    return Query(**given, subjects=subjects, text=None if text is None else text.casefold(), since=since, until=until)

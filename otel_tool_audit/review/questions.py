@@ -32,7 +32,8 @@ class Question(NamedTuple):
 
 _MICROSECONDS: Final = "CAST(FLOOR(duration_ms * 1000 + 0.5) AS BIGINT)"
 _STATUSES: Final = ", ".join(f"SUM(CASE WHEN status = '{status}' THEN 1 ELSE 0 END)" for status in (SUCCESS, ERROR, INTERRUPTED, RUNNING))
-_PERCENTILES: Final = ", ".join(f"PERCENTILE_DISC({part}) WITHIN GROUP (ORDER BY {_MICROSECONDS})" for part in ("0.5", "0.95", "0.99"))
+PERCENTILE: Final = "PERCENTILE_DISC({part}) WITHIN GROUP (ORDER BY {value})"
+"""Nearest rank in standard SQL."""
 _TAKEN: Final = f"COUNT(duration_ms), SUM({_MICROSECONDS}), MAX({_MICROSECONDS})"
 
 
@@ -92,15 +93,17 @@ def _after(order: Order, tie: tuple[str, str]) -> Question:
     return Question(f"{order.by} {further} ? OR ({order.by} = ? AND {behind}) OR {order.by} IS NULL", (value, value, *place))
 
 
-def totals(query: Query, by: str | None) -> Question:
+def totals(query: Query, by: str | None, percentile: str = PERCENTILE) -> Question:
     """
     Count calls: number, outcomes, durations, percentiles, users, first and last.
 
     Args:
         query: Which.
         by: Group by this column; None: all together.
+        percentile: How the engine writes the nearest rank, with ``{part}`` and ``{value}``.
     """
-    return _grouped(f"COUNT(*), {_STATUSES}, {_TAKEN}, {_PERCENTILES}, COUNT(DISTINCT user_id), MIN(timestamp), MAX(timestamp)", query, by)
+    ranks = ", ".join(percentile.format(part=part, value=_MICROSECONDS) for part in ("0.5", "0.95", "0.99"))
+    return _grouped(f"COUNT(*), {_STATUSES}, {_TAKEN}, {ranks}, COUNT(DISTINCT user_id), MIN(timestamp), MAX(timestamp)", query, by)
 
 
 def series(query: Query, by: str | None, every: str) -> Question:

@@ -19,9 +19,9 @@ Rows = Sequence[Sequence[Any]]
 _TOOL = "tool_name"
 
 
-def statistics_questions(query: Query, every: str | None) -> list[questions.Question]:
+def statistics_questions(query: Query, every: str | None, percentile: str = questions.PERCENTILE) -> list[questions.Question]:
     """List what has to be asked for statistics: totals, of all and by tool; and the same over time, when asked for."""
-    asked = [questions.totals(query, None), questions.totals(query, _TOOL)]
+    asked = [questions.totals(query, None, percentile), questions.totals(query, _TOOL, percentile)]
     return asked if every is None else [*asked, questions.series(query, None, every), questions.series(query, _TOOL, every)]
 
 
