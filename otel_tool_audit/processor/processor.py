@@ -182,19 +182,23 @@ class AuditSpanProcessor(SpanProcessor):
         self._forget_parent()
         stamped = ENDING.get(context.span_id)
         sampled = context.trace_flags.sampled
-        cleaned: ReadableSpan | None = None
+        if stamped is not None:
+            self._watcher.own_ended(span, stamped)
+            if sampled:
+                self._pass_on(self._spans.cleaned(span, stamped))
+            return
         waiting = object()
 
         def recorded(seen: Seen | None) -> None:
             try:
                 if sampled:
-                    self._pass_on_stamped(self._spans.cleaned(span) if cleaned is None else cleaned, seen)
+                    self._pass_on_stamped(self._spans.cleaned(span), seen)
             finally:
                 self._waiting.discard(waiting)
 
         self._waiting.add(waiting)
         try:
-            told = self._watcher.ended(span, plain(span.attributes), stamped, recorded)
+            told = self._watcher.ended(span, plain(span.attributes), recorded)
         except BaseException:
             self._waiting.discard(waiting)
             raise
@@ -204,7 +208,7 @@ class AuditSpanProcessor(SpanProcessor):
             return
         self._waiting.discard(waiting)
         if sampled:
-            self._pass_on(self._spans.cleaned(span, _NOTHING if stamped is None else stamped))
+            self._pass_on(self._spans.cleaned(span))
 
     # --- forwarding
 

@@ -7,9 +7,10 @@ Source: ARCHITECTURE.md, "One record a call".
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
+from otel_tool_audit import semconv
 from otel_tool_audit.recognise.sameness import is_one, may_be_one
 from otel_tool_audit.record.model import Receipt, ToolCall
 
@@ -32,12 +33,12 @@ class Seen:
         start: Of the earliest span, nanoseconds since the Unix epoch.
         end: Of the latest one; None while it runs.
         thread: Which thread started it.
-        receipt: Of its last record.
         claimed: Fields of the record that are only claimed.
         nameless: Whether nothing told which tool it was.
+        stamp: What the gate stamped its span with; it holds the receipt.
     """
 
-    __slots__ = ("_waiting", "call", "claimed", "end", "nameless", "own", "receipt", "scopes", "start", "thread")
+    __slots__ = ("_receipt", "_waiting", "call", "claimed", "end", "nameless", "own", "scopes", "stamp", "start", "thread")
 
     def __init__(self, call: ToolCall, *, own: bool, scope: str, start: int, end: int | None, thread: int) -> None:
         """Remember a call."""
@@ -47,10 +48,24 @@ class Seen:
         self.start = start
         self.end = end
         self.thread = thread
-        self.receipt: Receipt | None = None
+        self._receipt: Receipt | None = None
+        self.stamp: Mapping[str, Any] | None = None
         self.claimed: dict[str, str] = {}
         self.nameless = False
         self._waiting: list[Callable[[], None]] | None = None if own else []
+
+    @property
+    def receipt(self) -> Receipt | None:
+        """Of its last record; None while there is none."""
+        if self._receipt is None and self.stamp is not None and semconv.HASH in self.stamp:
+            stamp = self.stamp
+            chain = str(stamp[semconv.STREAM]).partition("/")[2]
+            self._receipt = Receipt(chain, stamp[semconv.SEQUENCE], stamp[semconv.PREVIOUS_HASH], stamp[semconv.HASH])
+        return self._receipt
+
+    @receipt.setter
+    def receipt(self, receipt: Receipt | None) -> None:
+        self._receipt = receipt
 
     def recorded(self, receipt: Receipt | None) -> None:
         """Take the receipt of the first record, and tell who waited for it; None: the record is lost."""

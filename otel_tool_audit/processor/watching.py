@@ -17,7 +17,6 @@ from opentelemetry import baggage
 from opentelemetry import context as otel
 from opentelemetry.sdk.trace import ReadableSpan
 
-from otel_tool_audit import semconv
 from otel_tool_audit.attribution import NOBODY
 from otel_tool_audit.processor.models import Models
 from otel_tool_audit.processor.observed import amendment, claims, news, observed_call, source
@@ -94,14 +93,13 @@ class Watcher:
         if gone is not None:
             self._give_up(gone)
 
-    def ended(self, span: ReadableSpan, attributes: Mapping[str, Any], stamped: Mapping[str, Any] | None, told: Recorded) -> bool:
+    def ended(self, span: ReadableSpan, attributes: Mapping[str, Any], told: Recorded) -> bool:
         """
-        Look at a span that ended.
+        Look at another instrumentation's span that ended.
 
         Args:
             span: Ended.
             attributes: Its own, in a plain mapping.
-            stamped: What the gate stamped it with; None: it is another instrumentation's.
             told: Called, now or later, when it tells of a call.
 
         Returns:
@@ -109,22 +107,40 @@ class Watcher:
         """
         entry = self.spans.ended(span.context.span_id)
         found = self._roles.found(attributes)
-        kind = Kind.OTHER
-        if stamped is None:
-            kind = kind_of(found, attributes, span.name)
-            if kind is Kind.TOOL:
-                facts = facts_of(span.name, attributes, found, _events(span), self._roles)
-                if facts is not None and not (facts.nameless and self._in_a_tool(entry)):
-                    self._tool(span, entry, facts, attributes, found, told)
-                    return True
-                kind = Kind.PSEUDO
-            if kind is Kind.MODEL:
-                self._model_ended(span, entry, attributes, found)
+        kind = kind_of(found, attributes, span.name)
+        if kind is Kind.TOOL:
+            facts = facts_of(span.name, attributes, found, _events(span), self._roles)
+            if facts is not None and not (facts.nameless and self._in_a_tool(entry)):
+                self._tool(span, entry, facts, attributes, found, told)
+                return True
+            kind = Kind.PSEUDO
+        if kind is Kind.MODEL:
+            self._model_ended(span, entry, attributes, found)
         if entry is not None:
-            if entry.own is not None:
-                self._own_ended(entry, span, stamped or _NOTHING)
             self._leave(entry, kind, attributes, found)
         return False
+
+    def own_ended(self, span: ReadableSpan, stamped: Mapping[str, Any]) -> None:
+        """
+        Look at a span of ours that ended.
+
+        Args:
+            span: Ended.
+            stamped: What the gate stamped it with.
+        """
+        entry = self.spans.ended(span.context.span_id)
+        if entry is None:
+            return
+        own, entry.span, entry.children = entry.own, None, None
+        if own is not None:
+            own.end, own.stamp = span.end_time, stamped
+            with self._lock:
+                self._recent.ended(own)
+            if entry.parent is not None:
+                entry.parent.add_below(Below(own, directly=True))
+        if entry.below:
+            attributes = dict(span.attributes or _NOTHING)
+            self._leave(entry, Kind.OTHER, attributes, self._roles.found(attributes))
 
     def give_up(self) -> None:
         """Report every tool span that is open as interrupted: nobody will look at it any more. Inner ones come first."""
@@ -339,22 +355,6 @@ class Watcher:
             for seen in [b.seen for b in beside if b.directly and b.seen.call["model"] == UNKNOWN and b.seen.start >= model.start]:
                 name = self.recorder.sanitizer.identifier(model.name, "model").value
                 self._amend(seen, {"model": name}, f"model={MODEL_SPAN}", None)
-
-    def _own_ended(self, entry: OpenSpan, span: ReadableSpan, stamped: Mapping[str, Any]) -> None:
-        own = entry.own
-        if own is None:
-            return
-        own.end = span.end_time
-        with self._lock:
-            self._recent.ended(own)
-        if semconv.OUTCOME in stamped:
-            known: Any = {**own.call, "success": stamped[semconv.OUTCOME] == "success"}
-            own.call = known
-        stream = str(stamped.get(semconv.STREAM, ""))
-        if semconv.HASH in stamped and "/" in stream:
-            own.receipt = Receipt(stream.partition("/")[2], stamped[semconv.SEQUENCE], stamped[semconv.PREVIOUS_HASH], stamped[semconv.HASH])
-        if entry.parent is not None:
-            entry.parent.add_below(Below(own, directly=True))
 
     # --- what never ended
 

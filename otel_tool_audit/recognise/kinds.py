@@ -152,7 +152,7 @@ def is_wrapper(name: str) -> bool:
 
 def is_answer(name: str) -> bool:
     """Tell whether a span only tells what a tool gave back; the call itself had a span of its own before."""
-    return _ANSWERS.match(name) is not None
+    return name[:1] == "t" and _ANSWERS.match(name) is not None
 
 
 def is_pseudo(tool: str, *, named: bool) -> bool:

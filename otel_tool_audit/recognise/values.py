@@ -96,6 +96,10 @@ def is_schema(value: object) -> bool:
     return bool(value) and all(_describes(inner) for inner in value.values())
 
 
+def _is_flat(value: Mapping[Any, Any]) -> bool:
+    return all(type(held) is not dict and type(key) is str and "." not in key for key, held in value.items())
+
+
 def _describes(value: object) -> bool:
     return type(value) is not str and isinstance(value, Mapping) and "type" in value and ("description" in value or "title" in value)
 
