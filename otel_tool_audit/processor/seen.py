@@ -17,7 +17,7 @@ from otel_tool_audit.record.model import Receipt, ToolCall
 _MOST: Final = 1_024
 """Calls that are remembered for spans beside them."""
 
-_MOST_BEFORE: Final = 16
+_MOST_BEFORE: Final = 4
 _SLACK: Final = 1_000_000
 """Nanoseconds by which spans beside each other may miss each other; clocks of instrumentations are read one after the other."""
 
@@ -65,6 +65,7 @@ class Seen:
 
     @receipt.setter
     def receipt(self, receipt: Receipt | None) -> None:
+        """Keep the receipt of a later record."""
         self._receipt = receipt
 
     def recorded(self, receipt: Receipt | None) -> None:

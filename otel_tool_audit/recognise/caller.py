@@ -25,9 +25,6 @@ BAGGAGE: Final = "baggage"
 ANCESTOR: Final = "ancestor"
 MODEL_SPAN: Final = "model_span"
 
-_FIELDS: Final = ("user", "role", "agent", "model", "client_ip", "user_agent")
-"""Facts that are fields of an attribution under the same name; the conversation is decided apart."""
-
 _IN_METADATA: Final = (c.USER, c.ROLE, c.CONVERSATION, c.SESSION, c.AGENT)
 _RANKS: Final = {name: at for at, name in enumerate((OWN, CONTEXT, ANCESTOR, MODEL_SPAN, BAGGAGE))}
 """Places in the order in which they are believed; baggage comes last: what it says is only claimed."""
@@ -81,25 +78,26 @@ def caller_in(places: Iterable[Place], roles: Roles) -> dict[str, Told]:
         Answers by the names of ``attribution()``.
     """
     order = [place for place in places if place.found.tells_caller]
-    if len(order) > 1:
-        order.sort(key=_order)
-    told = [answer for place in order for answer in answers(place, roles)]
-    if any(place.name == CONTEXT for place in order):
-        copied = {(answer.fact, answer.value) for answer in told if answer.place == CONTEXT}
-        # an attribute that only repeats the context says no more than the context does
-        told = [a._replace(place=CONTEXT) if a.place == OWN and (a.fact, a.value) in copied else a for a in told]
-        told.sort(key=_order_told)
+    if len(order) == 1:
+        told = answers(order[0], roles)
+    else:
+        told = [answer for place in sorted(order, key=_order) for answer in answers(place, roles)]
+        if any(place.name == CONTEXT for place in order):
+            copied = {(answer.fact, answer.value) for answer in told if answer.place == CONTEXT}
+            # an attribute that only repeats the context says no more than the context does
+            told = [a._replace(place=CONTEXT) if a.place == OWN and (a.fact, a.value) in copied else a for a in told]
+            told.sort(key=_order_told)
     known: dict[str, Told] = {}
     for answer in told:
-        if answer.fact in _FIELDS:
-            known.setdefault(answer.fact, answer)
-    conversation = _conversation(told)
-    if conversation is not None:
-        known["conversation"] = conversation
+        if answer.fact not in known:
+            known[answer.fact] = answer
+    if c.CONVERSATION in known or c.SESSION in known:
+        known[c.CONVERSATION] = _conversation(told, known)
+        known.pop(c.SESSION, None)
     return known
 
 
-def answers(place: Place, roles: Roles) -> Iterator[Told]:
+def answers(place: Place, roles: Roles) -> list[Told]:
     """
     Give every answer that a place holds, best first.
 
@@ -107,25 +105,27 @@ def answers(place: Place, roles: Roles) -> Iterator[Told]:
         place: Where to look.
         roles: Judges the names inside metadata.
     """
-    by = place.found.by
-    for fact, told in by.items():
-        if fact not in c.CALLER_FACTS or fact == c.METADATA:
-            continue
-        for _, key in told:
-            plain = scalar(place.values[key])
-            if plain is not None and (not isinstance(plain, str) or len(plain) <= _LONGEST_VALUE):
-                yield Told(fact, plain, place.name, key)
-    for _, key in by.get(c.METADATA, ()):
-        inner = parsed(place.values[key])
-        if not isinstance(inner, Mapping):
-            continue
-        small = {name: value for name, value in list(inner.items())[:_MOST_ENTRIES] if isinstance(name, str)}
-        nested = roles.found(small).by
-        for fact in _IN_METADATA:
-            for _, name in nested.get(fact, ()):
-                plain = scalar(small[name])
-                if plain is not None:
-                    yield Told(fact, plain, place.name, name)
+    name, values, found = place
+    given = []
+    for fact, key in found.callers:
+        plain = scalar(values[key])
+        if plain is not None and (type(plain) is not str or len(plain) <= _LONGEST_VALUE):
+            given.append(Told(fact, plain, name, key))
+    for key in found.metadata:
+        inner = parsed(values[key])
+        if isinstance(inner, Mapping):
+            given.extend(_in_metadata(inner, name, roles))
+    return given
+
+
+def _in_metadata(inner: Mapping[Any, Any], place: str, roles: Roles) -> Iterator[Told]:
+    small = {name: value for name, value in list(inner.items())[:_MOST_ENTRIES] if isinstance(name, str)}
+    nested = roles.found(small)
+    for fact in _IN_METADATA:
+        for name in nested.keys(fact):
+            plain = scalar(small[name])
+            if plain is not None:
+                yield Told(fact, plain, place, name)
 
 
 def _order(place: Place) -> int:
@@ -136,14 +136,11 @@ def _order_told(answer: Told) -> int:
     return _RANKS.get(answer.place, len(_RANKS))
 
 
-def _conversation(told: list[Told]) -> Told | None:
-    named = [a for a in told if a.fact == c.CONVERSATION]
-    named += [a for a in told if a.fact == c.SESSION]
-    if not named:
-        return None
-    best = named[0]
+def _conversation(told: list[Told], known: Mapping[str, Told]) -> Told:
+    best = known.get(c.CONVERSATION) or known[c.SESSION]
     if _is_made_up(best.value):
         # an id that looks made up gives way to one that somebody put into the context by hand
+        named = [a for fact in (c.CONVERSATION, c.SESSION) for a in told if a.fact == fact]
         return next((a for a in named if a.place == CONTEXT and not _is_made_up(a.value)), best)
     return best
 

@@ -121,9 +121,16 @@ class Found:
         tells_tool: Whether there is an attribute that only tools have.
         tells_caller: Whether anything is told of who called.
         names_model: Whether a convention's own name for a model is among them.
+        asking: Attributes that may hold arguments, best first.
+        answering: Attributes that may hold the result, best first.
+        parts: Arguments that have an attribute each: the argument's name and the attribute's.
+        callers: Facts about who called, and the attributes that tell them.
+        metadata: Attributes that hold more of these.
     """
 
-    __slots__ = ("by", "names_model", "source", "tells_caller", "tells_tool")
+    __slots__ = (
+        "answering", "asking", "by", "callers", "metadata", "names_model", "parts", "source", "tells_caller", "tells_tool",
+    )  # fmt: skip
 
     def __init__(self, roles: Iterable[tuple[Role, str]]) -> None:
         """
@@ -144,6 +151,12 @@ class Found:
         self.source = telling or self.source
         self.tells_tool = not TOOL_SIGNS.isdisjoint(self.by)
         self.tells_caller = not CALLER_FACTS.isdisjoint(self.by)
+        asking = [pair for fact in (ARGUMENTS, INPUT, SCHEMA) for pair in self.by.get(fact, ())]
+        self.asking = tuple(key for role, key in asking if not role.part)
+        self.parts = tuple((role.part, key) for role, key in asking if role.part)
+        self.answering = tuple(key for fact in (RESULT, OUTPUT) for _, key in self.by.get(fact, ()))
+        self.callers = tuple((fact, key) for fact, told in self.by.items() if fact in CALLER_FACTS and fact != METADATA for _, key in told)
+        self.metadata = tuple(key for _, key in self.by.get(METADATA, ()))
         self.names_model = MODEL in self.by and self.by[MODEL][0][0].convention in _MODEL_CONVENTIONS
 
     def __bool__(self) -> bool:

@@ -22,6 +22,8 @@ from otel_tool_audit.recognise.values import arguments_in, plain_text, scalar
 Event = tuple[str, Mapping[str, Any]]
 """A span event: its name and attributes."""
 
+_NO_RESULT: Final = Result(None, failed=False)
+_FAILED: Final = Failure(None, None)
 UNKNOWN_TOOL: Final = "unknown"
 _EXCEPTION: Final = "exception"
 _SAID: Final = ("content", "message", "body", "arguments", "result")
@@ -74,28 +76,32 @@ def facts_of(name: str, attributes: Mapping[str, Any], found: Found, events: Seq
     Returns:
         None when it is a pseudo call: several calls merged into a span, a change of agents.
     """
-    named = _first_text(found, attributes, c.NAME) or _name_in_events(events, roles)
+    named = _first_text(found, attributes, c.NAME) or (_name_in_events(events, roles) if events else None)
     request = None if named is not None else _requested(found, attributes, name)
     tool = named or (None if request is None else request.tool) or tool_in(_first_text(found, attributes, c.LABEL) or name) or UNKNOWN_TOOL
     if is_pseudo(tool, named=named is not None) or (named is None and is_pseudo(tool_in(name), named=False)):
         return None
-    result = _result(found, attributes, events, roles)
+    result = _result(found, attributes, events, roles) or _NO_RESULT
     failure = failure_in(found, attributes) or (_raised(events) if events else None)
-    message = (_exception_message(events) if events else None) or message_in(found, attributes)
-    if failure is None and result is not None and result.failed:
-        failure = Failure(None, None)
+    if failure is None and result.failed:
+        failure = _FAILED
+    call_id = _call_id(found, attributes, events) or result.call_id
+    if request is not None:
+        call_id, arguments = call_id or request.call_id, request.arguments
+    else:
+        arguments = _arguments(found, attributes, events, roles, tool)
     return Facts(
-        tool_name=tool,
-        tool_call_id=_call_id(found, attributes, events) or (None if result is None else result.call_id) or (None if request is None else request.call_id),
-        arguments=_arguments(found, attributes, events, roles, tool) if request is None else request.arguments,
-        result=None if result is None else result.value,
-        has_result=result is not None,
-        failure=failure,
-        message=message,
-        source=found.source,
-        answers=is_answer(name),
-        error_text=None if result is None else error_in(result.value),
-        nameless=named is None and request is None and is_nameless(tool),
+        tool,
+        call_id,
+        arguments,
+        result.value,
+        result is not _NO_RESULT,
+        failure,
+        (_exception_message(events) if events else None) or message_in(found, attributes),
+        found.source,
+        is_answer(name),
+        named is None and request is None and is_nameless(tool),
+        None if failure is None and not result.value else error_in(result.value),
     )
 
 
@@ -135,15 +141,17 @@ def _call_id(found: Found, attributes: Mapping[str, Any], events: Sequence[Event
     return None
 
 
-def _arguments(
-    found: Found, attributes: Mapping[str, Any], events: Sequence[Event], roles: Roles, tool: str
-) -> Any:  # noqa: ANN401 - whatever the span told
-    if c.ARGUMENTS in found.by:
-        parts: dict[str, Any] = {role.part: attributes[key] for role, key in found.by[c.ARGUMENTS] if role.part}
-        if parts:
-            return parts
+def _arguments(found: Found, attributes: Mapping[str, Any], events: Sequence[Event], roles: Roles, tool: str) -> Any:  # noqa: ANN401 - whatever the span told
+    if found.parts:
+        return {part: attributes[key] for part, key in found.parts}
     best: Any = None
-    for value in _told(found, attributes, events, roles, asking=True):
+    for key in found.asking:
+        arguments = arguments_in(attributes[key], tool)
+        if type(arguments) is dict or isinstance(arguments, Mapping):
+            return arguments
+        if best is None:
+            best = arguments
+    for value in _in_events(events, roles, (c.ARGUMENTS, c.INPUT), _ASKING) if events else ():
         arguments = arguments_in(value, tool)
         if isinstance(arguments, Mapping):
             return arguments
@@ -153,23 +161,16 @@ def _arguments(
 
 
 def _result(found: Found, attributes: Mapping[str, Any], events: Sequence[Event], roles: Roles) -> Result | None:
-    for value in _told(found, attributes, events, roles, asking=False):
+    for key in found.answering:
+        if attributes[key] is not None:
+            return result_in(attributes[key])
+    for value in _in_events(events, roles, (c.RESULT, c.OUTPUT), _ANSWERING) if events else ():
         return result_in(value)
     return None
 
 
-def _told(
-    found: Found, attributes: Mapping[str, Any], events: Sequence[Event], roles: Roles, *, asking: bool
-) -> Iterator[Any]:
-    """Give what may be arguments, or the result: names that only tools have first, then those of any span, then events."""
-    for fact in (c.ARGUMENTS, c.INPUT, c.SCHEMA) if asking else (c.RESULT, c.OUTPUT):
-        for role, key in found.by.get(fact, ()):
-            if not role.part and attributes[key] is not None:
-                yield attributes[key]
-    if not events:
-        return
-    facts = (c.ARGUMENTS, c.INPUT) if asking else (c.RESULT, c.OUTPUT)
-    words = _ASKING if asking else _ANSWERING
+def _in_events(events: Sequence[Event], roles: Roles, facts: tuple[str, ...], words: tuple[str, ...]) -> Iterator[Any]:
+    """Give what events tell: by the names of their attributes, or because of the event's own name."""
     for event, told in events:
         if event == _EXCEPTION:
             continue

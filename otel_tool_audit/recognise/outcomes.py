@@ -139,7 +139,9 @@ def failure_in(found: Found, attributes: Mapping[str, Any]) -> Failure | None:
 
 def message_in(found: Found, attributes: Mapping[str, Any]) -> str | None:
     """Give the error's message that attributes hold, whether or not anything says that there was one."""
-    return next((text for _, key in found.by.get(c.ERROR, ()) if (text := plain_text(attributes[key]))), None)
+    if c.ERROR not in found.by:
+        return None
+    return next((text for _, key in found.by[c.ERROR] if (text := plain_text(attributes[key]))), None)
 
 
 def error_in(result: object) -> str | None:
