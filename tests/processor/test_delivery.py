@@ -7,7 +7,7 @@ import threading
 import time
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
@@ -55,6 +55,7 @@ def warned():
     return told, lambda topic, message, *values: told.append(message % values)
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.sampled_from(["x", "ü", "ü😀"]), st.integers(0, 1_500_000)), max_size=6))
 def test_every_portion_fits_a_request(texts):
     """Whatever texts spans hold, no request is too large, none is empty, and no span is left out or repeated."""

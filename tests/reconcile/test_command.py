@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from backend import Exported, FakeJaeger, export, line
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from making import lines_of, rewrite
 from opentelemetry.sdk.trace import TracerProvider
@@ -145,6 +145,7 @@ def test_calls_that_were_not_sampled_are_not_missed(tmp_path: Path, reconciled, 
     assert 0 == run(["verify", str(tmp_path / "audit"), "--deep"])
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.text(max_size=9), st.text(max_size=30) | st.integers(0, 9) | st.none(), max_size=3), st.booleans(), st.booleans(), st.booleans())
 def test_reading_by_position_is_reading(arguments, claimed, sampled, traced) -> None:
     """Whatever a call's arguments imitate, a line that is read by position says what it says when it is parsed."""

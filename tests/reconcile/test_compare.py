@@ -6,7 +6,7 @@ from dataclasses import replace
 from itertools import groupby
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from otel_tool_audit.review.reconcile.compare import KEPT, MISMATCHED, MISSING_IN_BACKEND, MISSING_IN_TRAIL, Terms, compare
@@ -92,6 +92,7 @@ def test_findings_are_counted_all_and_kept_some() -> None:
     assert (KEPT + 5, KEPT) == (found.counts[MISSING_IN_TRAIL], len(found.findings))
 
 
+@settings(deadline=None)
 @given(st.sets(st.integers(0, 40)), st.sets(st.integers(0, 40)), st.sets(st.integers(0, 40)), st.randoms())
 def test_the_sides_are_the_sets_they_are(trail, backend, changed, random) -> None:
     """Whatever is on either side, in whatever order it came: each call is agreed, mismatched or missing on one side, as sets say."""
@@ -115,6 +116,7 @@ def test_moments_cut_the_records_into_equal_parts() -> None:
         assert [240, 490, 740, 990] == spill.moments(25)
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 9)))
 def test_what_is_spilled_comes_back_in_order(calls) -> None:
     """Nothing is lost, and each call's records come together, in written order."""

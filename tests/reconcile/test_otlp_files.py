@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from backend import Exported, line
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from otel_tool_audit.errors import SettingsError
@@ -82,6 +82,7 @@ def test_a_file_that_is_not_there_is_a_mistake_of_the_user(tmp_path: Path) -> No
         OtlpFiles([str(tmp_path / "nothing.jsonl")])
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=200), st.binary(max_size=200))
 def test_no_bytes_bring_it_down(tmp_path_factory, before: bytes, after: bytes) -> None:
     """Whatever stands around it, a whole request on a line of its own is found."""
