@@ -14,7 +14,7 @@ from rich.text import Text
 
 from otel_tool_audit.cli import options as opt
 from otel_tool_audit.cli import output
-from otel_tool_audit.cli.journal import Journal, Reading, audited
+from otel_tool_audit.cli.journal import Journal, Reading, audited, without_key
 from otel_tool_audit.cli.options import BadUsage, directory_and, named_format, trail_directory
 from otel_tool_audit.cli.output import CallsFormat, Cell, Column, Format
 from otel_tool_audit.cli.questions import Question, missing
@@ -79,7 +79,7 @@ def calls(
         _give(found, chosen, file)
     if pages.next_key is not None:
         output.say(f"there may be more; the next page: --after {pages.next_key}", "dim")
-    for note in missing(reader):
+    for note in (*without_key(question.only.get("subject"), path, state), *missing(reader)):
         output.say(note, "yellow")
 
 

@@ -17,7 +17,7 @@ from rich.text import Text
 import otel_tool_audit
 from otel_tool_audit.cli import options as opt
 from otel_tool_audit.cli import output
-from otel_tool_audit.cli.journal import Entry, Journal, announce, exported, stored_subject
+from otel_tool_audit.cli.journal import Entry, Journal, announce, exported, stored_subject, without_key
 from otel_tool_audit.cli.options import BadUsage, trail_directory
 from otel_tool_audit.cli.questions import Question, missing
 from otel_tool_audit.cli.verdicts import STYLES, progress
@@ -97,7 +97,7 @@ def _export(folder: str, style: str, question: Question, journal: Journal) -> Ma
         tool=f"{output.NAME} {otel_tool_audit.__version__}", made=_written(datetime.now(UTC)), who=journal.who(), reason=journal.reason, trail_id=reader.trail_id,
         path=reader.path, filters=only | {name: moment and _written(moment) for name, moment in time.items()}, format=style, count=kept.count,
         first_timestamp=kept.first, last_timestamp=kept.last, files=files, verdict=kept.about["verdict"], heads=kept.about["heads"],
-        missing=missing(reader), recorded=entry.address, not_recorded=entry.obstacle,
+        missing=[*without_key(question.only.get("subject"), path, state), *missing(reader)], recorded=entry.address, not_recorded=entry.obstacle,
     )  # fmt: skip
     sha256 = hashlib.sha256(running.finish(folder, made)).hexdigest()
     if entry.address is not None:

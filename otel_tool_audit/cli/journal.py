@@ -24,7 +24,7 @@ from otel_tool_audit.review.files import Folder, Refused, resolve
 from otel_tool_audit.review.place import Relation, place_of, read_document, relation
 from otel_tool_audit.review.state import StateView
 from otel_tool_audit.review.subjects import stored_forms
-from otel_tool_audit.settings import Settings
+from otel_tool_audit.settings import Settings, variable
 
 PEEK: Final = 1_000
 """Rows that are counted before the first one is given; a longer answer is recorded before it begins and again when it ends."""
@@ -204,6 +204,21 @@ def stored_subject(subject: str, path: str, state: str | None) -> str:
     finally:
         view.close()
     return ", ".join(found) or MARK
+
+
+def without_key(subject: str | None, path: str, state: str | None) -> list[str]:
+    """
+    Say that a subject may be there and not be found: without a key nobody can tell which pseudonym is his.
+
+    Args:
+        subject: As it was asked for; None: nobody was.
+        path: The trail's directory.
+        state: The state directory, or ``none``.
+    """
+    if subject is None or stored_subject(subject, path, state) != MARK:
+        return []
+    where = f"with the state directory of the trail's writers, or with {variable('pseudonym_key')}"
+    return [f"there is no pseudonym key here: a subject in clear is found only where it is stored in clear; ask with its pseudonym (psn:…), {where}"]
 
 
 def _filter(name: str, value: Any, keyring: Any, sanitizer: Any) -> Any:  # noqa: ANN401 - the writer's types are loaded only where it writes

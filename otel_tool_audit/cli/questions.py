@@ -82,6 +82,6 @@ def asks(command: Callable[..., None], *, times_only: bool = False, without: fro
 
     signature = own.replace(parameters=[*first, *added, *last])
     # typer reads either, depending on its version
-    verb.__signature__ = signature  # type: ignore[attr-defined]
+    vars(verb)["__signature__"] = signature
     verb.__annotations__ = {name: parameter.annotation for name, parameter in signature.parameters.items()}
     return verb

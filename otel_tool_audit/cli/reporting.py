@@ -13,7 +13,7 @@ import typer
 import otel_tool_audit
 from otel_tool_audit.cli import options as opt
 from otel_tool_audit.cli import output, pages
-from otel_tool_audit.cli.journal import Entry, Journal, Reading, announce
+from otel_tool_audit.cli.journal import Entry, Journal, Reading, announce, without_key
 from otel_tool_audit.cli.options import BadUsage, named_format, trail_directory
 from otel_tool_audit.cli.output import ReportFormat
 from otel_tool_audit.cli.questions import Question
@@ -56,7 +56,9 @@ def access(
     reader = TrailReader(path, state=state)
     filters = question.filters()
     subject, start, end = (filters.pop(key) for key in ("subject", "since", "until"))
-    found = dataclasses.replace(reader.access_report(subject, start, end, check=False, **filters), verdict=_verdict(path, state))
+    answer = reader.access_report(subject, start, end, check=False, **filters)
+    notes = (*answer.notes, *without_key(subject, path, state))
+    found = dataclasses.replace(answer, verdict=_verdict(path, state), notes=notes)
     entry = _record("report access", question, len(found.rows), Journal(path, state, name=name, reason=reason))
     document = access_document(found, _heading(question, Journal(path, state, name=name, reason=reason), entry, without="subject"))
     _give(found, document, chosen, file)

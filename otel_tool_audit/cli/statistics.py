@@ -11,7 +11,7 @@ import typer
 
 from otel_tool_audit.cli import options as opt
 from otel_tool_audit.cli import output
-from otel_tool_audit.cli.journal import Journal, Reading, announce
+from otel_tool_audit.cli.journal import Journal, Reading, announce, without_key
 from otel_tool_audit.cli.options import trail_directory
 from otel_tool_audit.cli.output import Cell, Column, RowsFormat
 from otel_tool_audit.cli.pages import sparkline
@@ -59,7 +59,7 @@ def stats(
         columns = _COLUMNS if every else _COLUMNS[:-1]
         span = _span(total.series, every)
         output.print_table(columns, [_row(row, span) for row in (*tools, total)])
-    for note in missing(reader):
+    for note in (*without_key(question.only.get("subject"), path, state), *missing(reader)):
         output.say(note, "yellow")
 
 

@@ -1,7 +1,10 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -101,3 +104,34 @@ def test_a_mistake_gets_one_line(command: Command, clinic: Path, monkeypatch: py
     printed = command("report", *arguments)
     assert (2, "") == (printed.code, printed.out)
     assert says in printed.err
+
+
+def test_a_subject_that_cannot_be_recognised_is_not_reported_as_absent(command: Command, clinic: Path, tmp_path: Path) -> None:
+    """Without a pseudonym key "no call" may be wrong, and every answer about a subject in clear says so."""
+    nowhere = tmp_path / "no-state"
+    for verb in (["calls", clinic], ["stats", clinic], ["report", "access", clinic], ["export", clinic, "-o", tmp_path / "out"]):
+        printed = command(*verb, "--subject", "patient-9", "--state", nowhere)
+        assert "there is no pseudonym key here" in printed.out + printed.err
+    assert "no pseudonym key" not in command("calls", clinic, "--subject", "patient-9").err
+
+
+def test_the_command_works_without_the_packages_of_other_extras(clinic: Path) -> None:
+    """With [cli] alone everything is answered; HTML, PDF, Parquet and SQL say what to install."""
+    block = "import sys; sys.modules.update(dict.fromkeys(['jinja2', 'typst', 'pyarrow', 'duckdb', 'markupsafe'])); from otel_tool_audit.cli.app import run; sys.exit(run(sys.argv[1:]))"
+
+    def run(*arguments: object) -> subprocess.CompletedProcess[str]:
+        return subprocess.run([sys.executable, "-c", block, *map(str, arguments)], capture_output=True, encoding="utf-8", check=False, timeout=120, env={**os.environ})
+
+    assert 0 == run("calls", clinic).returncode
+    assert 0 == run("report", "activity", clinic).returncode
+    assert 0 == run("export", clinic, "--format", "csv", "-o", clinic.parent / "given").returncode
+    for arguments, extra in (
+        (["report", "activity", clinic, "-o", "x.html"], "report"),
+        (["report", "activity", clinic, "-o", "x.pdf"], "report"),
+        (["export", clinic, "--format", "parquet", "-o", clinic.parent / "never"], "query"),
+        (["sql", clinic, "SELECT 1"], "query"),
+    ):
+        done = run(*arguments)
+        assert 2 == done.returncode
+        assert f"pip install 'otel-tool-audit[{extra}]'" in done.stderr
+    assert not (clinic.parent / "never").exists()
