@@ -111,7 +111,7 @@ class Warehouse:
 
     def tool_statistics(self, tool: str | None = None, *, every: str | None = None, **filters: Unpack[CommonFilters]) -> ToolStatistics:
         """Count calls of one tool, as :meth:`TrailReader.tool_statistics` does."""
-        given: Filters = {**filters, "tool": tool}  # type: ignore[typeddict-item]
+        given: Filters = {**filters, "tool": tool}  # type: ignore[typeddict-item]  # mypy does not follow what ** brings in
         return self.statistics(every=every, **given)[0]
 
     def counts(self, **filters: Unpack[Filters]) -> dict[str, tuple[Count, ...]]:
