@@ -42,6 +42,7 @@ _KINDS: Final = {"duration_ms": NUMBER} | dict.fromkeys(("turn_number", "attempt
 
 _SUBJECT: Final = ROW.index("subject")
 _GROUP: Final = 4096
+_REPEATING: Final = [name for name in (*ROW, "chain", "segment") if name not in {"call_id", "trace_id", "timestamp", "duration_ms", *PLACES}]
 
 
 Stamp = list[int]
@@ -157,7 +158,7 @@ def to_parquet(found: Extraction, segment: Segment, metadata: dict[str, str]) ->
 
     rows = sorted(found.rows, key=lambda row: (row[_SUBJECT] is None, row[_SUBJECT]))
     data = io.BytesIO()
-    pq.write_table(to_table(rows, segment.chain, segment.name, metadata), data, compression="zstd", row_group_size=_GROUP)
+    pq.write_table(to_table(rows, segment.chain, segment.name, metadata), data, compression="zstd", row_group_size=_GROUP, use_dictionary=_REPEATING)
     return data.getvalue()
 
 
