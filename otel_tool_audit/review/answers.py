@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -56,7 +57,7 @@ class Calls(Iterator[Call]):
             SettingsError: pandas or pyarrow is not installed.
         """
         try:
-            import pandas as pd  # type: ignore[import-untyped, unused-ignore]  # noqa: PLC0415 - the user's own
+            pd = importlib.import_module("pandas")
         except ImportError as error:
             raise SettingsError("a pandas data frame needs pandas: pip install pandas") from error
         return self.arrow().to_pandas(types_mapper=pd.ArrowDtype)

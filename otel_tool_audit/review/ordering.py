@@ -105,7 +105,8 @@ class _Reversed:
     def __eq__(self, other: object) -> bool:
         return isinstance(other, _Reversed) and bool(other.value == self.value)
 
-    __hash__ = None  # type: ignore[assignment]  # compared, never kept in a set
+    def __hash__(self) -> int:
+        return hash(self.value)
 
 
 _NUMBER: Final = 0

@@ -10,9 +10,10 @@ Source: ARCHITECTURE.md, R13 to R16.
 
 from __future__ import annotations
 
+import importlib
 import re
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Final, Self, Unpack
+from typing import Any, Final, Self, Unpack, cast
 
 from otel_tool_audit.errors import AuditError, SettingsError
 from otel_tool_audit.review import questions, statistics, tables
@@ -111,7 +112,7 @@ class Warehouse:
 
     def tool_statistics(self, tool: str | None = None, *, every: str | None = None, **filters: Unpack[CommonFilters]) -> ToolStatistics:
         """Count calls of one tool, as :meth:`TrailReader.tool_statistics` does."""
-        given: Filters = {**filters, "tool": tool}  # type: ignore[typeddict-item]  # mypy does not follow what ** brings in
+        given = cast("Filters", {**filters, "tool": tool})
         return self.statistics(every=every, **given)[0]
 
     def counts(self, **filters: Unpack[Filters]) -> dict[str, tuple[Count, ...]]:
@@ -161,7 +162,7 @@ def _sqlalchemy(url: str) -> Run:
 
 def _spark(url: str) -> Run:
     try:
-        from pyspark.sql import SparkSession  # type: ignore[import-not-found, unused-ignore]  # noqa: PLC0415 - the user's own
+        SparkSession = importlib.import_module("pyspark.sql").SparkSession  # noqa: N806 - a class
     except ImportError as error:
         raise SettingsError("Spark needs pyspark: pip install 'pyspark[connect]'") from error
     return over_spark(SparkSession.builder.remote(url).getOrCreate())
