@@ -15,7 +15,7 @@ _PROPERTIES: Final = "traceloop.association.properties."
 TRACELOOP: Final = c.Convention(
     "traceloop",
     {
-        c.KIND: ("traceloop.span.kind",),
+        c.KIND: ("traceloop.span.kind", "llm.request.type"),
         c.LABEL: ("traceloop.entity.name",),
         c.INPUT: ("traceloop.entity.input",),
         c.OUTPUT: ("traceloop.entity.output",),

@@ -228,6 +228,10 @@ def _value(text: str, at: int, separator: str, last: str) -> tuple[int, int] | N
     if word is None:
         return None
     value = word.group()
+    inner = _QUOTE.match(text, word.end()) if value.endswith("(") else None
+    if inner:
+        # a value that is wrapped: token=SecretStr('…')
+        return _quoted(text, inner)
     # a sentence's full stop and an ellipsis are not the value's
     end = word.end() - (1 if value.endswith((".", ":")) and not value.endswith("..") else 0)
     return at, end
