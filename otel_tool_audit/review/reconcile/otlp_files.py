@@ -15,7 +15,7 @@ import json
 import os
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import IO, Any, Final
+from typing import IO, Any, Final, cast
 
 import orjson
 
@@ -146,7 +146,7 @@ def _opened(path: str) -> Iterator[tuple[IO[bytes], IO[bytes]]]:
             yield raw, raw
             return
         with gzip.open(raw, "rb") as file:
-            yield file, raw  # type: ignore[misc]  # a gzip file opened for bytes is one
+            yield cast("IO[bytes]", file), raw
 
 
 def _value(value: object) -> str | int | None:
