@@ -23,6 +23,7 @@ from otel_tool_audit.recognise.caller import MODEL_SPAN
 from otel_tool_audit.recognise.convention import Found
 from otel_tool_audit.recognise.sameness import agree
 from otel_tool_audit.recognise.values import parsed, scalar
+from otel_tool_audit.record.model import UNKNOWN
 
 _MOST_TRACES: Final = 1_024
 _MOST_TRIED: Final = 6
@@ -131,11 +132,14 @@ def _open_models(above: OpenSpan, roles: Roles) -> Iterator[ModelSeen]:
 def _seen(span: ReadableSpan, attributes: Mapping[str, Any], found: Found) -> ModelSeen:
     name, key = None, ""
     for _, at in found.by.get(c.MODEL, ()):
-        if isinstance(told := scalar(attributes[at]), str):
+        if isinstance(told := scalar(attributes[at]), str) and told.lower() != UNKNOWN:
             name, key = told, at
             break
     else:
         name, key = _elsewhere(span.name, attributes)
+        if name is None and any(scalar(attributes[at]) == "model" for at in found.keys(c.KIND)):
+            # what says that it is a model is named for it
+            name, key = span.name, "gen_ai.request.model"
     held = {at: value for at, value in attributes.items() if may_hold(str(at))}
     events = tuple((event.name, event.attributes or _NOTHING) for event in span.events)
     return ModelSeen(name, key, span.start_time or 0, held, events)

@@ -153,6 +153,16 @@ class RecentCalls:
 
         return min(candidates, key=nearness)
 
+    def repeated(self, call: ToolCall, scope: str) -> Seen | None:
+        """Find the call that a span of another instrumentation only names again: the same tool and id in the same trace."""
+        if call["tool_call_id"] is None:
+            return None
+        for seen in (*self._running.values(), *reversed(self._ended)):
+            known = seen.call
+            if scope not in seen.scopes and known["tool_call_id"] == call["tool_call_id"] and known["trace_id"] == call["trace_id"] and may_be_one(known, call):
+                return seen
+        return None
+
     def _candidates(self, call: ToolCall, scope: str, start: int, end: int) -> Iterator[Seen]:
         for seen in self._running.values():
             if scope not in seen.scopes and seen.start <= end + _SLACK and may_be_one(seen.call, call):

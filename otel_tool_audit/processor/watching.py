@@ -158,7 +158,7 @@ class Watcher:
             told(None)
             return
         with self._lock:
-            seen = self._same(span, entry, call, answers=facts.answers)
+            seen = self._same(span, entry, call, facts)
             if seen is None:
                 seen = self._observe(span, entry, call, claimed, told)
                 seen.nameless = facts.nameless
@@ -217,7 +217,7 @@ class Watcher:
 
     # --- which call it is
 
-    def _same(self, span: ReadableSpan, entry: OpenSpan | None, call: ToolCall, *, answers: bool = False) -> Seen | None:
+    def _same(self, span: ReadableSpan, entry: OpenSpan | None, call: ToolCall, facts: Facts) -> Seen | None:
         """Find the call on record that a span tells of: reported as interrupted before, around it, inside it, beside it."""
         given_up = self._given_up.pop(span.context.span_id, None) if span.context is not None else None
         if given_up is not None:
@@ -227,14 +227,17 @@ class Watcher:
             if around is not None and may_be_one(around.call, call):
                 return around
             for below in reversed(entry.below or ()):
-                named = {**below.seen.call, "tool_name": call["tool_name"]} if below.seen.nameless else below.seen.call
+                either = below.seen.nameless or facts.nameless
+                named = {**below.seen.call, "tool_name": call["tool_name"]} if either else below.seen.call
                 if below.directly and may_be_one(named, call):
                     return below.seen
-            if answers and entry.parent is not None:
+            if facts.answers and entry.parent is not None:
                 # what a tool gave back, in a span of its own after the call's
                 for below in reversed(entry.parent.below or ()):
                     if below.directly and may_be_one(below.seen.call, call):
                         return below.seen
+        if facts.arguments is None and not facts.has_result and (repeated := self._recent.repeated(call, _scope(span))) is not None:
+            return repeated
         thread = threading.get_ident() if entry is None else entry.thread
         return self._recent.beside(call, _scope(span), span.start_time or 0, span.end_time or 0, thread)
 
@@ -376,7 +379,7 @@ class Watcher:
             self._lost(facts, error)
             return
         with self._lock:
-            seen = self._same(span, entry, call)
+            seen = self._same(span, entry, call, facts)
             if seen is None:
                 seen = self._observe(span, entry, call, claimed, _nobody)
             if span.context is not None and len(self._given_up) < _MOST_GIVEN_UP:

@@ -83,7 +83,7 @@ def facts_of(name: str, attributes: Mapping[str, Any], found: Found, events: Seq
         return None
     result = _result(found, attributes, events, roles) or _NO_RESULT
     failure = failure_in(found, attributes) or (_raised(events) if events else None)
-    if failure is None and result.failed:
+    if failure is None and (result.failed or (isinstance(result.value, Mapping) and isinstance(result.value.get("error"), str) and result.value["error"])):
         failure = _FAILED
     call_id = _call_id(found, attributes, events) or result.call_id
     if request is not None:

@@ -85,6 +85,7 @@ _TOOL_STARTS: Final = frozenset("ertMaFTciu")
 
 _TOOL_NAMES_ALONE: Final = frozenset({"haystack.agent.step.tool", "execute_tool", "tools/call", "running tool", "ai.toolCall", "function_tool"})
 _MODEL_NAMES_ALONE: Final = frozenset({"haystack.agent.step.llm"})
+_MODEL_NAME: Final = re.compile(r"(?:^|[._ /-])(?:chat|llm|completions?|generate(?:[_.]?(?:content|text))?)(?:$|[._ /-])", re.IGNORECASE)
 _TOOL_ENDINGS: Final = (
     ".tool", ".tool_call", ".function_tool", ".__call__", ".call", ".acall", ".run", ".arun", ".invoke", ".ainvoke", ".execute", ".forward", " tool", " (tool)",
 )  # fmt: skip
@@ -123,7 +124,7 @@ def kind_of(found: Found, attributes: Mapping[str, Any], name: str) -> Kind:
             return Kind.TOOL
     elif found.tells_tool or name in _TOOL_NAMES_ALONE or (name[:1] in _TOOL_STARTS and _TOOL_NAMES.match(name[:_LONGEST])):
         return Kind.TOOL
-    if name in _MODEL_NAMES_ALONE or found.names_model:
+    if name in _MODEL_NAMES_ALONE or found.names_model or (c.MODEL in found.by and _MODEL_NAME.search(name[:_LONGEST])):
         return Kind.MODEL
     return told
 
@@ -181,4 +182,6 @@ def _said(value: object) -> Kind:
         inner = parsed(text)
         return _said(inner.get("type") if isinstance(inner, Mapping) else inner)
     first = text.split(" ", 1)[0].lower()
-    return _WORDS.get(_LETTERS.sub("", first), Kind.UNTOLD)
+    word = _LETTERS.sub("", first)
+    # a step, a chunk, an inference of a model
+    return _WORDS.get(word) or (Kind.MODEL if word.startswith(("model", "llm")) else Kind.UNTOLD)

@@ -149,7 +149,7 @@ def error_in(result: object) -> str | None:
     if isinstance(result, str):
         return result[:_LONGEST_TEXT] or None
     if isinstance(result, Mapping):
-        said = next((text for key in _ERROR_KEYS if (text := plain_text(result.get(key)))), None)
+        said = telling(plain_text(result.get(key)) for key in _ERROR_KEYS)
         return None if said is None else said[:_LONGEST_TEXT]
     return None
 

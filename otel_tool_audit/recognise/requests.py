@@ -18,7 +18,7 @@ _MOST_NODES: Final = 2_000
 _MOST_CALLS: Final = 64
 _NAMES: Final = ("name", "tool_name", "toolName", "function_name")
 _HELD: Final = ("arguments", "args", "input", "parameters", "raw_arguments", "tool_kwargs", "tool_input", "kwargs")
-_IDS: Final = ("id", "tool_call_id", "toolUseId", "call_id", "toolCallId", "tool_id", "tool_use_id")
+_IDS: Final = ("id", "tool_call_id", "toolUseId", "call_id", "toolCallId", "tool_id", "tool_use_id", "ref")
 _FLAT: Final = re.compile(r"^(.*tool_calls?\.\d+)\.(.+)$")
 _TELLING: Final = ("output", "completion", "response", "choice", "assistant", "tool_calls", "toolCalls", "all_messages", "events", "message")
 """Words in the names of attributes and events that may hold what a model said."""

@@ -49,6 +49,8 @@ _TOOL: Final = r"(?:^|\.)(?:tool|function)(?:s?\.(?:call|use|invocation|executio
 _IN: Final = r"(?:arguments?|args|kwargs|inputs?|parameters?|params)(?:\.(?:json|value|data|str|string|raw))?$"
 _OUT: Final = r"(?:results?|outputs?|response|return(?:\.value)?)(?:\.(?:json|value|data|str|string|content|raw))?$"
 
+_VENDOR: Final = r"(?:openai|azure|anthropic|claude|bedrock|gemini|vertex|google|mistral|cohere|groq|ollama|deepseek|litellm|genai|completion)"
+
 _RULES: Final[tuple[tuple[str, re.Pattern[str]], ...]] = tuple(
     (fact, re.compile(pattern))
     for fact, pattern in (
@@ -66,7 +68,7 @@ _RULES: Final[tuple[tuple[str, re.Pattern[str]], ...]] = tuple(
         (c.ROLE, r"(?:^|\.)(?:end)?user\.role$"),
         (c.CONVERSATION, r"(?:^|\.)(?:conversation|thread|chat|dialog(?:ue)?)\.?id$"),
         (c.SESSION, r"(?:^|\.)session\.?id$"),
-        (c.MODEL, r"(?:^|\.)(?:(?:request|response|llm|chat|ai|gen\.ai)\.model(?:\.(?:name|id))?|model\.(?:name|id))$|(?:^|\.)ls\.model\.name$|^model$"),
+        (c.MODEL, r"(?:^|\.)(?:(?:request|response|llm|chat|ai|gen\.ai)\.model(?:\.(?:name|id))?|model\.(?:name|id))$|(?:^|\.)" + _VENDOR + r"\.model$|(?:^|\.)ls\.model\.name$|^model$"),
         (c.AGENT, r"(?:^|\.)agent\.name$"),
         (c.METADATA, r"(?:^|\.)(?:metadata|association\.properties)$"),
         (c.INPUT, r"(?:^|\.)" + _IN),
@@ -159,7 +161,7 @@ def role_of(name: str) -> Role | None:
         return TABLE[base]
     spelt = ".".join(word for word in _SPLIT.split(base.replace("_", ".")) if word).lower()
     for at, (fact, pattern) in enumerate(_RULES):
-        if pattern.search(spelt):
+        if pattern.search(spelt) and not (fact in c.TOOL_SIGNS and "metadata." in spelt):
             return Role(_GENERAL_RANK + at * _PER_CONVENTION + min(len(name), _PER_CONVENTION - 1), fact, GENERAL)
     return _part(name)
 

@@ -25,12 +25,20 @@ def may_be_one(first: Mapping[str, Any], second: Mapping[str, Any]) -> bool:
         first: Fields of a call, sanitized.
         second: Fields of another.
     """
-    if first["tool_name"] != second["tool_name"]:
+    if not same_tool(first["tool_name"], second["tool_name"]):
         return False
     one, other = first["tool_call_id"], second["tool_call_id"]
     if one is not None and other is not None and one != other:
         return False
     return agree(first["arguments"], second["arguments"])
+
+
+def same_tool(one: str, other: str) -> bool:
+    """Tell whether two names are one tool's: an agent may put the server's name before it, as ``mcp__shop__get_order``."""
+    if one == other:
+        return True
+    long, short = (one, other) if len(one) > len(other) else (other, one)
+    return long.startswith("mcp__") and long.endswith(f"__{short}")
 
 
 def is_one(first: Mapping[str, Any], second: Mapping[str, Any]) -> bool:

@@ -131,6 +131,34 @@ def test_a_chain_between_makes_no_difference(trail, scopes):
     trail.assert_recorded("get_order", times=1)
 
 
+def test_a_server_before_the_tools_name_makes_no_difference(trail, scopes):
+    """Some agents call a tool of an MCP server by both names."""
+    one, two, _ = scopes
+    with tool(one, **{"gen_ai.tool.name": "mcp__shop__get_order"}), tool(two):
+        pass
+    assert 1 == len(trail.calls())
+
+
+def test_a_span_that_only_names_a_call_again_is_no_other(trail, scopes):
+    """The same id and tool from another instrumentation, later in the same trace; a retry under the same id is one."""
+    one, two, _ = scopes
+    named = {"gen_ai.tool.call.id": "c1"}
+    with one.start_as_current_span("agent"):
+        one.start_span("t", attributes=TOOL | named | ARGUMENTS).end()
+        time.sleep(0.005)
+        two.start_span("t", attributes=TOOL | named).end()
+        one.start_span("t", attributes=TOOL | named).end()
+    trail.assert_recorded("get_order", times=2)
+
+
+def test_a_method_around_a_named_call_is_that_call(trail, scopes):
+    """A server's span may be named for the method alone."""
+    one, two, _ = scopes
+    with one.start_as_current_span("tools/call", attributes={"mcp.method.name": "tools/call"}), tool(two, **ARGUMENTS):
+        pass
+    assert ["get_order"] == [call["tool_name"] for call in trail.calls()]
+
+
 def test_a_part_of_a_call_that_names_no_tool_is_none(trail, scopes):
     """Some tell an error as a span of its own inside the tool's; whether or not the outer one is known by then."""
     one, _, _ = scopes
@@ -240,6 +268,7 @@ def test_what_a_tool_gave_back_in_a_span_of_its_own_belongs_to_the_call(trail, s
         {"llm.invocation_parameters": '{"model": "gpt-4.1"}', "openinference.span.kind": "LLM"},
         {"traceloop.span.kind": "task", "llm.request.model": "gpt-4.1"},
         {"gen_ai.response.model": "gpt-4.1"},
+        {"gen_ai.operation.name": "chat", "gen_ai.request.model": "unknown", "traceloop.association.properties.ls_model_name": "gpt-4.1"},
     ],
 )
 def test_a_model_is_named_in_many_ways(trail, scopes, told):

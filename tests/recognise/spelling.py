@@ -75,6 +75,8 @@ TOLD = {
 
 NO_TOOLS = {
     "a model": ("chat gpt", {"gen_ai.operation.name": "chat", "gen_ai.request.model": "gpt", "gen_ai.tool.definitions": "[]"}),
+    "a chunk of a model's answer": ("model_chunk a", {"gen_ai.operation.name": "model_chunk", "acme.metadata.toolName": "get_order"}),
+    "what names a tool in its metadata": ("work", {"acme.metadata.toolName": "get_order", "acme.metadata.toolCallId": "c1"}),
     "a model that names a tool": ("chat", {"openinference.span.kind": "LLM", "tool.name": "get_order"}),
     "an agent": ("invoke_agent a", {"gen_ai.operation.name": "invoke_agent", "gen_ai.agent.name": "a"}),
     "a chain that runs tools": ("tools", {"openinference.span.kind": "CHAIN", "input.value": '[{"name": "get_order", "args": {}}]'}),

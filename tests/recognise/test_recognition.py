@@ -288,6 +288,11 @@ def test_what_a_model_asked_for_is_read_from_its_span(attributes):
     assert [("t", {"a": 1}, "c1")] == [tuple(r) for r in requests_in(attributes)]
 
 
+def test_a_class_name_hides_no_message():
+    """A result may name the error and tell it beside."""
+    assert "it broke" == facts("t", {"gen_ai.tool.name": "t", "output.value": '{"error": "RuntimeError", "details": "it broke"}'}).error_text
+
+
 def test_descriptions_of_tools_are_no_requests():
     """A model's span lists what it may call."""
     listed = json.dumps([{"type": "function", "function": {"name": "t", "parameters": {"type": "object", "properties": {"a": {}}}}}])
