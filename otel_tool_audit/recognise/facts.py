@@ -43,7 +43,6 @@ class Facts(NamedTuple):
         has_result: Whether the span told it; a result may be null.
         failure: That it failed, as attributes, events and the result tell; None when none does.
         message: What went wrong in words, whether or not anything says that something did.
-        error_text: What the result would say went wrong, if it is known that something did.
         source: The convention that the span follows most.
         nameless: Whether nothing tells which tool it was; inside another tool's span it is a part of that call.
         answers: Whether it only tells what the tool gave back; the call had a span of its own before.
@@ -59,7 +58,11 @@ class Facts(NamedTuple):
     source: str
     answers: bool = False
     nameless: bool = False
-    error_text: str | None = None
+
+    @property
+    def error_text(self) -> str | None:
+        """What the result says went wrong, of a call that is known to have failed."""
+        return error_in(self.result)
 
 
 def facts_of(name: str, attributes: Mapping[str, Any], found: Found, events: Sequence[Event], roles: Roles) -> Facts | None:
@@ -101,7 +104,6 @@ def facts_of(name: str, attributes: Mapping[str, Any], found: Found, events: Seq
         found.source,
         is_answer(name),
         named is None and request is None and is_nameless(tool),
-        None if failure is None and not result.value else error_in(result.value),
     )
 
 

@@ -55,7 +55,8 @@ def test_a_part_is_recognised_while_any_sign_of_a_tool_is_left(told, data):
     left = {key: value for key, value in attributes.items() if key in kept}
     signs = [key for key in left if (role := role_of(key)) is not None and role.fact in {*c.TOOL_SIGNS}]
     kinds = [key for key in left if (role := role_of(key)) is not None and role.fact == c.KIND and kind("x", {key: left[key]}) is Kind.TOOL]
-    if signs or kinds:
+    denied = any(role_of(key).fact == c.KIND and kind("x", {key: left[key]}) is Kind.GENERIC for key in left if role_of(key)) and len(signs) < 2
+    if (signs and not denied) or kinds:
         assert kind("x", left) is Kind.TOOL
         assert facts("x", left) is not None
 
