@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from otel_tool_audit import settings
 from otel_tool_audit.errors import TrailCorrupt
-from otel_tool_audit.review import activity, segments, statistics, tables
-from otel_tool_audit.review.fold import Call
+from otel_tool_audit.review import activity, search, segments, statistics, tables
+from otel_tool_audit.review.fold import Call, Folding
+from otel_tool_audit.review.folding import foldings
+from otel_tool_audit.review.host import cores
 from otel_tool_audit.review.lookup import Stale
 from otel_tool_audit.review.ordering import Order
 from otel_tool_audit.review.query import FILTERS, Query, check_names, moment
@@ -29,7 +31,9 @@ if TYPE_CHECKING:
     from otel_tool_audit.review.engine import Engine
 
 WORTH_AN_INDEX: Final = 8 << 20
-"""Bytes of sealed segments from which on an index pays."""
+"""Bytes of sealed segments from which on an index pays, or a search."""
+WORTH_HELPERS: Final = 128 << 20
+"""Bytes of sealed segments from which on a search takes all cores."""
 
 
 class Asking(TrailRecords):
@@ -111,13 +115,25 @@ class Asking(TrailRecords):
         return iter(self._ordered(query, Order()))
 
     def _read_all(self, query: Query) -> Iterator[Call]:
-        """Read the whole trail, and give the calls that match."""
+        """Read the whole trail, parsed as far as the question needs it, and give the calls that match."""
         self._state.forget_the_living()
         self.unreadable = 0
-        for folding in self._foldings():
+        for folding in self._searched(query) or self._foldings():
             call = folding.call(self._state.lives)
             if query.matches(call):
                 yield call
+
+    def _searched(self, query: Query) -> Iterator[Folding] | None:
+        """Fold only the calls that can match, found by searching the lines; None where that is not worth it."""
+        wanted = search.wanted_by(query)
+        size = self._sealed_bytes() if wanted is not None else 0
+        if wanted is None or size < WORTH_AN_INDEX:
+            return None
+        found = search.records_of(self._root, self._all_extents(), wanted, cores() if size >= WORTH_HELPERS else 1)
+        if found is None:
+            return None
+        records, amendments, self.unreadable = found
+        return foldings(records, amendments)
 
     def _told(self, engine: Engine, found: Iterator[Call]) -> Iterator[Call]:
         self.unreadable = engine.unreadable

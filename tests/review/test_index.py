@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 from making import Made, lines_of
 
 from otel_tool_audit.record.model import AMENDED, FINISHED, OBSERVED, STARTED, new_call
-from otel_tool_audit.review import asking
+from otel_tool_audit.review import asking, search
 from otel_tool_audit.review.extract import Extraction
+from otel_tool_audit.review.place import open_root
 from otel_tool_audit.review.reader import TrailReader
 from otel_tool_audit.trail.trail import Trail
 
@@ -106,6 +107,58 @@ def test_index_and_trail_answer_the_same(made: Made) -> None:
     fill(made)
     assert questions(slow(made)) == questions(quick(made))
     assert len(list((made.path.parent / "index").rglob("*.parquet"))) > 5
+
+
+def test_searching_finds_what_reading_all_finds(made: Made, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Joined calls, calls across segments, damaged and unsealed segments: a search gives the calls and the count of unreadable lines of a full reading."""
+    fill(made)
+    with Trail.open(made.path, state=made.state) as trail:
+        for number, (early, late) in enumerate((("unknown", "conv_late"), ("conv_late", "unknown")), 1):
+            call = new_call(f"{number:032x}", "tool_0", "2026-03-09T00:00:00.000000Z")
+            other = new_call(f"{number + 8:032x}", "tool_0", "2026-03-09T00:00:01.000000Z")
+            trail.append(STARTED, {**call, "conversation_id": early})
+            trail.append(OBSERVED, {**other, "conversation_id": late, "success": True})
+            trail.append(AMENDED, {**call, "conversation_id": "unknown", "user_role": "late", "joins": [other["call_id"]]})  # type: ignore[arg-type]
+    sealed = sorted((made.path / "general").glob("*.jsonl"))[:-1]
+    assert len(sealed) > 4
+    spoilt = sealed[1].read_bytes()
+    sealed[1].write_bytes(spoilt[:300] + b"\xff" + spoilt[301:])
+    sealed[2].with_suffix(".seal").unlink()
+    asked: list[dict[str, Any]] = [
+        *({"conversation": name} for name in ("conv_1", "conv_3", "conv_late", "nobody's")), *({"user": name} for name in ("usr_1", "usr_ü", "o'brien", "unknown")),
+        {"subject": "P-1"}, {"subject": "P-2", "status": "error"}, {"conversation": "conv_2", "user": "usr_1"}, {"trace_id": "0" * 32},
+    ]  # fmt: skip
+
+    def answers() -> list[Any]:
+        reader = slow(made)
+        return [(list(reader.calls(order_by="timestamp", **filters)), reader.unreadable) for filters in asked]
+
+    trusted = [found.trusted for found in _searches(made)]
+    assert {True, False} == set(trusted)
+    quickly = answers()
+    monkeypatch.setattr(search, "wanted_by", lambda _: None)
+    assert answers() == quickly
+    assert 2 == len(quickly[2][0])
+    assert all(unreadable == 1 for _, unreadable in quickly)
+
+
+def _searches(made: Made) -> list[search.Found]:
+    """What the first round says of each segment of chain ``general``."""
+    with open_root(str(made.path)) as root:
+        desk = search.HuntDesk(root)
+        segments = sorted((made.path / "general").glob("*.jsonl"))
+        found = [desk.do(search.Hunt("general", one.name, one.stat().st_size, "user_id", frozenset({"usr_1"}), sealed=one != segments[-1])) for one in segments]
+        desk.close()
+    return found
+
+
+def test_many_calls_are_read_as_before(made: Made, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When a search finds more calls than it is worth, everything is read, and the answer is the same."""
+    fill(made)
+    before = list(slow(made).calls(user="usr_1", order_by="timestamp"))
+    monkeypatch.setattr(search, "MOST", 2)
+    assert before == list(slow(made).calls(user="usr_1", order_by="timestamp"))
+    assert len(before) > 2
 
 
 @settings(max_examples=4, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
