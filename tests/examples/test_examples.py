@@ -11,15 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from environments import interpreter
 
 from otel_tool_audit.review.reader import TrailReader
 from otel_tool_audit.review.verify import verify
 
 ROOT = Path(__file__).parents[2]
-sys.path.insert(0, str(ROOT / "tests" / "frameworks"))
-
-from environments import EnvironmentMissing, python_of  # noqa: E402 - beside other tests
-
 EXAMPLES = ROOT / "examples"
 
 
@@ -28,16 +25,6 @@ def needs(*modules: str) -> None:
     for module in modules:
         if find_spec(module) is None and os.environ.get("CI") != "true":
             pytest.skip(f"{module} is not installed (dependency group `test`)")
-
-
-def frameworks() -> str:
-    """Give the interpreter that has the frameworks; skip, in CI fail, where it cannot be had."""
-    try:
-        return str(python_of("frameworks"))
-    except EnvironmentMissing as error:
-        if os.environ.get("CI") == "true":
-            raise
-        pytest.skip(str(error).splitlines()[0])
 
 
 def run(name: str, trail: Path, python: str = sys.executable) -> str:
@@ -120,7 +107,7 @@ def test_a_framework_is_recorded_with_no_change_to_its_tools(tmp_path: Path) -> 
 
 def test_langchain_runs_a_tool_only_on_record(tmp_path: Path) -> None:
     """The user comes from the run's context, the subject from an argument; the record is the gate's."""
-    printed = run("langchain_agent.py", tmp_path / "audit", frameworks())
+    printed = run("langchain_agent.py", tmp_path / "audit", str(interpreter("frameworks")))
     (call,) = calls(tmp_path / "audit")
     assert ("open_chart", "success", "healthcare", "treatment") == (call["tool_name"], call["status"], call["chain"], call["purpose"])
     assert ("dr_meyer", "physician", "ward", "stub-model") == (call["user_id"], call["user_role"], call["agent"], call["model"])
@@ -129,7 +116,7 @@ def test_langchain_runs_a_tool_only_on_record(tmp_path: Path) -> None:
 
 def test_openai_agents_failures_that_only_the_model_hears_of_are_on_record(tmp_path: Path) -> None:
     """With the exception's own type and text."""
-    printed = run("openai_agents_agent.py", tmp_path / "audit", frameworks())
+    printed = run("openai_agents_agent.py", tmp_path / "audit", str(interpreter("frameworks")))
     get, cancel = calls(tmp_path / "audit")
     assert ("success", {"order_id": "ORD-1", "api_key": "***REDACTED***"}) == (get["status"], get["arguments"])
     assert ("error", "ValueError", "ORD-1 has been shipped") == (cancel["status"], cancel["error_type"], cancel["error"])
@@ -138,7 +125,7 @@ def test_openai_agents_failures_that_only_the_model_hears_of_are_on_record(tmp_p
 
 def test_an_mcp_server_records_for_its_clients_user(tmp_path: Path) -> None:
     """Signed, so it is no claim."""
-    printed = run("mcp_client_and_server.py", tmp_path / "audit", frameworks())
+    printed = run("mcp_client_and_server.py", tmp_path / "audit", str(interpreter("frameworks")))
     (call,) = calls(tmp_path / "audit")
     assert ("get_order", "usr_98765", "customer", "shop", None) == tuple(
         call[name] for name in ("tool_name", "user_id", "user_role", "agent", "claimed")
@@ -148,7 +135,7 @@ def test_an_mcp_server_records_for_its_clients_user(tmp_path: Path) -> None:
 
 def test_smolagents_own_spans_become_records(tmp_path: Path) -> None:
     """Its way to end a run is a tool, too."""
-    run("smolagents_agent.py", tmp_path / "audit", frameworks())
+    run("smolagents_agent.py", tmp_path / "audit", str(interpreter("frameworks")))
     found = calls(tmp_path / "audit")
     assert [("get_order", {"order_id": "ORD-1"}), ("final_answer", {"answer": "It has been shipped."})] == [
         (call["tool_name"], call["arguments"]) for call in found
@@ -158,6 +145,6 @@ def test_smolagents_own_spans_become_records(tmp_path: Path) -> None:
 
 def test_agno_own_spans_become_records(tmp_path: Path) -> None:
     """With agent and model, from the spans around the tool's."""
-    run("agno_agent.py", tmp_path / "audit", frameworks())
+    run("agno_agent.py", tmp_path / "audit", str(interpreter("frameworks")))
     (call,) = calls(tmp_path / "audit")
     assert ("get_order", "success", "support", "stub-model") == (call["tool_name"], call["status"], call["agent"], call["model"])

@@ -12,7 +12,8 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from telling import HERE, ROOT, Told, interpreter
+from environments import interpreter
+from telling import HERE, ROOT, Told
 
 KEY = "a-key-that-both-sides-share"
 

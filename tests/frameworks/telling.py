@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-import pytest
-from environments import EnvironmentMissing, python_of
 
 import otel_tool_audit as audit
 
@@ -40,13 +36,3 @@ class Told:
     def leaks(self) -> list[str]:
         """Name every file that has the secret in it: trails, spans, and what was printed."""
         return [str(file) for file in self.directory.rglob("*") if file.is_file() and SECRET in file.read_bytes()]
-
-
-def interpreter(environment: str) -> Path:
-    """Give the interpreter of an environment; skip where it cannot be had, fail in CI."""
-    try:
-        return python_of(environment)
-    except EnvironmentMissing as error:
-        if os.environ.get("CI") == "true":
-            pytest.fail(str(error))
-        pytest.skip(str(error).splitlines()[0])

@@ -7,7 +7,8 @@ import subprocess
 import tomllib
 
 import pytest
-from telling import HERE, ROOT, SECRET, interpreter
+from environments import interpreter
+from telling import HERE, ROOT, SECRET
 
 import otel_tool_audit as audit
 

@@ -10,21 +10,24 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+from environments import interpreter
 from making import Made
 from test_index import fill
 
 from otel_tool_audit.errors import AuditError, SettingsError
 from otel_tool_audit.review.columns import COLUMNS, INTEGER, NUMBER, TRUTH
 from otel_tool_audit.review.reader import TrailReader
-from otel_tool_audit.review.warehouse import Warehouse, over_spark
+from otel_tool_audit.review.warehouse import Warehouse
 
 pytest.importorskip("sqlglot")
 pytest.importorskip("pyarrow")
 
+ROOT = Path(__file__).parents[2]
 FILTERS: list[dict[str, Any]] = [
     {}, {"user": "usr_1", "status": "error"}, {"subject": "P-1"}, {"since": "2026-03-02", "retention": "general"}, {"text": "stra", "tool": "tool_1"}, {"user": "o'brien"},
     {"tool": "'; DROP TABLE calls; --"},
@@ -113,32 +116,60 @@ def _wait(ready: Callable[[], object], seconds: float = 30) -> None:
             time.sleep(0.1)
 
 
+@contextmanager
+def _apart(engine: str, exported: Path, directory: Path) -> Iterator[Warehouse]:
+    """An engine in a process and an environment of its own."""
+    command = [interpreter("engines"), Path(__file__).parent / "engine.py", engine, exported]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "SPARK_LOCAL_IP": "127.0.0.1"}
+    with (
+        (directory / f"{engine}.log").open("w+", encoding="utf-8") as log,
+        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, encoding="utf-8", cwd=directory, env=environment) as process,
+    ):
+        assert process.stdin is not None
+        assert process.stdout is not None
+        questions, answers = process.stdin, process.stdout
+
+        def answer() -> list[list[Any]]:
+            line = answers.readline()
+            if not line:
+                log.seek(0)
+                raise RuntimeError(f"{engine} is gone:\n{log.read()[-4000:]}")
+            found = json.loads(line)
+            if "error" in found:
+                raise RuntimeError(found["error"])
+            rows: list[list[Any]] = found["rows"]
+            return rows
+
+        def run(text: str, parameters: Any) -> list[list[Any]]:
+            questions.write(json.dumps({"text": text, "parameters": list(parameters)}) + "\n")
+            questions.flush()
+            return answer()
+
+        answer()
+        yield Warehouse(run, engine)
+
+
 @pytest.fixture(scope="module")
-def clickhouse(exported: Path) -> Warehouse:
-    """ClickHouse inside this process."""
-    chdb = pytest.importorskip("chdb")
-
-    def run(text: str, parameters: Any) -> list[tuple[Any, ...]]:
-        parts = text.split("?")
-        bound = "".join(f"{part}{{p{number}:String}}" for number, part in enumerate(parts[:-1])) + parts[-1]
-        source = f"WITH calls AS (SELECT * FROM file('{exported}', Parquet)) {bound}"
-        found = chdb.query(source, "JSONCompactEachRow", params={f"p{number}": value for number, value in enumerate(parameters)})
-        return [tuple(json.loads(line)) for line in str(found).splitlines()]
-
-    return Warehouse(run, "clickhouse")
+def clickhouse(exported: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
+    """ClickHouse, embedded."""
+    with _apart("clickhouse", exported, tmp_path_factory.mktemp("clickhouse")) as warehouse:
+        yield warehouse
 
 
 @pytest.fixture(scope="module")
-def spark(exported: Path) -> Iterator[Warehouse]:
-    """Spark inside this host."""
-    sql = pytest.importorskip("pyspark.sql")
-    session = sql.SparkSession.builder.master("local[1]").config("spark.ui.enabled", "false").config("spark.sql.shuffle.partitions", "1").config("spark.driver.host", "127.0.0.1").config("spark.driver.bindAddress", "127.0.0.1").getOrCreate()
-    session.read.parquet(str(exported)).createOrReplaceTempView("calls")
-    yield Warehouse(over_spark(session), "spark")
-    session.stop()
+def spark(exported: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
+    """Spark inside this host; it needs Java, from 17 on."""
+    if shutil.which("java") is None:
+        if os.environ.get("CI") == "true":
+            pytest.fail("no `java` on the path to run Spark with")
+        pytest.skip("no `java` on the path to run Spark with")
+    with _apart("spark", exported, tmp_path_factory.mktemp("spark")) as warehouse:
+        yield warehouse
 
 
-@pytest.mark.parametrize("engine", ["duckdb_warehouse", "postgresql", "clickhouse", "spark"])
+# making the environment, once, takes minutes
+@pytest.mark.timeout(180, func_only=True)
+@pytest.mark.parametrize("engine", ["duckdb_warehouse", "postgresql", "clickhouse", pytest.param("spark", marks=pytest.mark.slow)])
 def test_every_engine_answers_the_same(trail: TrailReader, engine: str, request: pytest.FixtureRequest) -> None:
     """Statistics, series, counts and rows are those that the trail itself gives, to the last digit."""
     warehouse: Warehouse = request.getfixturevalue(engine)

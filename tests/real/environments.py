@@ -1,9 +1,9 @@
 """
-Make the environments that have agent frameworks in them: ``python3 tests/frameworks/environments.py`` prints where they are.
+Make the environments that have agent frameworks and query engines in them: ``python3 tests/real/environments.py`` prints where they are.
 
-Frameworks and their instrumentations come to four hundred megabytes, and pin what this package does not; so they are installed
-apart from it, once, under the user's cache directory by the hash of their pins. An environment counts when it has been completed;
-a lock lets one process make it while others wait.
+They come to hundreds of megabytes each, and pin what this package does not; so they are installed apart from it, once, under the
+user's cache directory by the hash of their pins. An environment counts when it has been completed; a lock lets one process make it
+while others wait.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-PINS = {"frameworks": ROOT / ".ci" / "constraints" / "frameworks.txt", "mcp1": ROOT / ".ci" / "constraints" / "mcp1.txt"}
-"""The second has the MCP SDK's version 1, which no environment can have beside version 2."""
+PINS = {name: ROOT / ".ci" / "constraints" / f"{name}.txt" for name in ("frameworks", "mcp1", "engines")}
+"""The second has the MCP SDK's version 1, which no environment can have beside version 2; the third has ClickHouse and Spark."""
 
 PATIENCE = 900
 """Seconds that one installation may take; with packages at hand it takes one minute."""
@@ -49,6 +49,18 @@ def python_of(name: str) -> Path:
             _install(home, PINS[name])
             complete.touch()
     return home / "bin" / "python"
+
+
+def interpreter(name: str) -> Path:
+    """Give the interpreter of an environment to a test; skip where it cannot be had, fail in CI."""
+    import pytest  # noqa: PLC0415 - not there when environments are made
+
+    try:
+        return python_of(name)
+    except EnvironmentMissing as error:
+        if os.environ.get("CI") == "true":
+            pytest.fail(str(error))
+        pytest.skip(str(error).splitlines()[0])
 
 
 def _install(home: Path, pins: Path) -> None:
