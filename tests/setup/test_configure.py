@@ -6,6 +6,7 @@ import gc
 import logging
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -247,8 +248,12 @@ def run(code, *, wait=True, **environment):
 
 
 def test_without_a_collector_a_process_ends_quietly_and_at_once(tmp_path, monkeypatch):
-    """Nobody listens at the default endpoint: no retries, no noise but one line, and the trail is whole."""
+    """Nobody listens where spans go: no retries, no noise but one line, and the trail is whole."""
     monkeypatch.delenv("OTEL_TRACES_EXPORTER")
+    with socket.socket() as unused:
+        # bound and not listening: the default port may be a real Collector's
+        unused.bind(("127.0.0.1", 0))
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", f"http://127.0.0.1:{unused.getsockname()[1]}")
     begun = time.monotonic()
     out, err = run(f"import otel_tool_audit as a; a.configure({str(tmp_path / 'audit')!r}); print(a.execute_tool('t', {{}}, lambda: 'ran'))")
     assert time.monotonic() - begun < 15
