@@ -17,6 +17,9 @@ from typing import Any, Final, Self
 from otel_tool_audit.errors import SettingsError
 
 PREFIX: Final = "OTEL_TOOL_AUDIT_"
+_BESIDE: Final = ("index", "jaeger_headers")
+"""Variables that readers know and writers do not."""
+
 
 STATELESS: Final = "none"
 """The stated way to run without a state directory apart from the trail."""
@@ -150,6 +153,18 @@ class Settings:
 def variable(name: str) -> str:
     """Name the environment variable of a setting."""
     return PREFIX + name.upper()
+
+
+def slips() -> list[str]:
+    """Say which variables of the environment look like settings and are none: a slip in a name must not keep calls off the record unnoticed."""
+    import difflib  # noqa: PLC0415 - only a slip needs it
+
+    known = [variable(name) for name in (*(f.name for f in fields(Settings)), *_BESIDE)]
+    said = []
+    for name in sorted(name for name in os.environ if name.startswith(PREFIX) and name not in known):
+        near = difflib.get_close_matches(name, known, 1)
+        said.append(f"{name} is no setting and does nothing" + (f"; is {near[0]} meant?" if near else ""))
+    return said
 
 
 def state_directory(state: str | os.PathLike[str] | None = None) -> str:

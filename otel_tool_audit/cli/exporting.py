@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 from rich.progress import Progress as Bar
@@ -62,7 +62,7 @@ def export(
     made = _export(folder, style.value, question, Journal(path, state, name=name, reason=reason))
     if json:
         output.print_json(_shown(made))
-        return
+        _leave(made)
     console = output.stdout()
     pairs = [
         ("calls", output.Cell(f"{made.count:,}", "bold")),
@@ -75,6 +75,14 @@ def export(
         console.print(line)
     for remark in made.missing:
         output.say(remark, "yellow")
+    _leave(made)
+
+
+def _leave(made: Manifest) -> NoReturn:
+    if made.verdict["integrity"] == "broken":
+        output.say("the trail is broken: `otel-tool-audit verify` has all findings", "bold red")
+        raise typer.Exit(output.BROKEN)
+    raise typer.Exit(output.GOOD)
 
 
 def _export(folder: str, style: str, question: Question, journal: Journal) -> Manifest:

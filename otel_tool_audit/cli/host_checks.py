@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from otel_tool_audit.cli.checks import Check, Level
 from otel_tool_audit.errors import SettingsError
-from otel_tool_audit.settings import Settings, variable
+from otel_tool_audit.settings import Settings, slips, variable
 
 REACHABLE_WITHIN: Final = 1.0
 """Seconds that a connection to the OTLP endpoint may take."""
@@ -30,6 +30,7 @@ def packages() -> Iterator[Check]:
 
 def environment() -> Iterator[Check]:
     """Examine the settings that this environment makes; the agent's own may differ."""
+    yield from (Check("variables", Level.warning, slip, "correct its name, or unset it") for slip in slips())
     try:
         settings = Settings.resolve()
     except SettingsError as error:

@@ -25,6 +25,7 @@ from otel_tool_audit.recorder.retries import Retries
 from otel_tool_audit.recorder.spec import ToolSpec, plain_spec
 from otel_tool_audit.recorder.writing import CallWriter
 from otel_tool_audit.sanitize import Keyring, Redaction, Sanitizer, ToolRules
+from otel_tool_audit.sanitize.keyring import is_pseudonym
 from otel_tool_audit.settings import Settings
 from otel_tool_audit.trail.retention import check_class, class_of
 from otel_tool_audit.trail.trail import Trail
@@ -33,6 +34,10 @@ _log = logging.getLogger("otel_tool_audit")
 
 LONGEST_ARGUMENTS: Final = 32_768
 """Bytes of sanitized arguments that a record and a span show; larger ones are cut in both alike."""
+
+_IDS: Final = (str, int)
+_NO_IDS: Final = frozenset({"status", "count"})
+"""What a summary keeps that is nobody's id."""
 
 _NS: Final = 1_000_000_000
 _NS_IN_MS: Final = 1_000_000
@@ -79,6 +84,7 @@ class Recorder(CallWriter):
         self.trail_id = trail.trail_id
         self.settings = settings
         keyring = Keyring(trail.keys, settings.tenant)
+        trail.keep_tenant(settings.tenant)
         self.sanitizer = Sanitizer(keyring, secret_keys=settings.secret_keys, keep_keys=settings.keep_keys)
         self.keyring = keyring
         self.identities = Identities(
@@ -150,9 +156,7 @@ class Recorder(CallWriter):
             error = f"what came of the call could not be told: {type(problem).__name__} while looking at the result"
         removed: tuple[Redaction, ...] = ()
         if identifiers:
-            safe = self.sanitizer.value(identifiers, "result_summary")
-            removed = safe.redactions
-            identifiers = safe.value if isinstance(safe.value, dict) else {}
+            identifiers, removed = self._answered(call, spec, identifiers)
         failure = None
         if error is not None:
             failure, more = self._returned_failure(error)
@@ -253,6 +257,20 @@ class Recorder(CallWriter):
         if safe.redactions:
             call["redactions"] = call["redactions"] + as_entries(safe.redactions)
         return encoded.decode()
+
+    def _answered(self, call: ToolCall, spec: ToolSpec, identifiers: dict[str, Any]) -> tuple[dict[str, Any], tuple[Redaction, ...]]:
+        """Sanitize what a result identifies. Whom the call is about stays a pseudonym there, too: beside the clear text it hides nothing."""
+        safe = self.sanitizer.value(
+            identifiers, "result_summary", spec.answering if self.settings.subject_is_internal else spec.answering_disguised
+        )
+        clean = safe.value if isinstance(safe.value, dict) else {}
+        subject, removed = call["subject"], safe.redactions
+        if subject is not None and is_pseudonym(subject):
+            for key, value in identifiers.items():
+                if type(value) in _IDS and clean.get(key) == value and key not in _NO_IDS and self.identities.subject(value) == subject:
+                    clean[key] = subject
+                    removed += (Redaction(f"result_summary.{key}", "pseudonym", 1),)
+        return clean, removed
 
     def _identifier(self, call: ToolCall, value: object, path: str) -> str:
         safe = self.sanitizer.identifier(value, path)

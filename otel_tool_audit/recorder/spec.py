@@ -30,6 +30,8 @@ class ToolSpec:
         retention: Its retention class, unless the packaged table or the settings say.
         rules: What is removed from, kept of or disguised in its arguments.
         disguising: The same rules where subjects are no internal ids: a pseudonym beside the clear text hides nothing.
+        answering: What ``rules`` says of a result that repeats an argument; ``keep`` speaks of arguments alone.
+        answering_disguised: The same of ``disguising``.
         fails: Tells a failure from a result.
     """
 
@@ -40,6 +42,8 @@ class ToolSpec:
     retention: str | None = None
     rules: ToolRules | None = None
     disguising: ToolRules | None = None
+    answering: ToolRules | None = None
+    answering_disguised: ToolRules | None = None
     fails: Fails | None = None
 
 
@@ -91,7 +95,12 @@ def tool_spec(
     disguising = rules
     if subject is not None:
         disguising = ToolRules(redacted, kept, {**kinds, subject: "subject"})
-    return ToolSpec(name[:LONGEST_NAME], subject, purpose, trigger, retention, rules, disguising, fails)
+    answers = (_of_results(rules), _of_results(disguising))
+    return ToolSpec(name[:LONGEST_NAME], subject, purpose, trigger, retention, rules, disguising, *answers, fails)
+
+
+def _of_results(rules: ToolRules | None) -> ToolRules | None:
+    return None if rules is None or not (rules.redact or rules.pseudonymize) else ToolRules(rules.redact, None, rules.pseudonymize)
 
 
 @functools.lru_cache(maxsize=1024)

@@ -35,6 +35,11 @@ WORTH_AN_INDEX: Final = 8 << 20
 WORTH_HELPERS: Final = 128 << 20
 """Bytes of sealed segments from which on a search takes all cores."""
 
+_NO_KEY: Final = (
+    "there is no key of pseudonyms here: a subject who is on record under a pseudonym is in no answer; "
+    f"ask where the writers' state directory is, or with {settings.variable('pseudonym_key')}"
+)
+
 
 class Asking(TrailRecords):
     """A trail that answers questions, but does not know any."""
@@ -70,6 +75,11 @@ class Asking(TrailRecords):
     def _query(self, filters: Mapping[str, Any]) -> Query:
         query = query_of(filters, self._state)
         self._look_for_what_is_missing()
+        if query.subjects is not None and len(query.subjects) == 1:
+            from otel_tool_audit.sanitize.keyring import is_pseudonym  # noqa: PLC0415 - most readers never ask for a subject
+
+            if not is_pseudonym(str(filters["subject"])):
+                self._note(_NO_KEY)
         return query
 
     def _statistics(self, query: Query, every: str | None) -> tuple[ToolStatistics, tuple[ToolStatistics, ...]]:

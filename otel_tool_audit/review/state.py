@@ -170,6 +170,14 @@ class StateView:
                     return tuple((str(k["id"]), str(k["secret"]).encode()) for k in json.loads(keys.read("pseudonym")))
         return ()
 
+    def tenants(self) -> tuple[str, ...]:
+        """Read whose values writers made pseudonyms of, as far as this reader may."""
+        with contextlib.suppress(OSError, Refused, ValueError, TypeError):
+            if self._folder is not None:
+                with self._folder.folder("keys") as keys:
+                    return tuple(str(tenant) for tenant in json.loads(keys.read("tenants")))
+        return ()
+
     def memory(self, trail_id: str) -> dict[str, Any]:
         """Read what readers last saw: {resolved path: {chain: {"count", "hash"}}}; empty when nothing is remembered."""
         with contextlib.suppress(OSError, Refused, ValueError):

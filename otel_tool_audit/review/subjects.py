@@ -17,7 +17,7 @@ _LABEL: Final = b"otel-tool-audit pseudonym key id\x00"
 
 def stored_forms(subject: str, state: StateView) -> frozenset[str]:
     """
-    List what a subject may look like in records.
+    List what a subject may look like in records: under every key, for every tenant that writers named.
 
     Args:
         subject: In clear, or as a pseudonym.
@@ -30,4 +30,5 @@ def stored_forms(subject: str, state: StateView) -> frozenset[str]:
     if settings.pseudonym_key:
         secret = settings.pseudonym_key.encode()
         keys = ((hashlib.sha256(_LABEL + secret).hexdigest()[:16], secret), *keys)
-    return frozenset({subject, *Keyring(keys, settings.tenant).candidates(subject, "subject")})
+    tenants = {"", settings.tenant, *state.tenants()}
+    return frozenset({subject, *(form for tenant in tenants for form in Keyring(keys, tenant).candidates(subject, "subject"))})

@@ -26,7 +26,7 @@ from otel_tool_audit.capture import threads
 from otel_tool_audit.errors import SettingsError
 from otel_tool_audit.processor import AuditSpanProcessor, RecordAll, exporting_neighbours
 from otel_tool_audit.recorder import disable, unbind
-from otel_tool_audit.settings import Settings, variable
+from otel_tool_audit.settings import Settings, slips, variable
 from otel_tool_audit.setup import exporters, metrics, signals
 from otel_tool_audit.trail.retention import check_class
 from otel_tool_audit.trail.trail import Durability, Trail
@@ -155,6 +155,8 @@ def configure(
         known = _current.audit
         if known is not None:
             return _same(known, resolved, tracer_provider)
+        for slip in slips():
+            _log.warning(slip)
         made = _configured(resolved, tracer_provider or trace.get_tracer_provider(), forward)
         _current.audit = made
         atexit.register(made.shutdown)

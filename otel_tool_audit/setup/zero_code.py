@@ -25,7 +25,7 @@ from opentelemetry.sdk.trace.sampling import Sampler
 
 from otel_tool_audit.errors import AuditError, SettingsError, TrailTampered
 from otel_tool_audit.processor import RecordAll
-from otel_tool_audit.settings import Settings, variable
+from otel_tool_audit.settings import Settings, slips, variable
 from otel_tool_audit.setup import in_front
 from otel_tool_audit.setup.audit import Audit, configure, new_provider, shutdown
 from otel_tool_audit.setup.diagnosis import require_active
@@ -42,10 +42,12 @@ def before_instrumentation() -> None:
     """
     Audit this process, before its libraries are instrumented (entry point ``opentelemetry_pre_instrument``).
 
-    Does nothing where no setting asks for auditing. If auditing cannot start, standard error says why; with
+    Does nothing where no setting asks for auditing, but names variables that look like one. If auditing cannot start, standard error says why; with
     ``OTEL_TOOL_AUDIT_REQUIRED=true`` the process ends here.
     """
     if not _wanted():
+        for slip in slips():
+            _say(slip)
         return
     try:
         # may lead to tracer_provider(), which is the same attempt then

@@ -17,6 +17,7 @@ from otel_tool_audit.record.keyed import Key
 from otel_tool_audit.trail.state import KEYS, State
 
 _FILE: Final = "pseudonym"
+_TENANTS: Final = "tenants"
 _SHORTEST: Final = 16
 
 
@@ -61,6 +62,31 @@ def state_keys(state: State, *, create: bool) -> tuple[Key, ...]:
         return tuple((str(k["id"]), str(k["secret"]).encode()) for k in found)
     except (ValueError, KeyError, TypeError) as error:
         message = f"{directory.path}/{_FILE} cannot be read as keys: restore it from your backup of keys, or pseudonyms change"
+        raise SettingsError(message) from error
+    finally:
+        directory.close()
+
+
+def keep_tenant(state: State, tenant: str) -> None:
+    """
+    Keep the name of a tenant beside the keys: who asks for a subject later need not know which tenant's it is.
+
+    Args:
+        state: Open, its lock held.
+        tenant: Part of every pseudonym's input from now on.
+
+    Raises:
+        SettingsError: The file is there and cannot be read as tenants.
+    """
+    directory = state.directory.open_directory(KEYS)
+    try:
+        known = orjson.loads(directory.read_file(_TENANTS)) if directory.exists(_TENANTS) else []
+        if not isinstance(known, list):
+            raise TypeError(_TENANTS)
+        if tenant not in known:
+            directory.replace_file(_TENANTS, orjson.dumps([*known, tenant]))
+    except (ValueError, TypeError) as error:
+        message = f"{directory.path}/{_TENANTS} cannot be read as a list of tenants: restore it from your backup of keys"
         raise SettingsError(message) from error
     finally:
         directory.close()

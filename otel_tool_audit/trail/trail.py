@@ -32,6 +32,7 @@ from otel_tool_audit.trail.background import Background
 from otel_tool_audit.trail.commit import GroupCommit
 from otel_tool_audit.trail.counters import Counters
 from otel_tool_audit.trail.gaps import Gaps
+from otel_tool_audit.trail.keys import keep_tenant
 from otel_tool_audit.trail.record_log import log_lines
 from otel_tool_audit.trail.retention import GENERAL, check_class
 from otel_tool_audit.trail.session import Session, TrailOptions
@@ -145,6 +146,23 @@ class Trail:
     def keys(self) -> tuple[Key, ...]:
         """The keys of pseudonyms and digests, the current one first; empty when there is none."""
         return self._opened().keys
+
+    def keep_tenant(self, tenant: str) -> None:
+        """
+        Have the state directory know whose values become pseudonyms, so that readers find them.
+
+        Raises:
+            SettingsError: What it knows cannot be read.
+            AuditUnavailable: It cannot be written.
+        """
+        if not tenant:
+            return
+        state = self._opened().state
+        try:
+            with state.locked():
+                keep_tenant(state, tenant)
+        except OSError as error:
+            raise AuditUnavailable(f"the state directory {state.path} cannot be written ({error.strerror or error}); mend that and try again") from error
 
     @property
     def service(self) -> str | None:

@@ -297,3 +297,45 @@ def test_binding_agrees_with_the_language(signature, args, kwargs):
     if "rest" in flat:
         flat["rest"] = list(flat["rest"])
     assert bound == ({**flat, "more": more} if set(more) & set(flat) else {**flat, **more})
+
+
+def test_whom_a_result_is_about_stays_a_pseudonym(trail):
+    """An id that the result repeats, under whatever name and as text or number, is written as the record's subject is; others stay."""
+
+    @audit.tool(subject="patient_id", pseudonymize=["ward_id"])
+    def open_chart(patient_id, ward_id):
+        return {"patient_id": patient_id, "id": int(patient_id), "ward_id": ward_id, "nurse_id": "N-7", "count": 4711, "status": "4711"}
+
+    open_chart("4711", "W-3")
+    call = trail.assert_recorded("open_chart", times=1, success=True)
+    summary = call["result_summary"]
+    assert call["subject"].startswith("psn:")
+    assert {call["subject"]} == {summary["patient_id"], summary["id"], call["arguments"]["patient_id"]}
+    assert summary["ward_id"] == call["arguments"]["ward_id"] != "W-3"
+    assert ("N-7", 4711, "4711") == (summary["nurse_id"], summary["count"], summary["status"])
+    assert {"result_summary.patient_id", "result_summary.id"} <= {removed["path"] for removed in call["redactions"]}
+
+
+def test_a_subject_of_the_attribution_is_a_pseudonym_in_results_too(trail):
+    """Whoever is named around the call is not named by its result."""
+
+    @audit.tool
+    def latest_visit():
+        return {"patientId": "4711", "visit_id": "V-1"}
+
+    with audit.attribution(subject="4711"):
+        latest_visit()
+    call = trail.assert_recorded("latest_visit", times=1, success=True)
+    assert (call["subject"], "V-1") == (call["result_summary"]["patientId"], call["result_summary"]["visit_id"])
+
+
+def test_what_is_kept_of_arguments_says_nothing_of_results(trail):
+    """`keep` names arguments; the result's identifiers are what they were. `redact` holds for both."""
+
+    @audit.tool(keep=["order_id"], redact=["coupon_id"])
+    def get_order(order_id, coupon_id):
+        return {"order_id": order_id, "parcel_id": "P-1", "coupon_id": coupon_id}
+
+    get_order("ORD-1", "C-1")
+    summary = trail.assert_recorded("get_order", times=1, success=True)["result_summary"]
+    assert ("ORD-1", "P-1", "***REDACTED***") == (summary["order_id"], summary["parcel_id"], summary["coupon_id"])

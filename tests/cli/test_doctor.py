@@ -114,3 +114,10 @@ def test_people_get_a_line_a_check(command: Command, trail: Path) -> None:
     printed = command("doctor", trail)
     assert [line for line in printed.out.splitlines() if line.startswith("✓ trail")]
     assert printed.out.splitlines()[-1] in {"nothing is wrong", "1 warning", "2 warnings", "3 warnings"}
+
+
+def test_a_misspelt_variable_is_a_warning(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What looks like a setting and is none is named, with the setting that is nearest."""
+    monkeypatch.setenv("OTEL_TOOL_AUDIT_REQUIERD", "true")
+    check = _checks(command("doctor", "--json"))["variables"]
+    assert ("warning", True) == (check["level"], "OTEL_TOOL_AUDIT_REQUIRED" in check["message"])

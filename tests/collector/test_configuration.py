@@ -98,6 +98,13 @@ def test_the_collector_refuses_a_slip(collector_program: Path, tmp_path: Path, c
     assert complaint in done.stderr
 
 
+def test_straight_to_a_jaeger_no_token_is_looked_for(starter: Starter, tmp_path: Path) -> None:
+    """One host, no gateway: with the variables that README.md names for it, agent.yaml starts where no token was ever made."""
+    absent = str(tmp_path / "absent")
+    agent = starter.agent(to="127.0.0.1:24317", AGENT_TOKEN_FILE=absent, AGENT_EXTENSIONS="[health_check, file_storage]")
+    assert "Everything is ready" in agent.text()
+
+
 def test_the_gateway_sends_to_kafka_as_well(starter: Starter, kafka_program: Path) -> None:
     """Switched on by one variable: without a broker the file is not held up, and when there is one it gets all that waited, whole."""
     (port,) = free_ports("kafka").values()

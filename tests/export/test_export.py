@@ -262,3 +262,13 @@ def test_parquet_has_types(command: Command, trail: Path, tmp_path: Path) -> Non
     assert 40 == table.num_rows
     row = table.to_pylist()[1]
     assert (1, True, 12.0, '{"text":"=1+1"}') == (row["turn_number"], row["success"], row["duration_ms"], row["arguments"])
+
+
+def test_an_export_of_a_broken_trail_is_made_and_exits_1(command: Command, trail: Path, tmp_path: Path) -> None:
+    """The files are given with the verdict in their manifest, and a script notices, as with a report."""
+    segment = trail / "healthcare" / "000000000000.jsonl"
+    segment.write_bytes(segment.read_bytes().replace(b'"usr_1"', b'"usr_9"', 1))
+    for more in ((), ("--json",)):
+        printed = command("export", trail, "-o", (out := tmp_path / f"out{len(more)}"), *more)
+        assert (1, True) == (printed.code, "the trail is broken" in printed.err)
+        assert "broken" == json.loads((out / "manifest.json").read_bytes())["verdict"]["integrity"]

@@ -311,3 +311,31 @@ def test_nothing_holds_a_trail_that_was_shut_down(tmp_path, provider):
     gc.collect()
     alive = [o for o in gc.get_objects() if type(o) is AuditSpanProcessor and str(tmp_path) in o.recorder.trail.path]
     assert [] == alive
+
+
+def test_whoever_asks_for_a_subject_need_not_know_its_tenant(tmp_path, provider):
+    """Writers of two tenants, and a reader whose environment names none: each subject is found, under the tenants' own pseudonyms."""
+    for tenant in ("north", "south", "north"):
+        with audit.configure(tmp_path / "audit", tracer_provider=provider, durability="os", tenant=tenant), audit.attribution(subject="4711"):
+            audit.execute_tool("open_chart", {}, lambda: None)
+    calls = list(audit.TrailReader(tmp_path / "audit").calls(subject="4711"))
+    assert 3 == len(calls)
+    assert 2 == len({call["subject"] for call in calls})
+
+
+def test_without_a_key_an_answer_says_who_is_not_in_it(tmp_path, provider):
+    """A copy without its state directory cannot find a subject by name, and does not claim that nobody touched his data."""
+    with audit.configure(tmp_path / "audit", tracer_provider=provider, durability="os"), audit.attribution(subject="4711"):
+        audit.execute_tool("open_chart", {}, lambda: None)
+    reader = audit.TrailReader(tmp_path / "audit", state=tmp_path / "elsewhere")
+    assert [] == list(reader.calls(subject="4711"))
+    assert any("no key of pseudonyms" in note for note in reader.notes)
+
+
+def test_a_variable_that_is_nearly_a_setting_is_told_of(tmp_path, provider, monkeypatch, caplog):
+    """A misspelt name does nothing, so it is said; readers' own variables are known."""
+    monkeypatch.setenv("OTEL_TOOL_AUDIT_DURABILTY", "os")
+    monkeypatch.setenv("OTEL_TOOL_AUDIT_INDEX", "none")
+    with audit.configure(tmp_path / "audit", tracer_provider=provider):
+        pass
+    assert ["OTEL_TOOL_AUDIT_DURABILTY is no setting and does nothing; is OTEL_TOOL_AUDIT_DURABILITY meant?"] == caplog.messages

@@ -235,3 +235,10 @@ def test_a_backend_that_fails_takes_nothing_from_the_others():
         with pytest.raises(LookupError, match="gone"):
             does()
     assert (1, [last]) == (len(kept.get_finished_spans()), down)
+
+
+def test_a_misspelt_variable_does_not_keep_an_agent_off_the_record_in_silence(run, tmp_path):
+    """Nothing asks for auditing then, so the agent runs; standard error names the variable and what may be meant."""
+    code, _, err = run(OTEL_TOOL_AUDIT_TRIAL="audit")
+    assert (0, "otel-tool-audit: OTEL_TOOL_AUDIT_TRIAL is no setting and does nothing; is OTEL_TOOL_AUDIT_TRAIL meant?\n") == (code, err)
+    assert [] == os.listdir(tmp_path)
