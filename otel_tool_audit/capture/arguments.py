@@ -77,10 +77,11 @@ class _Plan:
         bound = self._template.copy()
         names = self._names
         bound.update(zip(names, args, strict=False))
+        by_place = names[: len(args)]
         more = args[len(names) :]
         extra: dict[str, Any] = {}
         for name, value in kwargs.items():
-            if name in self._known and bound[name] is self._template[name]:
+            if name in self._known and name not in by_place:
                 bound[name] = value
             elif self._var_keyword is not None and name not in self._known:
                 extra[name] = value
