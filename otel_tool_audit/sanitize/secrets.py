@@ -16,7 +16,9 @@ from otel_tool_audit.sanitize.spans import Span
 
 _TOKEN: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789")
 _LEFT: Final = _TOKEN | {"+"}
-_RIGHT: Final = _TOKEN | {"_", "-", "+", "/", "~"}
+_RIGHT: Final = _TOKEN | {"_", "-"}
+_BASE64: Final = frozenset("+/~")
+_UNLIKE_BASE64: Final = frozenset("-_:.")
 _NAME_LIKE: Final = frozenset(
     {"openai-api-key", "anthropic-api-key", "openrouter-api-key", "live-or-test-key", "voyage-api-key", "tavily-api-key"}
 )
@@ -65,7 +67,7 @@ def _shaped(text: str, shape: Shape, begin: int, stop: int) -> Iterator[Span]:
         start, end = match.span()
         if start and text[start - 1] in _LEFT and not _after_escape(text, start):
             continue
-        if end < len(text) and not _ends_here(text, end):
+        if end < len(text) and not _ends_here(text, start, end):
             continue
         body = match.group(1)
         if _generated(body, shape):
@@ -82,10 +84,13 @@ def _after_escape(text: str, start: int) -> bool:
     }
 
 
-def _ends_here(text: str, end: int) -> bool:
+def _ends_here(text: str, start: int, end: int) -> bool:
     after = text[end]
     if after in _RIGHT:
         return False
+    if after in _BASE64:
+        # base64 goes on with these; what base64 cannot hold ends here, as a part of a path does
+        return not _UNLIKE_BASE64.isdisjoint(text[start:end])
     # a file's or a host's name goes on after the dot, a sentence doesn't
     return after != "." or end + 1 == len(text) or text[end + 1] not in _TOKEN
 

@@ -146,6 +146,8 @@ _CODE: Final = (
 )
 _MONEY_AND_MAIL: Final = (
     ("stripe-key", "k_", f"[srp]k_(?:live|test|prod)_({_A}{{10,240}})", 2.5),
+    # with hyphens words could stand there, too: a digit among them tells a key from a name
+    ("stripe-key", "k-", f"[srp]k-(?:live|test|prod)-([A-Za-z_-]{{0,240}}[0-9]{_U}{{4,240}})", 2.0),
     ("stripe-webhook-secret", "whsec_", r"whsec_([A-Za-z0-9+/=]{24,80})", 3.0),
     ("square-token", "sq0", f"sq0[a-z]{{3}}-({_U}{{22,60}})", 3.0),
     ("square-token", "EAAA", f"EAAA({_U}{{56,70}})", 3.5),

@@ -91,6 +91,19 @@ def test_what_is_harmless_stays(text: str) -> None:
     assert Sanitizer().attributes({"a": text}) == ({"a": text}, ())
 
 
+@pytest.mark.parametrize("key", ["sk-live-51H8xYzKq0", "sk-live-a1b2c3d4", "sk-live-1234567890", "pk-live-51H8-xYzK-q0", "rk-test-abc-12-def-345"])
+@pytest.mark.parametrize("around", ["the key is {} for you", "({})", "got {}'s", "https://h/{}/orders", "~{}~", "{}/", "{}, and"])
+def test_keys_with_hyphens_are_found_in_prose_and_in_paths(key: str, around: str) -> None:
+    """Wherever a key with hyphens stands, and whatever follows it, it goes; what stands around it stays."""
+    assert around.format(MARK) == Sanitizer().text(around.format(key)).value
+
+
+@pytest.mark.parametrize("name", ["task-live-51H8xYzKq0", "sk-live-stream-1", "sk-test-suite-2024", "pk-prod-eu-west-1", "desk-test-2024-11-25"])
+def test_names_with_hyphens_are_no_keys(name: str) -> None:
+    """A name that only begins like a key stays."""
+    assert (name, ()) == Sanitizer().text(name)
+
+
 @pytest.mark.parametrize("text", ["203.0.113.77", "ann@example.com", "2001:db8::1:2:3", "4111111111111111", "+14155552671"])
 def test_identifiers_keep_what_looks_like_personal_data(text: str) -> None:
     """A user's or a client's id may be an address or a number: it is what the record is about."""
