@@ -13,9 +13,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import orjson
-
 from otel_tool_audit.attribution import attribution, current
+from otel_tool_audit.record.jsonsafe import parse_json
 
 Who = Callable[[Any], Mapping[str, Any]]
 """Tells from what a framework hands to its hook who calls: arguments of ``attribution()``, by name."""
@@ -54,8 +53,8 @@ def parsed(text: object) -> object:
     if not isinstance(text, (str, bytes)) or not text[:1].strip():
         return text
     try:
-        return orjson.loads(text)
-    except orjson.JSONDecodeError:
+        return parse_json(text)
+    except ValueError:
         return text
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import sys
 from typing import Annotated, Any
 
-import orjson
 import typer
 from rich.text import Text
 
 from otel_tool_audit.cli import options as opt
 from otel_tool_audit.cli import output
 from otel_tool_audit.cli.output import Format
+from otel_tool_audit.record.jsonsafe import parse_json
 from otel_tool_audit.sanitize import Sanitizer
 from otel_tool_audit.settings import Settings
 
@@ -47,6 +47,6 @@ def sanitize(
 
 def _parsed(text: str) -> Any:  # noqa: ANN401 - any JSON value
     try:
-        return orjson.loads(text)
-    except orjson.JSONDecodeError:
+        return parse_json(text)
+    except ValueError:
         return text

@@ -180,7 +180,8 @@ def _said(value: object) -> Kind:
     if text[:1] in {"{", '"'}:
         # MLflow writes each value as JSON; Braintrust's is a mapping with the type in it
         inner = parsed(text)
-        return _said(inner.get("type") if isinstance(inner, Mapping) else inner)
+        if inner != text:
+            return _said(inner.get("type") if isinstance(inner, Mapping) else inner)
     first = text.split(" ", 1)[0].lower()
     word = _LETTERS.sub("", first)
     # a step, a chunk, an inference of a model

@@ -12,9 +12,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-import orjson
-
 from otel_tool_audit.recognise.literal import read_literal
+from otel_tool_audit.record.jsonsafe import parse_json
 
 LONGEST_JSON: Final = 1_000_000
 """Characters of JSON text that are still taken apart; longer text stays text, and is cut as such."""
@@ -75,7 +74,7 @@ def parsed(value: object) -> Any:  # noqa: ANN401 - whatever the value holds
         return text
     if start in '{["' or start.isdigit() or start in "-tfn":
         try:
-            return orjson.loads(text)
+            return parse_json(text)
         except ValueError:
             pass
     if start in "{[(" or (text.endswith(")") and start.isalpha()):

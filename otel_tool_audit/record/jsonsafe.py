@@ -6,12 +6,38 @@ Source: FORMAT.md, section 2; RFC 8259, section 6 (interoperable integers); RFC 
 
 from __future__ import annotations
 
+import json
 import math
+import re
 from typing import Any, Final
+
+import orjson
 
 LARGEST_INT: Final = 2**53 - 1
 _DEEPEST: Final = 100
 _LONGEST_DECIMAL: Final = 8_000
+_LARGE: Final = re.compile(r"[0-9]{19}")
+_LARGE_BYTES: Final = re.compile(_LARGE.pattern.encode())
+
+
+def parse_json(text: str | bytes) -> Any:  # noqa: ANN401 - any JSON value
+    """
+    Read JSON text quickly, and integers of any size exactly: orjson makes those beyond 64 bits floating-point numbers, which are others.
+
+    Args:
+        text: Any text.
+
+    Raises:
+        ValueError: It is no JSON.
+    """
+    found = orjson.loads(text)
+    if (_LARGE.search(text) if isinstance(text, str) else _LARGE_BYTES.search(text)) is not None:
+        try:
+            return json.loads(text)
+        except (ValueError, RecursionError):
+            # deeper than Python reads
+            return found
+    return found
 
 
 def json_safe(value: object, depth: int = 0) -> Any:  # noqa: ANN401, PLR0911 - any JSON value; one return for each type

@@ -34,6 +34,7 @@ def test_arguments_without_names_are_kept_whole():
     assert {} == by_name("") == by_name(None)
     assert {"a": 1} == by_name('{"a": 1}') == by_name({"a": 1})
     assert "{broken" == parsed("{broken")
+    assert {"order": 10**20 + 1} == by_name(f'{{"order": {10**20 + 1}}}')
 
 
 def support(**settings):

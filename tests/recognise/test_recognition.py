@@ -92,6 +92,12 @@ def test_no_value_of_any_type_breaks_it(attributes, name):
     requests_in(attributes, [("gen_ai.choice", attributes)])
 
 
+@pytest.mark.parametrize("value", ["{oops", '"oops', '{"type": "{oops"}', '"\\"oops"', "{'type': '{'}"])
+def test_a_kind_that_only_begins_like_json_is_untold(value):
+    """What begins with a brace or a quote and is no JSON ends the reading; it says nothing, and the span is looked at all the same."""
+    assert kind("x", {"openinference.span.kind": value}) is Kind.UNTOLD
+
+
 def test_values_that_are_enums_count_as_their_text():
     """Some frameworks set members of enums that are text."""
     assert kind("x", {"gen_ai.operation.name": Name.TOOL}) is Kind.TOOL
