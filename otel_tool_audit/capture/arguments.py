@@ -61,7 +61,9 @@ class _Plan:
     def bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
         """Bind one call, in the order of the parameters."""
         given = len(args)
-        if not self._plain or given + len(kwargs) != self._plain or not kwargs.keys().isdisjoint(self._names[:given]):
+        if not self._plain or given + len(kwargs) != self._plain or given > len(self._names):
+            return self._bind_any(args, kwargs)
+        if not kwargs.keys().isdisjoint(self._names[:given]):
             return self._bind_any(args, kwargs)
         # the usual call: each parameter given once, nothing else
         bound = self._template.copy()

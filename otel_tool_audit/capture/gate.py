@@ -42,9 +42,10 @@ class OpenCall:
         recorder: Writes it.
         span: Its span; None while that is being made, which is how a processor's ``on_start`` knows it.
         recorded: Whether ``tool_call.started`` is durable.
+        withheld: What its error and result must not show, because its arguments do not.
     """
 
-    __slots__ = ("_begun", "_inside", "_token", "_told", "call", "recorded", "recorder", "span", "spec")
+    __slots__ = ("_begun", "_inside", "_token", "_told", "call", "recorded", "recorder", "span", "spec", "withheld")
 
     def __init__(self, binding: Binding, spec: ToolSpec, arguments: Mapping[str, Any], tool_call_id: object) -> None:
         """
@@ -60,7 +61,7 @@ class OpenCall:
         self._begun = 0
         self._token: Any = None
         context = otel.get_current()
-        self.call, self._told = self.recorder.started(spec, arguments, context, tool_call_id)
+        self.call, self._told, self.withheld = self.recorder.started(spec, arguments, context, tool_call_id)
         inside = otel.set_value(CALL_KEY, self, context)
         self.span = self._start_span(binding, inside)
         self._inside = trace.set_span_in_context(self.span, inside)
@@ -161,7 +162,7 @@ class OpenCall:
     def _returned(self, result: object, size: int | None) -> ToolCall | None:
         elapsed = self._elapsed()
         try:
-            return self.recorder.returned(self.call, self.spec, result, elapsed, size)
+            return self.recorder.returned(self.call, self.spec, result, elapsed, self.withheld, size)
         except Exception as error:  # noqa: BLE001 - the caller gets the tool's own result
             self.recorder.lost(self.call, error)
             return None
@@ -169,7 +170,7 @@ class OpenCall:
     def _raised(self, raised: BaseException) -> ToolCall | None:
         elapsed = self._elapsed()
         try:
-            return self.recorder.raised(self.call, raised, elapsed)
+            return self.recorder.raised(self.call, raised, elapsed, self.withheld)
         except Exception as error:  # noqa: BLE001 - the caller gets the tool's own exception
             self.recorder.lost(self.call, error)
             return None
@@ -177,7 +178,7 @@ class OpenCall:
     def _failed(self, message: object, kind: str | None) -> ToolCall | None:
         elapsed = self._elapsed()
         try:
-            return self.recorder.failed(self.call, message, kind, elapsed)
+            return self.recorder.failed(self.call, message, kind, elapsed, self.withheld)
         except Exception as error:  # noqa: BLE001 - the block goes on as it would have
             self.recorder.lost(self.call, error)
             return None

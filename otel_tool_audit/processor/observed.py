@@ -59,15 +59,16 @@ def observed_call(
     spec = plain_spec(facts.tool_name[:LONGEST_NAME])
     said = {name: answer.value for name, answer in told.items() if answer.value is not None}
     caller = recorder.identities.told(known, said, claims(known, told))
-    call = recorder.observed(spec.name, caller, facts.arguments, facts.tool_call_id)
+    subject = known.get("subject") or said.get("subject")
+    call, withheld = recorder.observed(spec.name, caller, facts.arguments, facts.tool_call_id, subject)
     elapsed = max(0, (span.end_time or 0) - (span.start_time or 0))
     failure = None if interrupted else _failure(span, facts, raised)
     if interrupted:
         done = call
     elif failure is None:
-        done = recorder.returned(call, spec, facts.result, elapsed)
+        done = recorder.returned(call, spec, facts.result, elapsed, withheld)
     else:
-        done = recorder.failed(call, *failure, elapsed)
+        done = recorder.failed(call, *failure, elapsed, withheld)
     done["timestamp"] = timestamp(span.start_time) if span.start_time else recorder.now()
     done["source"] = source(facts.source, told, known)
     context = span.context

@@ -24,7 +24,7 @@ from otel_tool_audit.recorder.identity import Caller, Identities, as_entries
 from otel_tool_audit.recorder.retries import Retries
 from otel_tool_audit.recorder.spec import ToolSpec, plain_spec
 from otel_tool_audit.recorder.writing import CallWriter
-from otel_tool_audit.sanitize import Keyring, Redaction, Sanitizer, ToolRules
+from otel_tool_audit.sanitize import Keyring, Redaction, Sanitizer, ToolRules, Withheld
 from otel_tool_audit.sanitize.keyring import is_pseudonym
 from otel_tool_audit.settings import Settings
 from otel_tool_audit.trail.retention import check_class, class_of
@@ -104,7 +104,7 @@ class Recorder(CallWriter):
 
     def started(
         self, spec: ToolSpec, arguments: Mapping[str, Any], context: Context, tool_call_id: object = None
-    ) -> tuple[ToolCall, dict[str, Any]]:
+    ) -> tuple[ToolCall, dict[str, Any], Withheld]:
         """
         Make the call that is about to run.
 
@@ -115,7 +115,7 @@ class Recorder(CallWriter):
             tool_call_id: The provider's id of the call.
 
         Returns:
-            The call, and the attributes that its span begins with.
+            The call, the attributes that its span begins with, and what its error and result must not show either.
 
         Raises:
             SettingsError: There is a subject, or an argument to disguise, and no key to do it with.
@@ -127,18 +127,23 @@ class Recorder(CallWriter):
         call, told = template.copy(), identity.copy()
         call["call_id"] = told[semconv.RECORD_ID] = self.ids()
         call["timestamp"] = self.now()
+        withheld = Withheld()
+        if call["subject"] is not None:
+            self._withhold_subject(call, self.identities.with_baggage(context).get("subject"), withheld)
         if spec.subject is not None and (subject := self.identities.subject(_at(arguments, spec.subject))) is not None:
             call["subject"] = told[semconv.SUBJECT] = subject
         rules = spec.rules if self.settings.subject_is_internal else spec.disguising
-        told[semconv.TOOL_ARGUMENTS] = self._put_arguments(call, arguments, rules)
+        told[semconv.TOOL_ARGUMENTS] = self._put_arguments(call, arguments, rules, withheld)
         if tool_call_id is not None:
             call["tool_call_id"] = told[semconv.TOOL_CALL_ID] = self._identifier(call, tool_call_id, "tool_call_id")
         if call["trigger"] == "retry" or (call["attempt"] or 0) > 1:
             self._retries.link(call)
             told.update({name: call.get(field) for name, field in semconv.RETRY if call.get(field) is not None})
-        return call, told
+        return call, told, withheld
 
-    def returned(self, call: ToolCall, spec: ToolSpec, result: object, elapsed: int, size: int | None = None) -> ToolCall:
+    def returned(
+        self, call: ToolCall, spec: ToolSpec, result: object, elapsed: int, withheld: Withheld, size: int | None = None
+    ) -> ToolCall:
         """
         Make the call whose tool returned.
 
@@ -147,6 +152,7 @@ class Recorder(CallWriter):
             spec: The tool.
             result: What it returned; looked at, not kept.
             elapsed: Nanoseconds.
+            withheld: What must not be shown.
             size: Characters of the result, when it was not returned in one piece.
         """
         try:
@@ -156,14 +162,14 @@ class Recorder(CallWriter):
             error = f"what came of the call could not be told: {type(problem).__name__} while looking at the result"
         removed: tuple[Redaction, ...] = ()
         if identifiers:
-            identifiers, removed = self._answered(call, spec, identifiers)
+            identifiers, removed = self._answered(call, spec, identifiers, withheld)
         failure = None
         if error is not None:
-            failure, more = self._returned_failure(error)
+            failure, more = self._returned_failure(error, withheld)
             removed += more
         return self._outcome(call, identifiers, length if size is None else size, failure, elapsed, removed)
 
-    def raised(self, call: ToolCall, error: BaseException, elapsed: int) -> ToolCall:
+    def raised(self, call: ToolCall, error: BaseException, elapsed: int, withheld: Withheld) -> ToolCall:
         """
         Make the call whose tool raised, was cancelled, interrupted or closed.
 
@@ -171,10 +177,11 @@ class Recorder(CallWriter):
             call: As it was started.
             error: What came out of it.
             elapsed: Nanoseconds.
+            withheld: What must not be shown.
         """
-        return self.failed(call, error_text(error), error_type(error), elapsed)
+        return self.failed(call, error_text(error), error_type(error), elapsed, withheld)
 
-    def failed(self, call: ToolCall, message: object, kind: str | None, elapsed: int) -> ToolCall:
+    def failed(self, call: ToolCall, message: object, kind: str | None, elapsed: int, withheld: Withheld) -> ToolCall:
         """
         Make the call that failed in the words given.
 
@@ -183,12 +190,15 @@ class Recorder(CallWriter):
             message: Raw.
             kind: What kind of error.
             elapsed: Nanoseconds.
+            withheld: What must not be shown.
         """
-        safe = self.sanitizer.text(message, "error")
+        text, removed = self._message(message, withheld)
         kind = None if kind is None else str(self.sanitizer.identifier(kind, "error_type").value)
-        return self._outcome(call, {}, 0, Failure(_text(safe.value), kind), elapsed, safe.redactions)
+        return self._outcome(call, {}, 0, Failure(text, kind), elapsed, removed)
 
-    def observed(self, name: str, caller: Caller, arguments: object, tool_call_id: object) -> ToolCall:
+    def observed(
+        self, name: str, caller: Caller, arguments: object, tool_call_id: object, subject: object
+    ) -> tuple[ToolCall, Withheld]:
         """
         Make the call that a span of another instrumentation tells of.
 
@@ -197,16 +207,22 @@ class Recorder(CallWriter):
             caller: Who called.
             arguments: Raw; None when the span did not tell.
             tool_call_id: The provider's id of the call; None when the span did not tell.
+            subject: Whose data it is, raw; None when nobody said.
+
+        Returns:
+            The call, and what its error and result must not show either.
         """
         if not caller.attributed:
             self._unattributed(name)
         call = self._template(caller, plain_spec(name))[0].copy()
         call["call_id"] = self.ids()
+        withheld = Withheld()
+        self._withhold_subject(call, subject, withheld)
         if arguments is not None:
-            self._put_arguments(call, arguments, None)
+            self._put_arguments(call, arguments, None, withheld)
         if tool_call_id is not None:
             call["tool_call_id"] = self._identifier(call, tool_call_id, "tool_call_id")
-        return call
+        return call, withheld
 
     def now(self) -> str:
         """The time, as records hold it."""
@@ -246,19 +262,31 @@ class Recorder(CallWriter):
         call["trigger"] = call["trigger"] or spec.trigger
         return caller.keep(spec, (call, semconv.identity(call)))
 
-    def _put_arguments(self, call: ToolCall, arguments: object, rules: ToolRules | None) -> str:
-        safe = self.sanitizer.value(arguments, "arguments", rules)
-        value = safe.value
+    def _withhold_subject(self, call: ToolCall, subject: object, withheld: Withheld) -> None:
+        """Let whom the call is about, as whoever called said, be a pseudonym wherever the call tells of him."""
+        shown = call["subject"]
+        if subject is not None and shown is not None and is_pseudonym(shown):
+            withheld.add(str(subject), shown, "pseudonym")
+
+    def _put_arguments(self, call: ToolCall, arguments: object, rules: ToolRules | None, withheld: Withheld) -> str:
+        safe = self.sanitizer.value(arguments, "arguments", rules, withheld)
+        value, removed = safe
+        if withheld:
+            # what was taken out under one name may stand in clear under another
+            value, more = withheld.out_of_value(value, "arguments")
+            removed += more
         encoded = orjson.dumps(value)
         if len(encoded) > LONGEST_ARGUMENTS:
             value = cut(encoded, self.keyring.digest)
             encoded = orjson.dumps(value)
         call["arguments"] = value
-        if safe.redactions:
-            call["redactions"] = call["redactions"] + as_entries(safe.redactions)
+        if removed:
+            call["redactions"] = call["redactions"] + as_entries(removed)
         return encoded.decode()
 
-    def _answered(self, call: ToolCall, spec: ToolSpec, identifiers: dict[str, Any]) -> tuple[dict[str, Any], tuple[Redaction, ...]]:
+    def _answered(
+        self, call: ToolCall, spec: ToolSpec, identifiers: dict[str, Any], withheld: Withheld
+    ) -> tuple[dict[str, Any], tuple[Redaction, ...]]:
         """Sanitize what a result identifies. Whom the call is about stays a pseudonym there, too: beside the clear text it hides nothing."""
         safe = self.sanitizer.value(
             identifiers, "result_summary", spec.answering if self.settings.subject_is_internal else spec.answering_disguised
@@ -270,6 +298,10 @@ class Recorder(CallWriter):
                 if type(value) in _IDS and clean.get(key) == value and key not in _NO_IDS and self.identities.subject(value) == subject:
                     clean[key] = subject
                     removed += (Redaction(f"result_summary.{key}", "pseudonym", 1),)
+        if withheld:
+            counts = {key: value for key, value in clean.items() if key in _NO_IDS and str(value).isdecimal()}
+            clean, more = withheld.out_of_value({key: value for key, value in clean.items() if key not in counts}, "result_summary")
+            return {**clean, **counts}, removed + more
         return clean, removed
 
     def _identifier(self, call: ToolCall, value: object, path: str) -> str:
@@ -278,14 +310,21 @@ class Recorder(CallWriter):
             call["redactions"] = call["redactions"] + as_entries(safe.redactions)
         return _text(safe.value)
 
-    def _returned_failure(self, error: object) -> tuple[Failure, tuple[Redaction, ...]]:
+    def _message(self, message: object, withheld: Withheld) -> tuple[str, tuple[Redaction, ...]]:
+        """Sanitize an error's message, in which a tool may repeat what its arguments no longer show."""
+        known: tuple[Redaction, ...] = ()
+        if isinstance(message, str):
+            message, known = withheld.out_of(message, "error")
+        safe = self.sanitizer.text(message, "error")
+        text, more = withheld.out_of(_text(safe.value), "error")
+        return text, known + safe.redactions + more
+
+    def _returned_failure(self, error: object, withheld: Withheld) -> tuple[Failure, tuple[Redaction, ...]]:
         if error is True:
             return Failure("the tool's result tells of an error", None), ()
-        if isinstance(error, BaseException):
-            safe = self.sanitizer.text(error_text(error), "error")
-            return Failure(_text(safe.value), error_type(error)), safe.redactions
-        safe = self.sanitizer.text(error, "error") if isinstance(error, str) else self.sanitizer.value(error, "error")
-        return Failure(_text(safe.value), None), safe.redactions
+        kind = error_type(error) if isinstance(error, BaseException) else None
+        text, removed = self._message(error_text(error) if isinstance(error, BaseException) else error, withheld)
+        return Failure(text, kind), removed
 
     def _outcome(
         self,

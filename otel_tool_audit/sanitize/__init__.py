@@ -5,5 +5,6 @@ from __future__ import annotations
 from otel_tool_audit.sanitize.keyring import Keyring
 from otel_tool_audit.sanitize.sanitizer import Sanitizer
 from otel_tool_audit.sanitize.values import MARK, Redaction, Sanitized, ToolRules
+from otel_tool_audit.sanitize.withheld import Withheld
 
-__all__ = ["MARK", "Keyring", "Redaction", "Sanitized", "Sanitizer", "ToolRules"]
+__all__ = ["MARK", "Keyring", "Redaction", "Sanitized", "Sanitizer", "ToolRules", "Withheld"]

@@ -18,6 +18,7 @@ from otel_tool_audit.sanitize.rules import ArgumentRules
 from otel_tool_audit.sanitize.texts import Texts
 from otel_tool_audit.sanitize.values import MARK, Redaction, Sanitized, ToolRules
 from otel_tool_audit.sanitize.walker import Walk
+from otel_tool_audit.sanitize.withheld import Withheld
 
 MAX_TEXT: Final = 16_384
 MAX_ITEMS: Final = 2_000
@@ -57,7 +58,9 @@ class Sanitizer:
         self._limits = (max_text, max_items, max_depth)
         self._keys: dict[str, str] = {}
 
-    def value(self, value: object, path: str = "", rules: ToolRules | None = None) -> Sanitized:
+    def value(
+        self, value: object, path: str = "", rules: ToolRules | None = None, withheld: Withheld | None = None
+    ) -> Sanitized:
         """
         Sanitize any object.
 
@@ -65,8 +68,9 @@ class Sanitizer:
             value: Read, never changed; generators and iterators are not consumed.
             path: Where it stands, for the redactions.
             rules: What the tool says of its arguments; names are the keys of *value*.
+            withheld: Gets what is taken out because of its name or place, so that it can be found where it is repeated.
         """
-        walk = self._walk(rules)
+        walk = self._walk(rules, withheld)
         try:
             found = walk.any(value, path, 0, PLAIN_NAME, None if rules is None else "")
         except Exception:  # noqa: BLE001 - fails closed: its type is all that is told
@@ -116,8 +120,8 @@ class Sanitizer:
                 clean[name] = f"<unsanitizable {type(value).__name__}>"
         return Sanitized(clean, walk.redactions())
 
-    def _walk(self, rules: ToolRules | None) -> Walk:
-        return Walk(self._texts, self.keyring, self._limits, None if rules is None else ArgumentRules(rules), self._keys)
+    def _walk(self, rules: ToolRules | None, withheld: Withheld | None = None) -> Walk:
+        return Walk(self._texts, self.keyring, self._limits, None if rules is None else ArgumentRules(rules), self._keys, withheld)
 
     def _written(self, text: object, path: str, said: KeyName) -> Sanitized:
         walk = self._walk(None)

@@ -23,6 +23,7 @@ from otel_tool_audit.sanitize.rules import ArgumentRules
 from otel_tool_audit.sanitize.texts import Texts
 from otel_tool_audit.sanitize.validators import is_card
 from otel_tool_audit.sanitize.values import MARK, Redaction
+from otel_tool_audit.sanitize.withheld import Withheld
 
 MAX_REDACTIONS: Final = 100
 _TEXT_BUDGET: Final = 16
@@ -47,10 +48,17 @@ class Walk:
         "_open",
         "_rules",
         "_texts",
+        "_withheld",
     )
 
     def __init__(
-        self, texts: Texts, keyring: Keyring, limits: tuple[int, int, int], rules: ArgumentRules | None, keys: dict[str, str]
+        self,
+        texts: Texts,
+        keyring: Keyring,
+        limits: tuple[int, int, int],
+        rules: ArgumentRules | None,
+        keys: dict[str, str],
+        withheld: Withheld | None = None,
     ) -> None:
         """
         Begin a walk.
@@ -61,7 +69,9 @@ class Walk:
             limits: Longest text in characters, most items, deepest level.
             rules: What the tool says of its arguments.
             keys: Names of keys that are known to hold nothing; shared by all walks of a sanitizer.
+            withheld: Gets what is taken out because of its name or place.
         """
+        self._withheld = withheld
         self._texts, self._keyring, self._rules, self._keys = texts, keyring, rules, keys
         self._names: KeyNames = texts.names
         self._max_text, self._left, self._max_depth = limits
@@ -73,6 +83,13 @@ class Walk:
         """Note that *rule* removed something at *path*."""
         at = (path, rule)
         self._counts[at] = self._counts.get(at, 0) + number
+
+    def _withhold(self, value: Any, shown: str, path: str, rule: str) -> str:  # noqa: ANN401
+        """Note that a value was taken out, whatever it looks like, and give what stands in its place."""
+        self.count(path, rule)
+        if self._withheld is not None:
+            self._withheld.add(value, shown, rule)
+        return shown
 
     def redactions(self) -> tuple[Redaction, ...]:
         """List what was removed; the rest of a long list is one entry that counts it."""
@@ -96,8 +113,7 @@ class Walk:
             place: Its dotted path for the tool's rules; None where there are none.
         """
         if place is not None and self._rules is not None and self._rules.is_unnamed_leaf(value, place):
-            self.count(path, "allow-list")
-            return MARK
+            return self._withhold(value, MARK, path, "allow-list")
         exact = type(value)
         if value is None or exact is bool:
             return value
@@ -192,12 +208,9 @@ class Walk:
 
     def _named(self, item: Any, where: str, depth: int, said: KeyName, place: str | None, *, paired: bool) -> Any:  # noqa: ANN401
         if (said.kind is Kind.SECRET or paired) and item is not None:
-            if not (type(item) is str and item == MARK):
-                self.count(where, "secret-key")
-            return MARK
+            return MARK if type(item) is str and item == MARK else self._withhold(item, MARK, where, "secret-key")
         if said.kind is Kind.SUSPECT and type(item) is str and self._texts.is_suspicious(item, said):
-            self.count(where, "secret-key")
-            return MARK
+            return self._withhold(item, MARK, where, "secret-key")
         return self.any(item, where, depth + 1, said, place)
 
     def _by_rule(self, item: Any, place: str, name: str, where: str) -> str | None:  # noqa: ANN401
@@ -206,14 +219,12 @@ class Walk:
         if rules is None:
             return None
         if rules.is_redacted(name, place):
-            self.count(where, "tool-redact")
-            return MARK
+            return self._withhold(item, MARK, where, "tool-redact")
         kind = rules.kind(place)
         if kind is not None and item is not None:
             return self._pseudonym(item, kind, where)
         if not rules.may_keep(place):
-            self.count(where, "allow-list")
-            return MARK
+            return self._withhold(item, MARK, where, "allow-list")
         return None
 
     def _pseudonym(self, item: Any, kind: str, where: str) -> str:  # noqa: ANN401
@@ -221,10 +232,8 @@ class Walk:
             return item
         raw = item if type(item) is str else as_text(item)
         if raw is None or not self._keyring.has_key:
-            self.count(where, "no-pseudonym")
-            return MARK
-        self.count(where, "pseudonym")
-        return self._keyring.pseudonym(raw, kind)
+            return self._withhold(item, MARK, where, "no-pseudonym")
+        return self._withhold(raw, self._keyring.pseudonym(raw, kind), where, "pseudonym")
 
     def _object(self, value: Any, path: str, depth: int, said: KeyName, place: str | None) -> Any:  # noqa: ANN401
         kind = type(value).__name__

@@ -281,6 +281,7 @@ def parameters():
 
 @given(parameters(), st.lists(st.integers(), max_size=4), st.dictionaries(st.sampled_from("abcxyz"), st.integers(), max_size=4))
 @example("a=1, *rest, b=2, **more", [1], {"a": 0})  # given twice, once as what it would be anyway
+@example("a, *, b", [0, 0], {})  # as many as there are parameters, and one may not be given by place
 def test_binding_agrees_with_the_language(signature, args, kwargs):
     """Whatever Python binds is bound to the same names; whatever it refuses is recorded as it was given."""
     namespace = {}
