@@ -131,7 +131,7 @@ def _open_models(above: OpenSpan, roles: Roles) -> Iterator[ModelSeen]:
 
 def _seen(span: ReadableSpan, attributes: Mapping[str, Any], found: Found) -> ModelSeen:
     name, key = None, ""
-    for _, at in found.by.get(c.MODEL, ()):
+    for at in found.by.get(c.MODEL, ()):
         if isinstance(told := scalar(attributes[at]), str) and told.lower() != UNKNOWN:
             name, key = told, at
             break

@@ -14,8 +14,9 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import StatusCode
 
 from otel_tool_audit.attribution import Attribution
+from otel_tool_audit.processor.callers import Calling
 from otel_tool_audit.recognise import Facts, Told
-from otel_tool_audit.recognise.caller import BAGGAGE, OWN
+from otel_tool_audit.recognise.caller import OWN
 from otel_tool_audit.recognise.outcomes import telling
 from otel_tool_audit.record.codec import timestamp
 from otel_tool_audit.record.model import UNKNOWN, ToolCall, new_call
@@ -23,9 +24,6 @@ from otel_tool_audit.recorder import Recorder, error_text, error_type, plain_spe
 
 LONGEST_NAME: Final = 200
 """Characters of a tool's name that are recorded."""
-
-COLUMNS: Final = {"user": "user_id", "role": "user_role", "agent": "agent", "model": "model", "conversation": "conversation_id"}
-"""Names of ``attribution()`` that spans tell, and the record's fields they become."""
 
 NOT_TOLD: Final = "the span says that it failed"
 
@@ -38,8 +36,8 @@ def observed_call(
     recorder: Recorder,
     span: ReadableSpan,
     facts: Facts,
-    known: Attribution,
-    told: Mapping[str, Told],
+    calling: Calling,
+    source: str,
     raised: BaseException | None,
     *,
     interrupted: bool = False,
@@ -51,16 +49,13 @@ def observed_call(
         recorder: Sanitizes it.
         span: Ended, or to be given up.
         facts: What the span says of the call.
-        known: Who called, as this process said when the span started.
-        told: Who called, as spans, context and baggage told it.
+        calling: Who called.
+        source: Where facts came from; see :func:`source_of`.
         raised: What went through the span without its noticing: a cancelled task leaves its span's status UNSET.
         interrupted: The span never ended, so nothing is known of the outcome.
     """
     spec = plain_spec(facts.tool_name[:LONGEST_NAME])
-    said = {name: answer.value for name, answer in told.items() if answer.value is not None}
-    caller = recorder.identities.told(known, said, claims(known, told))
-    subject = known.get("subject") or said.get("subject")
-    call, withheld = recorder.observed(spec.name, caller, facts.arguments, facts.tool_call_id, subject)
+    call, withheld = recorder.observed(spec.name, calling.caller, facts.arguments, facts.tool_call_id, calling.subject)
     elapsed = max(0, (span.end_time or 0) - (span.start_time or 0))
     failure = None if interrupted else _failure(span, facts, raised)
     if interrupted:
@@ -70,7 +65,7 @@ def observed_call(
     else:
         done = recorder.failed(call, *failure, elapsed, withheld)
     done["timestamp"] = timestamp(span.start_time) if span.start_time else recorder.now()
-    done["source"] = source(facts.source, told, known)
+    done["source"] = source
     context = span.context
     if context is not None and context.is_valid:
         done["trace_id"], done["span_id"] = trace.format_trace_id(context.trace_id), trace.format_span_id(context.span_id)
@@ -82,7 +77,7 @@ def observed_call(
     return done
 
 
-def source(convention: str, told: Mapping[str, Told], known: Attribution) -> str:
+def source_of(convention: str, told: Mapping[str, Told], known: Attribution) -> str:
     """
     Say where facts came from: the convention, then each fact that the span itself did not tell.
 
@@ -90,15 +85,6 @@ def source(convention: str, told: Mapping[str, Told], known: Attribution) -> str
     """
     notes = [f"{name}={answer.place}" for name, answer in told.items() if answer.place != OWN and name not in known.values]
     return " ".join([convention, *notes])
-
-
-def claims(known: Attribution, told: Mapping[str, Told]) -> dict[str, str]:
-    """Name the fields of the record that only baggage tells: whoever sent it may claim to be anyone."""
-    return {
-        COLUMNS.get(name, name): f"{BAGGAGE} {answer.key}"
-        for name, answer in told.items()
-        if answer.place == BAGGAGE and name not in known.values
-    }
 
 
 def news(old: ToolCall, new: ToolCall, *, own: bool, claimed: Mapping[str, str]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ Source: ARCHITECTURE.md, "One record a call".
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from otel_tool_audit import semconv
@@ -50,7 +50,7 @@ class Seen:
         self.thread = thread
         self._receipt: Receipt | None = None
         self.stamp: Mapping[str, Any] | None = None
-        self.claimed: dict[str, str] = {}
+        self.claimed: Mapping[str, str] = {}
         self.nameless = False
         self._waiting: list[Callable[[], None]] | None = None if own else []
 
@@ -144,7 +144,7 @@ class RecentCalls:
         Returns:
             None when there is none: what one instrumentation tells twice happened twice.
         """
-        candidates = list(self._candidates(call, scope, start, end))
+        candidates = self._candidates(call, scope, start, end)
         if not candidates:
             return None
 
@@ -163,16 +163,17 @@ class RecentCalls:
                 return seen
         return None
 
-    def _candidates(self, call: ToolCall, scope: str, start: int, end: int) -> Iterator[Seen]:
-        for seen in self._running.values():
-            if scope not in seen.scopes and seen.start <= end + _SLACK and may_be_one(seen.call, call):
-                yield seen
+    def _candidates(self, call: ToolCall, scope: str, start: int, end: int) -> list[Seen]:
+        latest = end + _SLACK
+        earliest = start - _SLACK
+        found = [seen for seen in self._running.values() if scope not in seen.scopes and seen.start <= latest and may_be_one(seen.call, call)]
         before = 0
         for seen in reversed(self._ended):
-            if (seen.end or 0) < start - _SLACK:
+            if (seen.end or 0) < earliest:
                 # calls stand here nearly in the order of their ends: a few more, and all others ended earlier
                 before += 1
                 if before > _MOST_BEFORE:
-                    return
-            elif scope not in seen.scopes and seen.start <= end + _SLACK and may_be_one(seen.call, call):
-                yield seen
+                    break
+            elif scope not in seen.scopes and seen.start <= latest and may_be_one(seen.call, call):
+                found.append(seen)
+        return found

@@ -18,11 +18,12 @@ from opentelemetry import context as otel
 from opentelemetry.sdk.trace import ReadableSpan
 
 from otel_tool_audit.attribution import NOBODY
+from otel_tool_audit.processor.callers import Callers
 from otel_tool_audit.processor.models import Models
-from otel_tool_audit.processor.observed import amendment, claims, news, observed_call, source
+from otel_tool_audit.processor.observed import amendment, news, observed_call, source_of
 from otel_tool_audit.processor.open_spans import Below, OpenSpan, OpenSpans
 from otel_tool_audit.processor.seen import RecentCalls, Seen
-from otel_tool_audit.recognise import Facts, Kind, Place, Roles, caller_in, facts_of, kind_of
+from otel_tool_audit.recognise import Facts, Kind, Place, Roles, facts_of, kind_of
 from otel_tool_audit.recognise.caller import ANCESTOR, BAGGAGE, CONTEXT, MODEL_SPAN, OWN
 from otel_tool_audit.recognise.convention import NOTHING, Found
 from otel_tool_audit.recognise.sameness import may_be_one
@@ -59,6 +60,7 @@ class Watcher:
         self.recorder = recorder
         self.spans = OpenSpans()
         self._roles = Roles()
+        self._callers = Callers(recorder.identities, self._roles)
         self._models = Models()
         self._recent = RecentCalls(recorder.settings.merge_seconds)
         self._given_up: dict[int, Seen] = {}
@@ -185,19 +187,20 @@ class Watcher:
         raised: BaseException | None,
         *,
         interrupted: bool = False,
-    ) -> tuple[ToolCall, dict[str, str]]:
+    ) -> tuple[ToolCall, Mapping[str, str]]:
         context = None if entry is None else entry.context
         known = NOBODY if context is None else self.recorder.identities.with_baggage(context)
         places = [Place(OWN, attributes, found), *self._around(entry)]
         model, request = self._models.asked(span, entry, facts, self._roles)
         if model is not None:
             places.append(model)
-        answers = caller_in(places, self._roles)
+        calling = self._callers.of(known, places)
+        told = calling.told
         if request is not None:
             facts, more = request
-            answers |= more
-        call = observed_call(self.recorder, span, facts, known, answers, raised, interrupted=interrupted)
-        return call, claims(known, answers)
+            told = {**told, **more}
+        said = source_of(facts.source, told, known)
+        return observed_call(self.recorder, span, facts, calling, said, raised, interrupted=interrupted), calling.claimed
 
     def _around(self, entry: OpenSpan | None) -> list[Place]:
         """Give the places around a span, the nearest first."""
@@ -219,7 +222,7 @@ class Watcher:
 
     def _same(self, span: ReadableSpan, entry: OpenSpan | None, call: ToolCall, facts: Facts) -> Seen | None:
         """Find the call on record that a span tells of: reported as interrupted before, around it, inside it, beside it."""
-        given_up = self._given_up.pop(span.context.span_id, None) if span.context is not None else None
+        given_up = self._given_up.pop(span.context.span_id, None) if self._given_up and span.context is not None else None
         if given_up is not None:
             return given_up
         if entry is not None:
@@ -262,7 +265,7 @@ class Watcher:
 
     # --- writing
 
-    def _observe(self, span: ReadableSpan, entry: OpenSpan | None, call: ToolCall, claimed: dict[str, str], told: Recorded) -> Seen:
+    def _observe(self, span: ReadableSpan, entry: OpenSpan | None, call: ToolCall, claimed: Mapping[str, str], told: Recorded) -> Seen:
         self.recorder.trail.counters.add("calls")
         thread = threading.get_ident() if entry is None else entry.thread
         seen = Seen(call, own=False, scope=_scope(span), start=span.start_time or 0, end=span.end_time, thread=thread)
@@ -277,15 +280,13 @@ class Watcher:
         return seen
 
     def _hand_over(self, submit: Submit, call: ToolCall, recorded: Callable[[Receipt | None], None]) -> None:
-        waiting = object()
-
         def done(receipt: Receipt | None) -> None:
             try:
                 recorded(receipt)
             finally:
-                self.pending.discard(waiting)
+                self.pending.discard(done)
 
-        self.pending.add(waiting)
+        self.pending.add(done)
         if not submit(call, done):
             done(None)
 
@@ -322,7 +323,7 @@ class Watcher:
         entry.children = None
         below, parent = entry.below, entry.parent
         entry.below = None
-        if below and found.tells_caller:
+        if below and found.telling:
             self._tell_below(below, attributes, found)
         if parent is None:
             return
@@ -336,17 +337,17 @@ class Watcher:
         waiting = [inner.seen for inner in below if _lacks(inner.seen.call)]
         if not waiting:
             return
-        answers = caller_in([Place(ANCESTOR, attributes, found)], self._roles)
-        if not answers:
+        calling = self._callers.of(NOBODY, [Place(ANCESTOR, attributes, found)])
+        if not calling.told:
             return
-        caller = self.recorder.identities.told(NOBODY, {name: answer.value for name, answer in answers.items()})
+        known = calling.caller.fields
         with self._lock:
             for seen in waiting:
-                told: Any = {**seen.call, **{n: caller.fields[n] for n in ("user_id", "conversation_id", "model", "agent", "user_role") if n in caller.fields}}
+                told: Any = {**seen.call, **{n: known[n] for n in ("user_id", "conversation_id", "model", "agent", "user_role") if n in known}}
                 # an ancestor tells who called, not what came of it
                 fresh = news(seen.call, told, own=True, claimed=seen.claimed)
                 if fresh:
-                    self._amend(seen, fresh, source("", answers, NOBODY).strip(), None)
+                    self._amend(seen, fresh, source_of("", calling.told, NOBODY).strip(), None)
 
     def _model_ended(self, span: ReadableSpan, entry: OpenSpan | None, attributes: Mapping[str, Any], found: Found) -> None:
         """Remember a model's span, and name the model in calls that ran before it had ended: it was streaming when it asked for them."""

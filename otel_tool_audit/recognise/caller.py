@@ -30,6 +30,7 @@ _RANKS: Final = {name: at for at, name in enumerate((OWN, CONTEXT, ANCESTOR, MOD
 """Places in the order in which they are believed; baggage comes last: what it says is only claimed."""
 
 _MADE_UP: Final = re.compile(r"^[0-9a-f]{8}-?[0-9a-f]{4}-?[1-8][0-9a-f]{3}-?[0-9a-f]{4}-?[0-9a-f]{12}$", re.IGNORECASE)
+_UUID_LENGTHS: Final = range(32, 37)
 _MOST_ENTRIES: Final = 64
 _LONGEST_VALUE: Final = 1_024
 
@@ -77,7 +78,7 @@ def caller_in(places: Iterable[Place], roles: Roles) -> dict[str, Told]:
     Returns:
         Answers by the names of ``attribution()``.
     """
-    order = [place for place in places if place.found.tells_caller]
+    order = [place for place in places if place.found.telling]
     if len(order) == 1:
         told = answers(order[0], roles)
     else:
@@ -146,4 +147,4 @@ def _conversation(told: list[Told], known: Mapping[str, Told]) -> Told:
 
 
 def _is_made_up(value: object) -> bool:
-    return isinstance(value, str) and _MADE_UP.match(value) is not None
+    return isinstance(value, str) and len(value) in _UUID_LENGTHS and _MADE_UP.match(value) is not None

@@ -116,10 +116,10 @@ class Found:
     What the names of a span's attributes tell; the same for every span with the same names.
 
     Attributes:
-        by: For each fact that is told the attributes that tell it, best first.
+        by: For each fact that is told the names of the attributes that tell it, best first.
         source: The convention of the best sign of a tool.
         tells_tool: Whether there is an attribute that only tools have.
-        tells_caller: Whether anything is told of who called.
+        telling: Attributes that tell who called, or may.
         names_model: Whether a convention's own name for a model is among them.
         asking: Attributes that may hold arguments, best first.
         answering: Attributes that may hold the result, best first.
@@ -129,7 +129,7 @@ class Found:
     """
 
     __slots__ = (
-        "answering", "asking", "by", "callers", "metadata", "names_model", "parts", "source", "tells_caller", "tells_tool",
+        "answering", "asking", "by", "callers", "metadata", "names_model", "parts", "source", "telling", "tells_tool",
     )  # fmt: skip
 
     def __init__(self, roles: Iterable[tuple[Role, str]]) -> None:
@@ -139,33 +139,34 @@ class Found:
         Args:
             roles: What each attribute tells, and its name.
         """
-        self.by: dict[str, list[tuple[Role, str]]] = {}
+        by: dict[str, list[tuple[Role, str]]] = {}
         self.source = GENERAL
         telling = None
         for role, key in sorted(roles):
-            self.by.setdefault(role.fact, []).append((role, key))
+            by.setdefault(role.fact, []).append((role, key))
             if telling is None and (role.fact == KIND or role.fact in TOOL_SIGNS):
                 telling = role.convention
             if self.source == GENERAL:
                 self.source = role.convention
         self.source = telling or self.source
-        self.tells_tool = not TOOL_SIGNS.isdisjoint(self.by)
-        self.tells_caller = not CALLER_FACTS.isdisjoint(self.by)
-        asking = [pair for fact in (ARGUMENTS, INPUT, SCHEMA) for pair in self.by.get(fact, ())]
+        self.by = {fact: tuple(key for _, key in told) for fact, told in by.items()}
+        self.tells_tool = not TOOL_SIGNS.isdisjoint(by)
+        asking = [pair for fact in (ARGUMENTS, INPUT, SCHEMA) for pair in by.get(fact, ())]
         self.asking = tuple(key for role, key in asking if not role.part)
         self.parts = tuple((role.part, key) for role, key in asking if role.part)
-        self.answering = tuple(key for fact in (RESULT, OUTPUT) for _, key in self.by.get(fact, ()))
-        self.callers = tuple((fact, key) for fact, told in self.by.items() if fact in CALLER_FACTS and fact != METADATA for _, key in told)
-        self.metadata = tuple(key for _, key in self.by.get(METADATA, ()))
-        self.names_model = MODEL in self.by and self.by[MODEL][0][0].convention in _MODEL_CONVENTIONS
+        self.answering = tuple(key for fact in (RESULT, OUTPUT) for key in self.by.get(fact, ()))
+        self.callers = tuple((fact, key) for fact, told in self.by.items() if fact in CALLER_FACTS and fact != METADATA for key in told)
+        self.metadata = self.by.get(METADATA, ())
+        self.telling = (*(key for _, key in self.callers), *self.metadata)
+        self.names_model = MODEL in by and by[MODEL][0][0].convention in _MODEL_CONVENTIONS
 
     def __bool__(self) -> bool:
         """Whether anything is told."""
         return bool(self.by)
 
-    def keys(self, fact: str) -> list[str]:
+    def keys(self, fact: str) -> tuple[str, ...]:
         """Name the attributes that tell a fact, best first."""
-        return [key for _, key in self.by.get(fact, ())]
+        return self.by.get(fact, ())
 
 
 NOTHING: Final = Found(())

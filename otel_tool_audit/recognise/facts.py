@@ -86,7 +86,7 @@ def facts_of(name: str, attributes: Mapping[str, Any], found: Found, events: Seq
         return None
     result = _result(found, attributes, events, roles) or _NO_RESULT
     failure = failure_in(found, attributes) or (_raised(events) if events else None)
-    if failure is None and (result.failed or (isinstance(result.value, Mapping) and isinstance(result.value.get("error"), str) and result.value["error"])):
+    if failure is None and (result.failed or _tells_error(result.value)):
         failure = _FAILED
     call_id = _call_id(found, attributes, events) or result.call_id
     if request is not None:
@@ -107,8 +107,15 @@ def facts_of(name: str, attributes: Mapping[str, Any], found: Found, events: Seq
     )
 
 
+def _tells_error(value: object) -> bool:
+    if type(value) is not dict and not isinstance(value, Mapping):
+        return False
+    said = value.get("error")
+    return isinstance(said, str) and said != ""
+
+
 def _first_text(found: Found, attributes: Mapping[str, Any], fact: str) -> str | None:
-    for _, key in found.by.get(fact, ()):
+    for key in found.by.get(fact, ()):
         text = scalar(attributes[key])
         if isinstance(text, str):
             return text
@@ -134,7 +141,7 @@ def _requested(found: Found, attributes: Mapping[str, Any], name: str) -> Reques
 
 
 def _call_id(found: Found, attributes: Mapping[str, Any], events: Sequence[Event]) -> str | None:
-    for _, key in found.by.get(c.CALL_ID, ()):
+    for key in found.by.get(c.CALL_ID, ()):
         if (value := scalar(attributes[key])) is not None:
             return str(value)
     for event, told in events:

@@ -112,7 +112,7 @@ def kind_of(found: Found, attributes: Mapping[str, Any], name: str) -> Kind:
         ``UNTOLD`` or ``GENERIC`` when nothing tells more.
     """
     told = Kind.UNTOLD
-    for _, key in found.by.get(c.KIND, ()):
+    for key in found.by.get(c.KIND, ()):
         kind = _said(attributes[key])
         if kind is Kind.GENERIC:
             told = kind

@@ -83,11 +83,13 @@ def result_in(value: object) -> Result:
         value: As the attribute held it.
     """
     inner = parsed(value)
+    if _is_bare(inner):
+        return Result(inner, failed=False)
     failed = False
     call_id: str | None = None
     for _ in range(_DEEPEST):
         if type(inner) is dict or isinstance(inner, Mapping):
-            if len(inner) > 1 and _ENVELOPE_WORDS.isdisjoint(inner):
+            if _is_bare(inner):
                 break
             failed = failed or _tells_failure(inner)
             call_id = call_id or next((text for key in _IDS if (text := plain_text(inner.get(key)))), None)
@@ -106,6 +108,11 @@ def result_in(value: object) -> Result:
     return Result(inner, failed, call_id)
 
 
+def _is_bare(value: object) -> bool:
+    """Tell whether a mapping is a tool's own result, without an envelope."""
+    return (type(value) is dict or isinstance(value, Mapping)) and len(value) > 1 and _ENVELOPE_WORDS.isdisjoint(value)
+
+
 def failure_in(found: Found, attributes: Mapping[str, Any]) -> Failure | None:
     """
     Look for a sign of failure in attributes.
@@ -120,17 +127,17 @@ def failure_in(found: Found, attributes: Mapping[str, Any]) -> Failure | None:
     by = found.by
     if _SIGNS.isdisjoint(by):
         return None
-    kind = next((text for _, key in by.get(c.ERROR_TYPE, ()) if (text := plain_text(attributes[key]))), None)
-    failed = any((plain_text(attributes[key]) or "").strip('" ').lower() in _BAD for _, key in by.get(c.STATUS, ()))
+    kind = next((text for key in by.get(c.ERROR_TYPE, ()) if (text := plain_text(attributes[key]))), None)
+    failed = any((plain_text(attributes[key]) or "").strip('" ').lower() in _BAD for key in by.get(c.STATUS, ()))
     message: str | None = None
-    for _, key in by.get(c.FAILED, ()):
+    for key in by.get(c.FAILED, ()):
         value = attributes[key]
         text = plain_text(value)
         said = None if text is None else text.strip().lower()
         if value is True or (said is not None and said not in _FALSE):
             failed = True
             message = message or (None if said in _TRUE else text)
-    for _, key in by.get(c.SUCCEEDED, ()):
+    for key in by.get(c.SUCCEEDED, ()):
         failed = failed or attributes[key] is False or (plain_text(attributes[key]) or "").strip().lower() in {"false", "no"}
     if not failed and kind is None:
         return None
@@ -141,7 +148,7 @@ def message_in(found: Found, attributes: Mapping[str, Any]) -> str | None:
     """Give the error's message that attributes hold, whether or not anything says that there was one."""
     if c.ERROR not in found.by:
         return None
-    return next((text for _, key in found.by[c.ERROR] if (text := plain_text(attributes[key]))), None)
+    return next((text for key in found.by[c.ERROR] if (text := plain_text(attributes[key]))), None)
 
 
 def error_in(result: object) -> str | None:

@@ -27,6 +27,7 @@ _HOLDERS: Final = ("arguments", "args", "kwargs", "inputs", "input", "parameters
 _AROUND: Final = frozenset({*_HOLDERS, *_NAMES, "id", "tool_call_id", "toolUseId", "call_id", "type", "method", "jsonrpc", "_meta", "meta", "tags", "metadata", "config", "run_id", "description", "caller", "sanitize_inputs_outputs", "options", "context", "error"})  # fmt: skip
 _WRAPPERS: Final = ("tool_call", "toolUse", "tool_use", "function_call", "functionCall", "function", "request", "call")
 _ENVELOPE_WORDS: Final = _AROUND | {*_WRAPPERS, "input_str", "properties"}
+_PLAIN: Final = frozenset({str, int, float, bool, list, type(None)})
 _CALL_MARKS: Final = frozenset({"method", "tool_call_id", "toolUseId", "call_id"})
 _PARAMETERS: Final = "code.function.parameters."
 _PARAMETER: Final = re.compile(r"^code\.function\.parameters\.(.+)\.value$")
@@ -95,15 +96,19 @@ def is_schema(value: object) -> bool:
     return bool(value) and all(_describes(inner) for inner in value.values())
 
 
-def _is_flat(value: Mapping[Any, Any]) -> bool:
-    return all(type(held) is not dict and type(key) is str and "." not in key for key, held in value.items())
+def _is_plain(value: dict[Any, Any]) -> bool:
+    """Tell whether a mapping can only be arguments: no word of an envelope is in it, and no mapping."""
+    for key, held in value.items():
+        if type(key) is not str or key in _ENVELOPE_WORDS or "." in key or type(held) not in _PLAIN:
+            return False
+    return bool(value)
 
 
 def _describes(value: object) -> bool:
     return type(value) is not str and isinstance(value, Mapping) and "type" in value and ("description" in value or "title" in value)
 
 
-def arguments_in(value: object, tool: str = "") -> Any:  # noqa: ANN401, PLR0911 - whatever was told; one return for each form
+def arguments_in(value: object, tool: str = "") -> Any:  # noqa: ANN401 - whatever was told
     """
     Take arguments out of the envelope that a framework put around them.
 
@@ -115,6 +120,10 @@ def arguments_in(value: object, tool: str = "") -> Any:  # noqa: ANN401, PLR0911
         A mapping where the names are told; a list or a scalar where they are not; None when nothing was told.
     """
     inner = parsed(value)
+    return inner if type(inner) is dict and _is_plain(inner) else _taken_out(inner, tool)
+
+
+def _taken_out(inner: Any, tool: str) -> Any:  # noqa: ANN401, PLR0911 - as arguments_in; one return for each form
     for _ in range(_DEEPEST):
         if isinstance(inner, str):
             again = parsed(inner)
