@@ -17,7 +17,7 @@ from typing import Any, Final
 from opentelemetry.sdk.trace import ReadableSpan
 
 from otel_tool_audit.processor.open_spans import ModelSeen, OpenSpan
-from otel_tool_audit.recognise import Facts, Kind, Place, Request, Roles, Told, kind_of, may_hold, requests_in
+from otel_tool_audit.recognise import Facts, Kind, Place, Request, Roles, Told, kind_of, may_hold
 from otel_tool_audit.recognise import convention as c
 from otel_tool_audit.recognise.caller import MODEL_SPAN
 from otel_tool_audit.recognise.convention import Found
@@ -86,30 +86,31 @@ class Models:
         Returns:
             Where the model is named; and facts that the model's span completed, with where they came from.
         """
-        candidates = list(self._near(span, entry, roles))
+        candidates = self._near(span, entry, roles)
+        if not self._recent and not candidates:
+            return None, None
         named = next((seen for seen in candidates if seen.name is not None), None)
         if named is not None and isinstance(facts.arguments, Mapping) and facts.tool_call_id is not None:
             return _place(named, roles), None
         for seen in (*candidates, *(seen for seen in reversed(self._recent) if seen not in candidates)):
-            request = _request(facts, requests_in(seen.attributes, seen.events))
+            request = _request(facts, seen.requests)
             # in another trace only the provider's id, or arguments that agree, tell that it is this call
             if request is not None and (seen in candidates or facts.tool_call_id is not None or facts.arguments):
                 return _place(named or seen, roles), _completed(facts, request)
         return None if named is None else _place(named, roles), None
 
-    def _near(self, span: ReadableSpan, entry: OpenSpan | None, roles: Roles) -> Iterator[ModelSeen]:
+    def _near(self, span: ReadableSpan, entry: OpenSpan | None, roles: Roles) -> list[ModelSeen]:
         """Give models' spans, the nearest first: ended inside the closest span around, or open there now."""
         given: list[ModelSeen] = []
-        for above in () if entry is None else entry.ancestors():
-            for near in (above.model, *_open_models(above, roles)):
-                if near is not None and near not in given:
-                    given.append(near)
-                    yield near
-            if len(given) >= _MOST_TRIED:
-                return
+        if entry is not None and entry.parent is not None:
+            for above in entry.ancestors():
+                given += [near for near in (above.model, *_open_models(above, roles)) if near is not None and near not in given]
+                if len(given) >= _MOST_TRIED:
+                    return given
         last = self._traces.get(span.context.trace_id) if span.context is not None else None
         if last is not None and last not in given:
-            yield last
+            given.append(last)
+        return given
 
 
 def _place(seen: ModelSeen, roles: Roles) -> Place | None:

@@ -16,6 +16,7 @@ from opentelemetry import context as otel
 from opentelemetry.sdk.trace import ReadableSpan
 
 from otel_tool_audit.processor.seen import Seen
+from otel_tool_audit.recognise import Request, requests_in
 
 MOST_OPEN: Final = 16_384
 """Open spans that are remembered: some 50 MB of spans as frameworks make them. The oldest go first; spans never ended must not fill the memory."""
@@ -28,23 +29,41 @@ _HIGHEST: Final = 32
 Attributes = Mapping[str, Any]
 
 
-class ModelSeen(NamedTuple):
+class ModelSeen:
     """
-    A model's span.
+    A model's span, as it stands when it is looked at.
 
     Attributes:
         name: Of the model; None when it was not told.
         key: Under which name it was told.
         start: Nanoseconds since the Unix epoch.
-        attributes: Those that may hold what the model asked for.
-        events: The span's: names and attributes.
     """
 
-    name: str | None
-    key: str
-    start: int
-    attributes: Attributes
-    events: tuple[tuple[str, Attributes], ...]
+    __slots__ = ("_held", "_requests", "key", "name", "start")
+
+    def __init__(self, name: str | None, key: str, start: int, attributes: Attributes, events: tuple[tuple[str, Attributes], ...]) -> None:
+        """
+        Remember it.
+
+        Args:
+            name: Of the model.
+            key: Under which name that was told.
+            start: Nanoseconds since the Unix epoch.
+            attributes: Those that may hold what the model asked for; no longer changed.
+            events: The span's: names and attributes.
+        """
+        self.name = name
+        self.key = key
+        self.start = start
+        self._held = (attributes, events)
+        self._requests: list[Request] | None = None
+
+    @property
+    def requests(self) -> list[Request]:
+        """The calls that it asked for; read once, however many tools ran after it."""
+        if self._requests is None:
+            self._requests = requests_in(*self._held)
+        return self._requests
 
 
 class Below(NamedTuple):

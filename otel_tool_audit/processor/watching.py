@@ -208,11 +208,12 @@ class Watcher:
             return []
         places = []
         context: Any = entry.context
-        if found := self._roles.found(context):
-            places.append(Place(CONTEXT, context, found))
-        if carried := baggage.get_all(context):
-            places.append(Place(BAGGAGE, carried, self._roles.found(carried)))
-        for above in entry.ancestors():
+        if context:
+            if found := self._roles.found(context):
+                places.append(Place(CONTEXT, context, found))
+            if carried := baggage.get_all(context):
+                places.append(Place(BAGGAGE, carried, self._roles.found(carried)))
+        for above in entry.ancestors() if entry.parent is not None else ():
             live = None if above.span is None else above.span.attributes
             if live and (found := self._roles.found(live)):
                 places.append(Place(ANCESTOR, live, found))
@@ -226,7 +227,7 @@ class Watcher:
         if given_up is not None:
             return given_up
         if entry is not None:
-            around = self._own_around(entry)
+            around = self._own_around(entry) if entry.parent is not None else None
             if around is not None and may_be_one(around.call, call):
                 return around
             for below in reversed(entry.below or ()):

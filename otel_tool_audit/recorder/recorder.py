@@ -214,7 +214,9 @@ class Recorder(CallWriter):
         """
         if not caller.attributed:
             self._unattributed(name)
-        call = self._template(caller, plain_spec(name))[0].copy()
+        spec = plain_spec(name)
+        template, _ = caller.made.get(spec) or self._template(caller, spec)
+        call = template.copy()
         call["call_id"] = self.ids()
         withheld = Withheld()
         self._withhold_subject(call, subject, withheld)
