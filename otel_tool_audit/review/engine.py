@@ -201,8 +201,8 @@ class Engine:
 
     def _publish_rows(self) -> None:
         """Make the view of whole calls: those of the copies and those of the open segments."""
-        parts = [to_table(tail.found.rows, tail.chain, tail.name) for tail in self._tails.values()]
-        self._database.register("open_rows", arrow().concat_tables(parts) if parts else to_table([], "", ""))
+        parts = [to_table(tail.found.columns, tail.chain, tail.name) for tail in self._tails.values()]
+        self._database.register("open_rows", arrow().concat_tables(parts) if parts else to_table([()] * len(ROW), "", ""))
         view = "SELECT * FROM open_rows"
         if any(copy.rows for copy in self._copies):
             paths = ", ".join(_quoted(copy.path) for copy in self._copies if copy.rows)
@@ -248,7 +248,7 @@ class Engine:
         if living == self._living:
             return
         rows = [_row(folding.call(self._lives), number) for number, folding in enumerate(self._folded)]
-        table = to_table(rows, "", _FOLDED)
+        table = to_table(list(zip(*rows, strict=True)) or [()] * len(ROW), "", _FOLDED)
         chains = arrow().array([folding.records[0]["chain"] for folding in self._folded], table.schema.field("chain").type)
         self._database.register("folded_rows", table.set_column(table.schema.get_field_index("chain"), "chain", chains))
         self._database.execute(

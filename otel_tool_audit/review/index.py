@@ -26,21 +26,18 @@ from typing import Any, ClassVar, Final, NamedTuple
 import orjson
 
 from otel_tool_audit.review.columns import INTEGER, NUMBER, TEXT, arrow
-from otel_tool_audit.review.extract import PLACES, ROW, Extraction
+from otel_tool_audit.review.extract import KINDS, PLACES, ROW, Extraction
 from otel_tool_audit.review.files import Folder, Refused, pread
 from otel_tool_audit.review.pool import Desk, Pool
 
-VERSION: Final = 1
+VERSION: Final = 2
 """Of what a copy holds; another version is made anew."""
 
 _DAY: Final = re.compile(rb'"timestamp":"(\d{4}-\d\d-\d\d)T')
 _FIRST: Final = 1024
-_BLOCK: Final = 4 << 20
+_BLOCK: Final = 1 << 20
 _SETTLED: Final = 0.05
 """Seconds after which a change of a file shows in its time of change, on every file system that we know."""
-_KINDS: Final = {"duration_ms": NUMBER} | dict.fromkeys(("turn_number", "attempt", *PLACES), INTEGER)
-
-_SUBJECT: Final = ROW.index("subject")
 _GROUP: Final = 4096
 _REPEATING: Final = [name for name in (*ROW, "chain", "segment") if name not in {"call_id", "trace_id", "timestamp", "duration_ms", *PLACES}]
 
@@ -118,7 +115,7 @@ class IndexDesk(Desk):
         _write(job.target, data)
         loose = sorted((*found.loose, *found.waiting()))
         return {
-            "version": VERSION, "chain": job.chain, "name": job.name, "end": job.end, "sha256": digest, "source": before, "rows": len(found.rows),
+            "version": VERSION, "chain": job.chain, "name": job.name, "end": job.end, "sha256": digest, "source": before, "rows": len(found),
             "loose": [list(one) for one in loose], "events": [list(one) for one in found.events], "copy_sha256": hashlib.sha256(data).hexdigest(),
         }  # fmt: skip
 
@@ -137,14 +134,13 @@ def _extract(descriptor: int, end: int) -> tuple[Extraction, str]:
     return found, digest.hexdigest()
 
 
-def to_table(rows: Sequence[tuple[Any, ...]], chain: str, segment: str, metadata: dict[str, str] | None = None) -> Any:  # noqa: ANN401 - an Arrow table
-    """Give rows of :data:`~otel_tool_audit.review.extract.ROW` as an Arrow table, with the ``chain`` and ``segment`` where they stand."""
+def to_table(columns: Sequence[Sequence[Any]], chain: str, segment: str, metadata: dict[str, str] | None = None) -> Any:  # noqa: ANN401 - an Arrow table
+    """Give columns of :data:`~otel_tool_audit.review.extract.ROW` as an Arrow table, with the ``chain`` and ``segment`` where they stand."""
     pa = arrow()
     types = {TEXT: pa.string(), INTEGER: pa.int64(), NUMBER: pa.float64()}
-    schema = pa.schema([pa.field(name, types[_KINDS.get(name, TEXT)]) for name in (*ROW, "chain", "segment")], metadata=metadata)
-    columns: list[Any] = list(zip(*rows, strict=True)) if rows else [[] for _ in ROW]
-    columns += [pa.repeat(pa.scalar(text), len(rows)) for text in (chain, segment)]
-    return pa.table([pa.array(column, type=field.type) for column, field in zip(columns, schema, strict=True)], schema=schema)
+    schema = pa.schema([*(pa.field(name, types[kind]) for name, kind in KINDS.items()), pa.field("chain", pa.string()), pa.field("segment", pa.string())], metadata=metadata)
+    where = [pa.repeat(pa.scalar(text), len(columns[0])) for text in (chain, segment)]
+    return pa.table([*(pa.array(column, type=field.type) for column, field in zip(columns, schema, strict=False)), *where], schema=schema)
 
 
 def to_parquet(found: Extraction, segment: Segment, metadata: dict[str, str]) -> bytes:
@@ -156,9 +152,9 @@ def to_parquet(found: Extraction, segment: Segment, metadata: dict[str, str]) ->
     """
     import pyarrow.parquet as pq  # noqa: PLC0415 - an extra
 
-    rows = sorted(found.rows, key=lambda row: (row[_SUBJECT] is None, row[_SUBJECT]))
+    rows = to_table(found.columns, segment.chain, segment.name, metadata).sort_by([("subject", "ascending"), ("last_at", "ascending")])
     data = io.BytesIO()
-    pq.write_table(to_table(rows, segment.chain, segment.name, metadata), data, compression="zstd", row_group_size=_GROUP, use_dictionary=_REPEATING)
+    pq.write_table(rows, data, compression="zstd", row_group_size=_GROUP, use_dictionary=_REPEATING)
     return data.getvalue()
 
 

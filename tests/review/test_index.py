@@ -320,4 +320,4 @@ def test_no_line_disturbs_the_extraction(lines: list[bytes]) -> None:
     found = Extraction()
     whole = [line.replace(b"\n", b" ") for line in lines]
     assert sum(map(len, whole)) + len(whole) == found.feed(whole, 0)
-    assert len(whole) == len(found.loose) + len(found.waiting()) + len(found.events) + 2 * len(found.rows)
+    assert len(whole) == len(found.loose) + len(found.waiting()) + len(found.events) + 2 * len(found)
