@@ -12,9 +12,11 @@ from collections.abc import Awaitable, Callable, Mapping
 from types import TracebackType
 from typing import Any, Self
 
+from otel_tool_audit.capture.declared import spec_of
 from otel_tool_audit.capture.gate import OpenCall, begin, begin_async
+from otel_tool_audit.capture.joining import Joined, offer
 from otel_tool_audit.record.model import ToolCall
-from otel_tool_audit.recorder import ToolSpec, error_text, error_type, plain_spec, tool_spec
+from otel_tool_audit.recorder import ToolSpec, error_text, error_type
 from otel_tool_audit.trail.trail import Trail
 
 
@@ -48,8 +50,8 @@ class tool_call:  # noqa: N801 - used like a function, as contextlib's own manag
         **said: Any,  # noqa: ANN401 - as many types as tool() takes
     ) -> None:
         """Say what will be called; nothing is recorded before the block is entered."""
-        self._spec = _spec(name, said)
         self._arguments = {} if arguments is None else arguments
+        self._spec = spec_of(name, said, self._arguments)
         self._tool_call_id = tool_call_id
         self._trail = trail
         self._opened: OpenCall | None = None
@@ -78,7 +80,7 @@ class tool_call:  # noqa: N801 - used like a function, as contextlib's own manag
     def __enter__(self) -> Self:
         """Record the start; what is inside runs only if that is durable."""
         self._fresh()
-        self._opened = begin(self._spec, self._arguments, self._trail, self._tool_call_id)
+        self._opened = offer(begin(self._spec, self._arguments, self._trail, self._tool_call_id), self._arguments)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
@@ -96,7 +98,7 @@ class tool_call:  # noqa: N801 - used like a function, as contextlib's own manag
     async def __aenter__(self) -> Self:
         """Record the start; what is inside runs only if that is durable."""
         self._fresh()
-        self._opened = await begin_async(self._spec, self._arguments, self._trail, self._tool_call_id)
+        self._opened = offer(await begin_async(self._spec, self._arguments, self._trail, self._tool_call_id), self._arguments)
         return self
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
@@ -146,11 +148,11 @@ def execute_tool(
 
     Source: ARCHITECTURE.md, R5.
     """
-    spec = _spec(name, said)
     given = {} if arguments is None else arguments
+    spec = spec_of(name, said, given)
     if _is_async(handler):
         return _execute_async(spec, given, handler, tool_call_id, trail, reraise=reraise)
-    opened = begin(spec, given, trail, tool_call_id)
+    opened = offer(begin(spec, given, trail, tool_call_id), given)
     try:
         result = handler(**given)
     except BaseException as error:
@@ -177,7 +179,7 @@ async def _execute_async(
     *,
     reraise: bool,
 ) -> Any:  # noqa: ANN401 - the handler's own
-    opened = await begin_async(spec, given, trail, tool_call_id)
+    opened = offer(await begin_async(spec, given, trail, tool_call_id), given)
     try:
         result = await handler(**given)
     except BaseException as error:
@@ -190,7 +192,7 @@ async def _execute_async(
     return result
 
 
-async def awaited(opened: OpenCall | None, result: Awaitable[Any], *, reraise: bool = True) -> Any:  # noqa: ANN401 - the tool's own
+async def awaited(opened: OpenCall | Joined | None, result: Awaitable[Any], *, reraise: bool = True) -> Any:  # noqa: ANN401 - the tool's own
     """
     Put the end of a call behind what a plain function gave to await.
 
@@ -224,7 +226,3 @@ def _is_async(handler: Any) -> bool:  # noqa: ANN401 - any callable
     while isinstance(handler, functools.partial):
         handler = handler.func
     return inspect.iscoroutinefunction(handler) or inspect.iscoroutinefunction(type(handler).__call__)
-
-
-def _spec(name: str, said: Mapping[str, Any]) -> ToolSpec:
-    return tool_spec(name, **said) if said else plain_spec(name)

@@ -17,7 +17,8 @@ from typing import Any, TypeVar, cast, overload
 
 from otel_tool_audit.capture.arguments import Binder, binder
 from otel_tool_audit.capture.block import awaited
-from otel_tool_audit.capture.gate import begin, begin_async
+from otel_tool_audit.capture.declared import Declared, declare
+from otel_tool_audit.capture.joining import begin_tool, begin_tool_async
 from otel_tool_audit.capture.streams import wrap_async_generator, wrap_generator
 from otel_tool_audit.errors import SettingsError
 from otel_tool_audit.record.summary import Fails
@@ -82,10 +83,12 @@ def _tool(given: Any, name: str | None, trail: Trail | None, said: Mapping[str, 
     function, ahead, always = _unwrapped(given)
     spec = tool_spec(name or _name(function), **said)
     bind = binder(function, ahead, always)
-    _check_subject(spec, function)
+    parameters = _parameters(function)
+    _check_subject(spec, parameters)
     wrap = _wrapping(given, function)
-    wrapper = wrap(given, spec, bind, trail)
-    return functools.update_wrapper(wrapper, given)
+    wrapper = functools.update_wrapper(wrap(given, spec, bind, trail), given)
+    declare(wrapper, Declared(spec, parameters))
+    return wrapper
 
 
 def _unwrapped(given: Any) -> tuple[Any, tuple[Any, ...], dict[str, Any]]:  # noqa: ANN401 - any callable
@@ -102,16 +105,18 @@ def _name(function: Any) -> str:  # noqa: ANN401 - any callable
     return str(getattr(function, "__name__", None) or type(function).__name__)
 
 
-def _check_subject(spec: ToolSpec, function: Callable[..., Any]) -> None:
-    if spec.subject is None:
-        return
+def _parameters(function: Callable[..., Any]) -> frozenset[str] | None:
+    """Name a function's parameters; None when it takes any, or nobody can tell."""
     try:
         parameters = inspect.signature(function).parameters
     except (ValueError, TypeError):
-        return
-    first = spec.subject.partition(".")[0]
-    if first not in parameters and not any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters.values()):
-        message = f"subject={spec.subject!r} is no parameter of {spec.name}; it has: {', '.join(parameters)}"
+        return None
+    return None if any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters.values()) else frozenset(parameters)
+
+
+def _check_subject(spec: ToolSpec, parameters: frozenset[str] | None) -> None:
+    if spec.subject is not None and parameters is not None and spec.subject.partition(".")[0] not in parameters:
+        message = f"subject={spec.subject!r} is no parameter of {spec.name}; it has: {', '.join(sorted(parameters))}"
         raise SettingsError(message)
 
 
@@ -129,7 +134,7 @@ def _wrapping(given: Any, function: Any) -> Callable[[Any, ToolSpec, Binder, Tra
 
 def _wrap_function(function: Any, spec: ToolSpec, bind: Binder, trail: Trail | None) -> Callable[..., Any]:  # noqa: ANN401 - any callable
     def wrapper(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - the tool's own
-        opened = begin(spec, bind(args, kwargs), trail)
+        opened = begin_tool(spec, bind(args, kwargs), trail)
         if opened is None:
             return function(*args, **kwargs)
         try:
@@ -149,7 +154,7 @@ def _wrap_function(function: Any, spec: ToolSpec, bind: Binder, trail: Trail | N
 
 def _wrap_coroutine(function: Any, spec: ToolSpec, bind: Binder, trail: Trail | None) -> Callable[..., Any]:  # noqa: ANN401 - any callable
     async def wrapper(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - the tool's own
-        opened = await begin_async(spec, bind(args, kwargs), trail)
+        opened = await begin_tool_async(spec, bind(args, kwargs), trail)
         if opened is None:
             return await function(*args, **kwargs)
         try:

@@ -43,9 +43,11 @@ class OpenCall:
         span: Its span; None while that is being made, which is how a processor's ``on_start`` knows it.
         recorded: Whether ``tool_call.started`` is durable.
         withheld: What its error and result must not show, because its arguments do not.
+        offered: The arguments, raw, while a decorated tool of this name that runs inside would be this very call.
+        learned: What such a tool told: its result, the size of that, what it raised.
     """
 
-    __slots__ = ("_begun", "_inside", "_token", "_told", "call", "recorded", "recorder", "span", "spec", "withheld")
+    __slots__ = ("_begun", "_inside", "_token", "_told", "call", "learned", "offered", "recorded", "recorder", "span", "spec", "withheld")
 
     def __init__(self, binding: Binding, spec: ToolSpec, arguments: Mapping[str, Any], tool_call_id: object) -> None:
         """
@@ -58,6 +60,8 @@ class OpenCall:
         self.spec = spec
         self.span: Span | None = None
         self.recorded = False
+        self.offered: Mapping[str, Any] | None = None
+        self.learned: tuple[object, int | None, BaseException | None] | None = None
         self._begun = 0
         self._token: Any = None
         context = otel.get_current()
@@ -160,6 +164,10 @@ class OpenCall:
         return elapsed
 
     def _returned(self, result: object, size: int | None) -> ToolCall | None:
+        if self.learned is not None:
+            result, size, raised = self.learned
+            if raised is not None:
+                return self._raised(raised)
         elapsed = self._elapsed()
         try:
             return self.recorder.returned(self.call, self.spec, result, elapsed, self.withheld, size)
@@ -168,6 +176,9 @@ class OpenCall:
             return None
 
     def _raised(self, raised: BaseException) -> ToolCall | None:
+        if self.learned is not None and self.learned[2] is not None:
+            # frameworks wrap what a tool raises
+            raised = self.learned[2]
         elapsed = self._elapsed()
         try:
             return self.recorder.raised(self.call, raised, elapsed, self.withheld)
@@ -176,6 +187,8 @@ class OpenCall:
             return None
 
     def _failed(self, message: object, kind: str | None) -> ToolCall | None:
+        if self.learned is not None and self.learned[2] is not None:
+            return self._raised(self.learned[2])
         elapsed = self._elapsed()
         try:
             return self.recorder.failed(self.call, message, kind, elapsed, self.withheld)

@@ -13,7 +13,8 @@ from collections.abc import AsyncGenerator, Callable, Generator
 from typing import Any
 
 from otel_tool_audit.capture.arguments import Binder
-from otel_tool_audit.capture.gate import OpenCall, begin, begin_async
+from otel_tool_audit.capture.gate import OpenCall
+from otel_tool_audit.capture.joining import Joined, begin_tool, begin_tool_async
 from otel_tool_audit.record.summary import size
 from otel_tool_audit.recorder import ToolSpec
 from otel_tool_audit.trail.trail import Trail
@@ -34,7 +35,7 @@ def wrap_generator(function: Callable[..., Stream], spec: ToolSpec, bind: Binder
     """
 
     def wrapper(*args: Any, **kwargs: Any) -> Stream:  # noqa: ANN401 - the tool's own
-        opened = begin(spec, bind(args, kwargs), trail)
+        opened = begin_tool(spec, bind(args, kwargs), trail)
         if opened is None:
             return (yield from function(*args, **kwargs))
         opened.leave()
@@ -81,7 +82,7 @@ def wrap_async_generator(
     """
 
     async def wrapper(*args: Any, **kwargs: Any) -> AsyncStream:  # noqa: ANN401 - the tool's own
-        opened = await begin_async(spec, bind(args, kwargs), trail)
+        opened = await begin_tool_async(spec, bind(args, kwargs), trail)
         if opened is not None:
             opened.leave()
         length = 0
@@ -111,7 +112,7 @@ def wrap_async_generator(
     return wrapper
 
 
-def _within(opened: OpenCall, step: Callable[[Any], Any], value: Any) -> Any:  # noqa: ANN401 - the tool's own
+def _within(opened: OpenCall | Joined, step: Callable[[Any], Any], value: Any) -> Any:  # noqa: ANN401 - the tool's own
     opened.enter()
     try:
         return step(value)
@@ -119,7 +120,7 @@ def _within(opened: OpenCall, step: Callable[[Any], Any], value: Any) -> Any:  #
         opened.leave()
 
 
-async def _within_async(opened: OpenCall | None, step: Callable[[Any], Any], value: Any) -> Any:  # noqa: ANN401 - the tool's own
+async def _within_async(opened: OpenCall | Joined | None, step: Callable[[Any], Any], value: Any) -> Any:  # noqa: ANN401 - the tool's own
     if opened is None:
         return await step(value)
     opened.enter()

@@ -31,6 +31,17 @@ def test_a_gated_agents_calls_are_on_record_with_all_that_is_known(tell, story, 
     assert [] == told.leaks()
 
 
+@pytest.mark.parametrize("story", [*STORIES, "fastmcp_story"])
+def test_a_gated_agents_decorated_tools_are_recorded_once(tell, story):
+    """The adapter's call and the decorator's are one, with what either of them knows, and the exception's own type."""
+    told = tell(story, "none", "gate", "decorated")
+    assert [GET, CANCEL] == told.ran
+    get, cancel = told.calls()
+    assert [("financial", "success", None), ("financial", "error", "ValueError")] == [(c["chain"], c["status"], c["error_type"]) for c in (get, cancel)]
+    assert "Cannot cancel shipped order" == cancel["error"]
+    assert story == "fastmcp_story" or ("call_1", "support") == (get["tool_call_id"], get["agent"])
+
+
 @pytest.mark.parametrize("story", STORIES)
 def test_without_a_durable_record_no_tool_runs(tell, story):
     """The framework's run ends, with an exception that says why; no tool's body was entered."""

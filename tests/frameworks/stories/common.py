@@ -61,6 +61,9 @@ def cancel_order(order_id: str) -> dict[str, str]:
     raise ValueError(message)
 
 
+if "decorated" in sys.argv[3:]:
+    get_order, cancel_order = audit.tool(retention="financial")(get_order), audit.tool(retention="financial")(cancel_order)
+
 turns = iter(range(9))
 
 

@@ -1,0 +1,107 @@
+"""
+A decorated tool that an adapter, ``tool_call()`` or ``execute_tool()`` calls by its name: one call, told of twice.
+
+The gate is open already, so the decorator only tells it what came of the tool, in the tool's own words: a framework often hands on
+no more than a text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from opentelemetry import context as otel
+
+from otel_tool_audit.capture.gate import OpenCall, begin, begin_async
+from otel_tool_audit.record.model import ToolCall
+from otel_tool_audit.recorder import CALL_KEY, ToolSpec
+from otel_tool_audit.sanitize.objects import as_fields
+from otel_tool_audit.trail.trail import Trail
+
+_COMPARED: Final = (str, int, float, bool)
+"""Types whose values are compared; others a framework may have made of what the model gave."""
+
+
+class Joined:
+    """The inner of two tellings: tells the outer one what came of the tool."""
+
+    __slots__ = ("_outer",)
+
+    def __init__(self, outer: OpenCall) -> None:
+        """Take the call that is open."""
+        self._outer = outer
+
+    def enter(self) -> None:
+        """Nothing changes: what follows belongs to the open call already."""
+
+    def leave(self) -> None:
+        """As :meth:`enter`."""
+
+    def returned(self, result: object, size: int | None = None) -> None:
+        """The tool returned."""
+        self._outer.learned = (result, size, None)
+
+    def raised(self, error: BaseException) -> ToolCall | None:
+        """The tool raised."""
+        self._outer.learned = (None, None, error)
+        return None
+
+    def closed(self, error: BaseException) -> None:
+        """Somebody closed the generator before its end."""
+        self.raised(error)
+
+    async def returned_async(self, result: object, size: int | None = None) -> None:
+        """As :meth:`returned`."""
+        self.returned(result, size)
+
+    async def raised_async(self, error: BaseException) -> ToolCall | None:
+        """As :meth:`raised`."""
+        return self.raised(error)
+
+
+def offer(opened: OpenCall | None, arguments: Mapping[str, Any]) -> OpenCall | None:
+    """
+    Let the decorated tool of the same name that is called inside be this call.
+
+    Args:
+        opened: By whoever calls the tool by its name.
+        arguments: Raw.
+    """
+    if opened is not None:
+        opened.offered = arguments
+    return opened
+
+
+def begin_tool(spec: ToolSpec, arguments: Mapping[str, Any], trail: Trail | None) -> OpenCall | Joined | None:
+    """
+    Open the call of a decorated sync tool, or join the one that is open for it; see :func:`~otel_tool_audit.capture.gate.begin`.
+
+    Raises:
+        AuditUnavailable: The tool must not run.
+    """
+    return _joined(spec, arguments, trail) or begin(spec, arguments, trail)
+
+
+async def begin_tool_async(spec: ToolSpec, arguments: Mapping[str, Any], trail: Trail | None) -> OpenCall | Joined | None:
+    """As :func:`begin_tool`, without holding up the event loop."""
+    return _joined(spec, arguments, trail) or await begin_async(spec, arguments, trail)
+
+
+def _joined(spec: ToolSpec, arguments: Mapping[str, Any], trail: Trail | None) -> Joined | None:
+    outer = otel.get_value(CALL_KEY)
+    if not isinstance(outer, OpenCall) or outer.offered is None or outer.spec.name != spec.name or not outer.recorded:
+        return None
+    if (trail is not None and outer.recorder.trail is not trail) or _contradict(outer.offered, arguments):
+        return None
+    # the first one takes it: a tool that calls itself, or is tried again, is called again
+    outer.offered = None
+    return Joined(outer)
+
+
+def _contradict(offered: Mapping[str, Any], own: Mapping[str, Any]) -> bool:
+    common = offered.keys() & own.keys()
+    if offered and own and not common:
+        # frameworks spread the fields of a lone parameter
+        fields = as_fields(next(iter(own.values()))) if len(own) == 1 else None
+        return fields is None or not fields.keys() >= offered.keys()
+    return any(type(offered[n]) is type(own[n]) and type(own[n]) in _COMPARED and offered[n] != own[n] for n in common)
