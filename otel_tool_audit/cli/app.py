@@ -13,7 +13,8 @@ import typer
 
 import otel_tool_audit
 from otel_tool_audit.cli import output
-from otel_tool_audit.cli.calls import calls, show, timeline
+from otel_tool_audit.cli.calls import calls
+from otel_tool_audit.cli.conversations import timeline
 from otel_tool_audit.cli.demonstration import demo
 from otel_tool_audit.cli.diagnosis import doctor
 from otel_tool_audit.cli.exporting import export
@@ -23,6 +24,7 @@ from otel_tool_audit.cli.questions import asks
 from otel_tool_audit.cli.reconciling import reconcile
 from otel_tool_audit.cli.reporting import access, activity, report
 from otel_tool_audit.cli.sanitizing import sanitize
+from otel_tool_audit.cli.showing import show
 from otel_tool_audit.cli.sql import sql
 from otel_tool_audit.cli.statistics import stats
 from otel_tool_audit.cli.verdicts import recover, verify

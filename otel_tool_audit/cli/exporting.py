@@ -17,9 +17,10 @@ from rich.text import Text
 import otel_tool_audit
 from otel_tool_audit.cli import options as opt
 from otel_tool_audit.cli import output
-from otel_tool_audit.cli.journal import Entry, Journal, announce, exported, stored_subject, without_key
+from otel_tool_audit.cli.journal import Entry, Journal, announce, exported, recognisable, stored_subject
 from otel_tool_audit.cli.options import BadUsage, trail_directory
 from otel_tool_audit.cli.questions import Question, missing
+from otel_tool_audit.cli.standing import broken
 from otel_tool_audit.cli.verdicts import STYLES, progress
 from otel_tool_audit.export import run as running
 from otel_tool_audit.export.check import Checked, as_dict, check
@@ -51,7 +52,8 @@ def export(
 ) -> None:
     """Write calls to files with a manifest, or check such files.
 
-    An export that was interrupted goes on when its command is given again.
+    An export that was interrupted goes on when its command is given again. Exit 1 when the trail is broken, or a file is not what was
+    exported; 3 when a subject cannot be told from others.
     """
     if examined is not None:
         _check(directory, examined, state, json=json)
@@ -59,10 +61,12 @@ def export(
     if folder is None:
         raise BadUsage("where to? Name a new directory: --output DIR")
     path = trail_directory(directory)
+    subject = question.only.get("subject")
+    certain = subject is None or recognisable(subject, path, state)
     made = _export(folder, style.value, question, Journal(path, state, name=name, reason=reason))
     if json:
         output.print_json(_shown(made))
-        _leave(made)
+        _leave(made, certain=certain)
     console = output.stdout()
     pairs = [
         ("calls", output.Cell(f"{made.count:,}", "bold")),
@@ -75,14 +79,14 @@ def export(
         console.print(line)
     for remark in made.missing:
         output.say(remark, "yellow")
-    _leave(made)
+    _leave(made, certain=certain)
 
 
-def _leave(made: Manifest) -> NoReturn:
+def _leave(made: Manifest, *, certain: bool) -> NoReturn:
     if made.verdict["integrity"] == "broken":
-        output.say("the trail is broken: `otel-tool-audit verify` has all findings", "bold red")
+        output.say(broken(made.verdict["findings"], made.verdict["findings_in_all"]), "bold red")
         raise typer.Exit(output.BROKEN)
-    raise typer.Exit(output.GOOD)
+    raise typer.Exit(output.GOOD if certain else output.CANNOT_TELL)
 
 
 def _export(folder: str, style: str, question: Question, journal: Journal) -> Manifest:
@@ -105,7 +109,7 @@ def _export(folder: str, style: str, question: Question, journal: Journal) -> Ma
         tool=f"{output.NAME} {otel_tool_audit.__version__}", made=_written(datetime.now(UTC)), who=journal.who(), reason=journal.reason, trail_id=reader.trail_id,
         path=reader.path, filters=only | {name: moment and _written(moment) for name, moment in time.items()}, format=style, count=kept.count,
         first_timestamp=kept.first, last_timestamp=kept.last, files=files, verdict=kept.about["verdict"], heads=kept.about["heads"],
-        missing=[*without_key(question.only.get("subject"), path, state), *missing(reader)], recorded=entry.address, not_recorded=entry.obstacle,
+        missing=missing(reader), recorded=entry.address, not_recorded=entry.obstacle,
     )  # fmt: skip
     sha256 = hashlib.sha256(running.finish(folder, made)).hexdigest()
     if entry.address is not None:

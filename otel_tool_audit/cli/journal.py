@@ -24,7 +24,7 @@ from otel_tool_audit.review.files import Folder, Refused, resolve
 from otel_tool_audit.review.place import Relation, place_of, read_document, relation
 from otel_tool_audit.review.state import StateView
 from otel_tool_audit.review.subjects import stored_forms
-from otel_tool_audit.settings import Settings, variable
+from otel_tool_audit.settings import Settings
 
 PEEK: Final = 1_000
 """Rows that are counted before the first one is given; a longer answer is recorded before it begins and again when it ends."""
@@ -33,7 +33,7 @@ MARK: Final = "***REDACTED***"
 """Stands for a subject in clear for which there is no key."""
 
 _TEXTS: Final = frozenset({"text", "sql", "purpose"})
-_Row = TypeVar("_Row")
+_Call = TypeVar("_Call", bound=Mapping[str, Any])
 
 
 class Entry(NamedTuple):
@@ -135,36 +135,71 @@ class Journal:
             return trail.tell(reading.event, details).address
 
 
-def audited(rows: Iterable[_Row], journal: Journal, reading: Reading) -> Iterator[_Row]:
+def audited(calls: Iterable[_Call], journal: Journal, reading: Reading) -> Iterator[_Call]:
     """
-    Give rows that are on record before the first of them is given.
+    Give calls; those that show a subject's data, and all that were asked for by subject, are on record before they are given.
 
     A short answer is counted first and recorded once. A long one is recorded without a count, and once more when it ends, also when
     it is broken off; if this process is killed meanwhile, the first record stands.
 
     Args:
-        rows: What is read.
+        calls: What is read.
         journal: Where it is recorded.
         reading: What is read, in words.
     """
-    several = iter(rows)
+    several = iter(calls)
     first = list(islice(several, PEEK + 1))
     whole = len(first) <= PEEK
-    entry = journal.note(reading, len(first) if whole else None)
-    announce(entry)
+    watch = Watch(journal, reading)
+    watch.about(first, len(first) if whole else None)
     if whole:
         yield from first
         return
     count, complete = 0, False
     try:
         for source in (first, several):
-            for row in source:
+            for call in source:
+                watch.about((call,), None)
                 count += 1
-                yield row
+                yield call
         complete = True
     finally:
-        if entry.address is not None:
-            journal.note(reading, count, begun=entry.address, complete=complete)
+        if watch.entry is not None and watch.entry.address is not None:
+            journal.note(reading, count, begun=watch.entry.address, complete=complete)
+
+
+class Watch:
+    """
+    Puts a reading on record, once: when a subject was asked for, or the first time that a subject's data is about to be given.
+
+    Attributes:
+        entry: What became of the record; None while there was nothing to be recorded.
+    """
+
+    def __init__(self, journal: Journal, reading: Reading) -> None:
+        """
+        Begin; nothing is recorded yet.
+
+        Args:
+            journal: Where it is recorded.
+            reading: What is read, in words.
+        """
+        self._journal = journal
+        self._reading = reading
+        self._asked = reading.filters.get("subject") is not None
+        self.entry: Entry | None = None
+
+    def about(self, calls: Iterable[Mapping[str, Any]], count: int | None) -> None:
+        """
+        Look at calls before they are given.
+
+        Args:
+            calls: Calls, or records.
+            count: How many there will be in all; None when that is not known.
+        """
+        if self.entry is None and (self._asked or any(call.get("subject") is not None for call in calls)):
+            self.entry = self._journal.note(self._reading, count)
+            announce(self.entry)
 
 
 def announce(entry: Entry) -> None:
@@ -206,19 +241,16 @@ def stored_subject(subject: str, path: str, state: str | None) -> str:
     return ", ".join(found) or MARK
 
 
-def without_key(subject: str | None, path: str, state: str | None) -> list[str]:
+def recognisable(subject: str, path: str, state: str | None) -> bool:
     """
-    Say that a subject may be there and not be found: without a key nobody can tell which pseudonym is his.
+    Tell whether a subject can be found: without a key nobody can say which pseudonym is his.
 
     Args:
-        subject: As it was asked for; None: nobody was.
+        subject: As it was asked for.
         path: The trail's directory.
         state: The state directory, or ``none``.
     """
-    if subject is None or stored_subject(subject, path, state) != MARK:
-        return []
-    where = f"with the state directory of the trail's writers, or with {variable('pseudonym_key')}"
-    return [f"there is no pseudonym key here: a subject in clear is found only where it is stored in clear; ask with its pseudonym (psn:…), {where}"]
+    return stored_subject(subject, path, state) != MARK
 
 
 def _filter(name: str, value: Any, keyring: Any, sanitizer: Any) -> Any:  # noqa: ANN401 - the writer's types are loaded only where it writes

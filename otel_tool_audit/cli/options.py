@@ -11,7 +11,7 @@ import typer
 from typer.core import TyperCommand
 
 from otel_tool_audit.cli import output, times
-from otel_tool_audit.cli.output import Format, RowsFormat
+from otel_tool_audit.cli.output import AnswerFormat, Format
 from otel_tool_audit.record.model import TRIGGERS
 from otel_tool_audit.review.clocks import zone_name
 from otel_tool_audit.settings import variable
@@ -48,7 +48,7 @@ State = Annotated[
     _option("--state", metavar="DIR", help=f"The state directory, or 'none'; by default {variable('state')}, else the user's own."),
 ]
 TableOrJson = Annotated[Format, _option("--format", help="table (default) or json.", metavar="FORMAT")]
-TableOrRows = Annotated[RowsFormat, _option("--format", help="table (default), json (one document) or jsonl (one object a line).", metavar="FORMAT")]
+TableOrRows = Annotated[AnswerFormat | None, _option("--format", help="table (default), json (one document), jsonl (one object a line), csv or md.", metavar="FORMAT")]
 Json = Annotated[bool, _option("--json", help="The same as --format json.")]
 
 User = Annotated[str | None, _option("--user", metavar="ID", help="On behalf of this user.")]
@@ -100,16 +100,30 @@ def trail_directory(given: str | None) -> str:
     return path
 
 
-def named_format(file: str | None, formats: type[_Formats]) -> _Formats | None:
+def choose(formats: type[_Formats], style: _Formats | None, file: str | None, *, json: bool) -> _Formats:
     """
-    Tell which format a file's name names; None when it names none of them.
+    Tell in which format a result is wanted: as is said, as the file's name says, else as a table.
 
     Args:
-        file: Where a result goes, or None.
         formats: Those there are.
+        style: What ``--format`` says.
+        file: What ``--output`` says.
+        json: Whether ``--json`` was given.
+
+    Raises:
+        BadUsage: A file would get a table.
+        SettingsError: The file cannot be written.
     """
     ending = (file or "").rpartition(".")[2].lower()
-    return next((style for style in formats if style.value == ending), None)
+    named = next((known for known in formats if known.value == ending), None)
+    chosen = formats("json") if json else style or named or formats("table")
+    if file is not None:
+        if chosen.value == "table":
+            endings = [f".{known}" for known in formats if known.value != "table"]
+            what = "a table is for the terminal" if style is not None else f"the name {file} says none of the formats that there are"
+            raise BadUsage(f"{what}: let it end in {', '.join(endings[:-1])} or {endings[-1]}, or give --format")
+        output.check_file(file)
+    return chosen
 
 
 def directory_and(first: str | None, second: str | None, name: str) -> tuple[str, str]:

@@ -7,11 +7,13 @@ value is read as markup, and a line of output is never begun by data.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from enum import StrEnum
 from itertools import chain, islice
 from typing import Any, Final, NamedTuple
@@ -49,14 +51,6 @@ class Format(StrEnum):
     json = "json"
 
 
-class RowsFormat(StrEnum):
-    """How many results are printed: for people, as one JSON document, or as one JSON object a line."""
-
-    table = "table"
-    json = "json"
-    jsonl = "jsonl"
-
-
 class AnswerFormat(StrEnum):
     """How rows of any columns are given out."""
 
@@ -64,6 +58,7 @@ class AnswerFormat(StrEnum):
     json = "json"
     jsonl = "jsonl"
     csv = "csv"
+    md = "md"
 
 
 class CallsFormat(StrEnum):
@@ -149,21 +144,7 @@ def as_json(value: object, *, indent: int | None = None) -> str:
 
 def print_json(value: object) -> None:
     """Print one JSON document."""
-    write(as_json(value, indent=2) + "\n")
-
-
-def print_json_lines(values: Iterable[object], *, flush: bool = False) -> None:
-    """Print one JSON object a line, each as soon as it is known; with *flush* nothing waits for more."""
-    for piece in json_lines(values):
-        write(piece)
-    if flush:
-        sys.stdout.flush()
-
-
-def print_json_array(values: Iterable[object]) -> None:
-    """Print one JSON document, a list, without ever holding more than one of its values."""
-    for piece in json_array(values):
-        write(piece)
+    sys.stdout.write(as_json(value, indent=2) + "\n")
 
 
 def json_lines(values: Iterable[object]) -> Iterator[str]:
@@ -172,13 +153,23 @@ def json_lines(values: Iterable[object]) -> Iterator[str]:
         yield as_json(value) + "\n"
 
 
-def json_array(values: Iterable[object]) -> Iterator[str]:
-    """Write one JSON document, a list, value by value."""
-    separator = "[\n"
+def json_document(name: str, values: Iterable[object], beside: Callable[[], Mapping[str, object]]) -> Iterator[str]:
+    """
+    Write one JSON document: a list, value by value, and what is known beside it once all of it was given.
+
+    Args:
+        name: What the list is called.
+        values: What it holds.
+        beside: Asked last: more names and values.
+    """
+    separator = f'{{"{name}": [\n'
     for value in values:
         yield separator + as_json(value)
         separator = ",\n"
-    yield "[]\n" if separator == "[\n" else "\n]\n"
+    yield f'{{"{name}": []' if separator.startswith("{") else "\n]"
+    for more, value in beside().items():
+        yield f',\n"{more}": {as_json(value)}'
+    yield "\n}\n"
 
 
 def write_file(pieces: Iterable[str | bytes], path: str) -> None:
@@ -192,22 +183,61 @@ def write_file(pieces: Iterable[str | bytes], path: str) -> None:
     Raises:
         SettingsError: It cannot be written.
     """
-    temporary = f"{path}.{os.getpid()}.tmp"
-    try:
-        with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0), 0o600), "wb") as target:
+    with _temporary(path) as name:
+        with open(os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0), 0o600), "wb") as target:
             target.writelines(_encoded(pieces))
-        os.replace(temporary, path)
+        os.replace(name, path)
+
+
+def check_file(path: str) -> None:
+    """
+    Find out whether a file could be written, before anything is read for it.
+
+    Args:
+        path: As for :func:`write_file`.
+
+    Raises:
+        SettingsError: It cannot be written.
+    """
+    with _temporary(path) as name:
+        os.close(os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+        if os.path.isdir(path):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+
+
+@contextmanager
+def _temporary(path: str) -> Iterator[str]:
+    """Name a file beside *path*; what is left of it at the end goes."""
+    name = f"{path}.{os.getpid()}.tmp"
+    try:
+        yield name
     except OSError as error:
         raise SettingsError(f"{path} cannot be written ({error.strerror or error}); name another file") from None
     finally:
-        if os.path.lexists(temporary):
-            os.unlink(temporary)
+        if os.path.lexists(name):
+            os.unlink(name)
 
 
-def write_stdout(pieces: Iterable[str | bytes]) -> None:
-    """Write a result that is no text of lines to stdout, as it is."""
+def give(pieces: Iterable[str | bytes], file: str | None) -> None:
+    """
+    Write a result that is for other programs.
+
+    Args:
+        pieces: What it holds.
+        file: Where to; None: stdout.
+    """
+    if file is None:
+        write_stdout(pieces)
+    else:
+        write_file(pieces, file)
+
+
+def write_stdout(pieces: Iterable[str | bytes], *, flush: bool = False) -> None:
+    """Write a result that is for other programs to stdout, as it is; with *flush* nothing waits for more."""
     sys.stdout.flush()
     sys.stdout.buffer.writelines(_encoded(pieces))
+    if flush:
+        sys.stdout.buffer.flush()
 
 
 def _encoded(pieces: Iterable[str | bytes]) -> Iterator[bytes]:
@@ -310,7 +340,3 @@ def _line(columns: Sequence[Column], widths: Sequence[int], row: Sequence[Cell])
     line.rstrip()
     return line
 
-
-def write(text: str) -> None:
-    """Write a piece of a result to stdout."""
-    sys.stdout.write(text)

@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import dataclasses
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, TypeVar
 
 import typer
 
 import otel_tool_audit
 from otel_tool_audit.cli import options as opt
 from otel_tool_audit.cli import output, pages
-from otel_tool_audit.cli.journal import Entry, Journal, Reading, announce, without_key
-from otel_tool_audit.cli.options import BadUsage, named_format, trail_directory
+from otel_tool_audit.cli.journal import Journal, Reading, announce, recognisable
+from otel_tool_audit.cli.options import BadUsage, choose, trail_directory
 from otel_tool_audit.cli.output import ReportFormat
 from otel_tool_audit.cli.questions import Question
+from otel_tool_audit.cli.standing import broken
 from otel_tool_audit.cli.verdicts import progress
 from otel_tool_audit.export import html, pdf
 from otel_tool_audit.export.contents import Heading, access_document, activity_document
 from otel_tool_audit.export.document import Document
+from otel_tool_audit.review.findings import BROKEN
 from otel_tool_audit.review.reader import TrailReader
 from otel_tool_audit.review.reports import AccessReport, ActivityReport, Verdict
 from otel_tool_audit.review.verify import verify
@@ -30,6 +32,7 @@ report: Final = typer.Typer(help="Reports that people read: who saw what, and wh
 _HOURLY: Final = timedelta(days=3)
 _DAILY: Final = timedelta(days=100)
 _SLOW_ROWS: Final = 2_000
+_Values = TypeVar("_Values", AccessReport, ActivityReport)
 
 _Format = Annotated[ReportFormat | None, typer.Option("--format", metavar="FORMAT", help="table (default), json, html or pdf.", show_default=False)]
 
@@ -47,22 +50,18 @@ def access(
 ) -> None:
     """Tell who saw a subject's data.
 
-    Exit 1 when the trail is broken; the report says where. The report is recorded in the trail.
+    Exit 1 when the trail is broken; the report says where. Exit 3 when there is no key to recognise the subject by. The report is recorded
+    in the trail.
     """
     if "subject" not in question.only:
         raise BadUsage("whose data? Name the subject: --subject ID")
-    chosen = _format(style, file, json=json)
-    path = trail_directory(directory)
-    reader = TrailReader(path, state=state)
+    asked = _Asked("report access", question, Journal(trail_directory(directory), state, name=name, reason=reason), file, choose(ReportFormat, style, file, json=json))
     filters = question.filters()
     subject, start, end = (filters.pop(key) for key in ("subject", "since", "until"))
-    answer = reader.access_report(subject, start, end, check=False, **filters)
-    notes = (*answer.notes, *without_key(subject, path, state))
-    found = dataclasses.replace(answer, verdict=_verdict(path, state), notes=notes)
-    entry = _record("report access", question, len(found.rows), Journal(path, state, name=name, reason=reason))
-    document = access_document(found, _heading(question, Journal(path, state, name=name, reason=reason), entry, without="subject"))
-    _give(found, document, chosen, file)
-    _leave(found.verdict)
+    found = asked.reader.access_report(subject, start, end, check=False, **filters)
+    asked.answer(found, len(found.rows), access_document)
+    if not found.recognisable:
+        raise typer.Exit(output.CANNOT_TELL)
 
 
 def activity(
@@ -81,32 +80,13 @@ def activity(
     Volume, failures, tools, users, triggers, refused calls, gaps, integrity. Exit 1 when the trail is broken; the report says where. The
     report is recorded in the trail.
     """
-    chosen = _format(style, file, json=json)
-    path = trail_directory(directory)
-    reader = TrailReader(path, state=state)
+    asked = _Asked("report activity", question, Journal(trail_directory(directory), state, name=name, reason=reason), file, choose(ReportFormat, style, file, json=json))
     filters = question.filters()
     start, end = filters.pop("since"), filters.pop("until")
-    found = dataclasses.replace(
-        reader.activity_report(start, end, every=_stretch(start, end), check=False, **filters), verdict=_verdict(path, state)
-    )
-    journal = Journal(path, state, name=name, reason=reason)
-    entry = _record("report activity", question, found.total.calls, journal)
-    _give(found, activity_document(found, _heading(question, journal, entry)), chosen, file)
-    _leave(found.verdict)
-
-
-def _format(style: ReportFormat | None, file: str | None, *, json: bool) -> ReportFormat:
-    if json:
-        return ReportFormat.json
-    chosen = style or named_format(file, ReportFormat) or ReportFormat.table
-    if chosen is ReportFormat.pdf and file is None and sys.stdout.isatty():
-        raise BadUsage("a PDF is nothing for a terminal: --output FILE")
-    return chosen
-
-
-def _verdict(path: str, state: str | None) -> Verdict:
-    with progress() as told:
-        return Verdict.of(verify(path, state=state, progress=told))
+    found = asked.reader.activity_report(start, end, every=_stretch(start, end), check=False, **filters)
+    asked.answer(found, found.total.calls, activity_document)
+    if not asked.certain:
+        raise typer.Exit(output.CANNOT_TELL)
 
 
 def _stretch(start: datetime | None, end: datetime | None) -> str:
@@ -114,37 +94,72 @@ def _stretch(start: datetime | None, end: datetime | None) -> str:
     return "day" if length is None else "hour" if length <= _HOURLY else "day" if length <= _DAILY else "month"
 
 
-def _record(what: str, question: Question, count: int, journal: Journal) -> Entry:
-    entry = journal.note(Reading(what, question.on_record()), count)
-    announce(entry)
-    return entry
+class _Asked:
+    """A report that was asked for: everything that can be wrong with the question is found before the trail is read."""
+
+    def __init__(
+        self, what: str, question: Question, journal: Journal, file: str | None, style: ReportFormat
+    ) -> None:
+        _check(style, file)
+        self._what = what
+        self._question = question
+        self._journal = journal
+        self._file = file
+        self._style = style
+        self.reader = TrailReader(journal.path, state=journal.state)
+
+    @property
+    def certain(self) -> bool:
+        """Whether the subject, if one was named, can be told from others."""
+        subject = self._question.only.get("subject")
+        return subject is None or recognisable(subject, self._journal.path, self._journal.state)
+
+    def answer(self, values: _Values, count: int, lay_out: Callable[[_Values, Heading], Document]) -> None:
+        """
+        Verify the trail, put the reading on record, and give the report.
+
+        Args:
+            values: The report's, without a verdict.
+            count: How many calls it tells of.
+            lay_out: Makes a document of them.
+
+        Raises:
+            typer.Exit: The trail is broken.
+        """
+        with progress() as told:
+            verdict = Verdict.of(verify(self._journal.path, state=self._journal.state, progress=told))
+        found = dataclasses.replace(values, verdict=verdict)
+        entry = self._journal.note(Reading(self._what, self._question.on_record()), count)
+        announce(entry)
+        document = lay_out(found, self._heading(entry.address or f"no: {entry.obstacle}"))
+        if self._style is ReportFormat.table:
+            pages.show(document)
+        else:
+            output.give(_pieces(found, document, self._style), self._file)
+        if verdict.integrity == BROKEN:
+            output.say(broken(verdict.findings), "bold red")
+            raise typer.Exit(output.BROKEN)
+
+    def _heading(self, on_record: str) -> Heading:
+        who = self._journal.who()
+        account = f"account {who['os_user']} on {who['host']}"
+        return Heading(
+            who=f"{who['as']} ({account})" if who["as"] else account, reason=self._journal.reason, made=datetime.now(UTC).isoformat(),
+            zone=self._question.time.zone, filters=self._question.only, on_record=on_record, tool=f"{output.NAME} {otel_tool_audit.__version__}",
+        )  # fmt: skip
 
 
-def _heading(question: Question, journal: Journal, entry: Entry, without: str | None = None) -> Heading:
-    who = journal.who()
-    account = f"account {who['os_user']} on {who['host']}"
-    return Heading(
-        who=f"{who['as']} ({account})" if who["as"] else account, reason=journal.reason, made=datetime.now(UTC).isoformat(), zone=question.time.zone,
-        filters={key: value for key, value in question.only.items() if key != without}, on_record=entry.address or f"no: {entry.obstacle}",
-        tool=f"{output.NAME} {otel_tool_audit.__version__}",
-    )  # fmt: skip
-
-
-def _give(found: AccessReport | ActivityReport, document: Document, style: ReportFormat, file: str | None) -> None:
-    if style is ReportFormat.table and file is None:
-        pages.show(document)
-        return
-    pieces = _pieces(found, document, style)
-    if file is None:
-        output.write_stdout(pieces)
-    else:
-        output.write_file(pieces, file)
+def _check(style: ReportFormat, file: str | None) -> None:
+    """Find out what a report could not be given for, before the trail is read."""
+    if style is ReportFormat.html:
+        html.jinja2()
+    elif style is ReportFormat.pdf:
+        pdf.typst()
+        if file is None and sys.stdout.isatty():
+            raise BadUsage("a PDF is nothing for a terminal: --output FILE")
 
 
 def _pieces(found: AccessReport | ActivityReport, document: Document, style: ReportFormat) -> Iterable[str | bytes]:
-    if style is ReportFormat.json:
-        facts: dict[str, Any] = {fact.name.lower().replace(" ", "_"): fact.value for fact in document.facts}
-        return [output.as_json({"report": document.title, "heading": facts, **dataclasses.asdict(found)}, indent=2) + "\n"]
     if style is ReportFormat.html:
         return html.render(document)
     if style is ReportFormat.pdf:
@@ -152,10 +167,5 @@ def _pieces(found: AccessReport | ActivityReport, document: Document, style: Rep
         if rows > _SLOW_ROWS:
             output.say(f"setting {rows:,} rows as PDF takes a while; HTML is quicker", "dim")
         return [pdf.render(document)]
-    raise BadUsage("a table is for the terminal; for a file name another format: --format html, pdf or json")
-
-
-def _leave(verdict: Verdict | None) -> None:
-    if verdict is not None and verdict.integrity == "broken":
-        output.say("the trail is broken: `otel-tool-audit verify` has all findings", "bold red")
-        raise typer.Exit(output.BROKEN)
+    facts: dict[str, Any] = {fact.name.lower().replace(" ", "_"): fact.value for fact in document.facts}
+    return [output.as_json({"report": document.title, "heading": facts, **dataclasses.asdict(found)}, indent=2) + "\n"]

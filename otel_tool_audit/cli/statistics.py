@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Final
 
@@ -11,11 +11,13 @@ import typer
 
 from otel_tool_audit.cli import options as opt
 from otel_tool_audit.cli import output
-from otel_tool_audit.cli.journal import Journal, Reading, announce, without_key
-from otel_tool_audit.cli.options import trail_directory
-from otel_tool_audit.cli.output import Cell, Column, RowsFormat
+from otel_tool_audit.cli.journal import Journal, Reading, Watch
+from otel_tool_audit.cli.options import choose, trail_directory
+from otel_tool_audit.cli.output import AnswerFormat, Cell, Column
 from otel_tool_audit.cli.pages import sparkline
-from otel_tool_audit.cli.questions import Question, missing
+from otel_tool_audit.cli.questions import Question
+from otel_tool_audit.cli.standing import standing
+from otel_tool_audit.export import delimited, markdown
 from otel_tool_audit.export.document import duration
 from otel_tool_audit.review.reader import TrailReader
 from otel_tool_audit.review.reports import Bucket, ToolStatistics
@@ -25,6 +27,7 @@ _COLUMNS: Final = (
     Column("USERS", right=True), Column("MEAN", right=True), Column("50 %", right=True), Column("95 %", right=True), Column("99 %", right=True), Column("MAX", right=True),
     Column("OVER TIME"),
 )  # fmt: skip
+_FIGURES: Final = tuple(field.name for field in dataclasses.fields(ToolStatistics) if field.name != "series")
 _STEPS: Final = {"minute": timedelta(minutes=1), "hour": timedelta(hours=1), "day": timedelta(days=1)}
 _LONGEST: Final = 60
 """Stretches that a line of bars shows, the latest; JSON has all."""
@@ -39,28 +42,43 @@ def stats(
     every: _Every = None,
     name: opt.As = None,
     reason: opt.Reason = None,
-    style: opt.TableOrRows = RowsFormat.table,
+    file: opt.Output = None,
+    style: opt.TableOrRows = None,
     json: opt.Json = False,
     state: opt.State = None,
 ) -> None:
-    """Count calls, tool by tool: outcomes, durations, users, over time."""
+    """Count calls, tool by tool: outcomes, durations, users, over time.
+
+    What is asked about a subject is recorded in the trail. Exit 1 when the trail is seen to be broken, 3 when a subject cannot be told from others.
+    """
+    chosen = choose(AnswerFormat, style, file, json=json)
     path = trail_directory(directory)
     reader = TrailReader(path, state=state)
     total, tools = reader.statistics(every=every, **question.filters())
-    if "subject" in question.only:
-        announce(Journal(path, state, name=name, reason=reason).note(Reading("stats", question.on_record()), total.calls))
-    if json or style is RowsFormat.json:
-        output.print_json({"total": dataclasses.asdict(total), "tools": [dataclasses.asdict(tool) for tool in tools]})
-    elif style is RowsFormat.jsonl:
-        output.print_json_lines(dataclasses.asdict(row) for row in (*tools, total))
+    Watch(Journal(path, state, name=name, reason=reason), Reading("stats", question.on_record())).about((), total.calls)
+    worth = standing(reader, state, question)
+    rows = (*tools, total)
+    if chosen is AnswerFormat.json:
+        found = {"total": dataclasses.asdict(total), "tools": [dataclasses.asdict(tool) for tool in tools], "trail": worth.as_dict()}
+        output.give([output.as_json(found, indent=2) + "\n"], file)
+    elif chosen is not AnswerFormat.table:
+        output.give(_pieces(rows, chosen), file)
     elif not total.calls:
         output.say("no calls", "dim")
     else:
-        columns = _COLUMNS if every else _COLUMNS[:-1]
         span = _span(total.series, every)
-        output.print_table(columns, [_row(row, span) for row in (*tools, total)])
-    for note in (*without_key(question.only.get("subject"), path, state), *missing(reader)):
-        output.say(note, "yellow")
+        output.print_table(_COLUMNS if span else _COLUMNS[:-1], [_row(row, span) for row in rows])
+    worth.leave()
+
+
+def _pieces(rows: Iterable[ToolStatistics], style: AnswerFormat) -> Iterable[str | bytes]:
+    """Write statistics for other programs; tables have a row a tool, and nothing over time."""
+    if style is AnswerFormat.jsonl:
+        return output.json_lines(map(dataclasses.asdict, rows))
+    if style is AnswerFormat.csv:
+        return (delimited.line(cells) for cells in (_FIGURES, *([getattr(row, name) for name in _FIGURES] for row in rows)))
+    titles = [column.title for column in _COLUMNS[:-1]]
+    return markdown.table(titles, ([cell.text for cell in _row(row, ())] for row in rows), [column.right for column in _COLUMNS])
 
 
 def _row(row: ToolStatistics, span: Sequence[str]) -> list[Cell]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, tzinfo
 from typing import Any, Final
 
@@ -102,15 +102,17 @@ def access_document(report: AccessReport, heading: Heading) -> Document:
     )
     columns = (Column("Time", 11), Column("Who", 14), Column("What and why", 17), Column("Data viewed", 26), Column("Outcome", 11), Column("Proof", 21))
     rows = tuple(_access_row(row, heading.zone) for row in report.rows)
+    nothing = _NO_ACCESS if report.recognisable else _CANNOT_TELL
+    beside = {name: value for name, value in heading.filters.items() if name != "subject"}
     return Document(
         title="Access report",
         subject=text(report.subject),
-        facts=(*about, *_facts(report, heading)),
+        facts=(*about, *_facts(report, replace(heading, filters=beside))),
         seal=_seal(report.verdict),
         tiles=tiles,
         series=_accesses(report.rows, heading.zone),
         rankings=tuple(_ranking(title, counts) for title, counts in (("By user", report.users), ("By tool", report.tools), ("By purpose", report.purposes)) if counts),
-        tables=(Table("Every access", columns, rows, "No call touched this subject's data in this time, as far as the trail tells.", _WHAT_IS_SHOWN),),
+        tables=(Table("Every access", columns, rows, nothing, _WHAT_IS_SHOWN),),
         remarks=_remarks(report.notes),
         proof=_proof(report.path),
     )
@@ -161,6 +163,11 @@ def activity_document(report: ActivityReport, heading: Heading) -> Document:
     )
 
 
+_NO_ACCESS: Final = "No call touched this subject's data in this time, as far as the trail tells."
+_CANNOT_TELL: Final = (
+    "Whether a call touched this subject's data cannot be told: records name subjects by pseudonyms, and there is no key here to make this one's. "
+    "Ask with the writers' state directory, or with the pseudonym (psn:…)."
+)
 _WHAT_IS_SHOWN: Final = (
     "Data viewed: the names of what was asked for and what came back, and the result's summary. Contents of results are never stored. "
     "Proof: where the call's last record stands, and its hash."

@@ -178,7 +178,11 @@ def cell(*lines: Any, code: Sequence[str] = (), tone: str = PLAIN) -> Cell:  # n
 
 
 def duration(milliseconds: float | None) -> str:
-    """Show a duration: milliseconds below a second, then seconds."""
+    """Show a duration: milliseconds below a second, then seconds; what took a while never shows as nothing."""
     if milliseconds is None:
         return text(None)
-    return f"{milliseconds:,.0f} ms" if milliseconds < 1000 else f"{milliseconds / 1000:,.1f} s"  # noqa: PLR2004 - milliseconds of a second
+    if milliseconds >= 999.5:  # noqa: PLR2004 - would be shown as 1,000 ms
+        return f"{milliseconds / 1000:,.1f} s"
+    if milliseconds >= 9.95 or milliseconds == int(milliseconds):  # noqa: PLR2004 - two figures are enough
+        return f"{milliseconds:.0f} ms"
+    return f"{milliseconds:.1f} ms" if milliseconds >= 0.05 else "<0.1 ms"  # noqa: PLR2004 - would be shown as 0.0 ms

@@ -53,12 +53,22 @@ def render(report: Document) -> Iterator[str]:
     return iter(pieces)
 
 
-def _environment() -> Any:  # noqa: ANN401 - jinja2's, which is imported only here
+def jinja2() -> Any:  # noqa: ANN401 - a module of an extra
+    """
+    Give jinja2.
+
+    Raises:
+        SettingsError: It is not installed.
+    """
     try:
-        jinja2 = importlib.import_module("jinja2")
+        return importlib.import_module("jinja2")
     except ImportError as error:
         raise SettingsError(NEEDED) from error
-    return jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True)
+
+
+def _environment() -> Any:  # noqa: ANN401 - jinja2's, which is imported only here
+    module = jinja2()
+    return module.Environment(autoescape=True, undefined=module.StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True)
 
 
 def _safe(style: str) -> Any:  # noqa: ANN401 - markupsafe's

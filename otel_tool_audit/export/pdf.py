@@ -41,10 +41,7 @@ def render(report: Document) -> bytes:
     Raises:
         SettingsError: typst is not installed, or cannot set the report.
     """
-    try:
-        typst = importlib.import_module("typst")
-    except ImportError as error:
-        raise SettingsError(NEEDED) from error
+    engine = typst()
     rows = sum(len(table.rows) for table in report.tables)
     if rows > MOST_ROWS:
         raise SettingsError(f"{rows:,} rows are too many for a PDF (at most {MOST_ROWS:,}); ask for HTML, or for a shorter time")
@@ -58,14 +55,27 @@ def render(report: Document) -> bytes:
     template = (files("otel_tool_audit.export") / "templates" / "report.typ").read_bytes()
     texts = {name: orjson.dumps(value).decode() for name, value in inputs.items()}
     try:
-        return bytes(typst.compile(template, sys_inputs=texts, pdf_standards=STANDARD))
-    except typst.TypstError:
+        return bytes(engine.compile(template, sys_inputs=texts, pdf_standards=STANDARD))
+    except engine.TypstError:
         # the standard refuses text that no font can show
         escaped = {name: _FOREIGN.sub(_escape, value) for name, value in texts.items()}
     try:
-        return bytes(typst.compile(template, sys_inputs=escaped, pdf_standards=STANDARD))
-    except typst.TypstError as error:
+        return bytes(engine.compile(template, sys_inputs=escaped, pdf_standards=STANDARD))
+    except engine.TypstError as error:
         raise SettingsError(f"the report cannot be set as PDF ({error}); ask for HTML") from error
+
+
+def typst() -> Any:  # noqa: ANN401 - a module of an extra
+    """
+    Give typst.
+
+    Raises:
+        SettingsError: It is not installed.
+    """
+    try:
+        return importlib.import_module("typst")
+    except ImportError as error:
+        raise SettingsError(NEEDED) from error
 
 
 def _escape(found: re.Match[str]) -> str:

@@ -36,8 +36,8 @@ WORTH_HELPERS: Final = 128 << 20
 """Bytes of sealed segments from which on a search takes all cores."""
 
 _NO_KEY: Final = (
-    "there is no key of pseudonyms here: a subject who is on record under a pseudonym is in no answer; "
-    f"ask where the writers' state directory is, or with {settings.variable('pseudonym_key')}"
+    "there is no pseudonym key here: a subject in clear is found only where it is stored in clear; ask with its pseudonym (psn:…), "
+    f"with the state directory of the trail's writers, or with {settings.variable('pseudonym_key')}"
 )
 
 

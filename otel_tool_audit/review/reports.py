@@ -169,6 +169,13 @@ class AccessReport:
     notes: tuple[str, ...] = ()
     """What could not be read or told."""
 
+    @property
+    def recognisable(self) -> bool:
+        """Whether the subject can be told from others: by a pseudonym, asked for or made with a key. Else no row means nothing."""
+        from otel_tool_audit.sanitize.keyring import is_pseudonym  # noqa: PLC0415 - most readers never ask for a subject
+
+        return any(map(is_pseudonym, self.stored_as))
+
 
 @dataclass(frozen=True, slots=True)
 class Gap:

@@ -188,7 +188,9 @@ class StateView:
         return {}
 
     def remember(self, trail_id: str, memory: dict[str, Any]) -> bool:
-        """Write what readers last saw, if this reader may; whether it did."""
+        """Write what readers last saw, if this reader may; whether it did. A directory that somebody named by a slip stays as it is."""
+        if self.id is None and self.path != settings.state_directory() and not os.path.isdir(os.path.join(self.path, "readers")):
+            return False
         return _put(os.path.join(os.path.realpath(self.path), "readers"), f"{trail_id}.json", json.dumps(memory).encode())
 
     def index_key(self) -> bytes | None:

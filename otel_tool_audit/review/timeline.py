@@ -20,6 +20,7 @@ MARKS: Final = {SUCCESS: "✅", ERROR: "❌", INTERRUPTED: "⛔", RUNNING: "⏳"
 _UNSAFE: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 _ENDINGS: Final = {INTERRUPTED: "interrupted: it started, no end is on record", RUNNING: "running"}
 _TEN_MS: Final = 10
+_SHOWN_MS: Final = 0.05
 _LAST_OF_FOUR_DIGITS: Final = 0xFFFF
 
 
@@ -89,7 +90,7 @@ def _result(call: Mapping[str, Any]) -> dict[str, Any]:
 def _milliseconds(duration: float) -> str:
     if duration >= _TEN_MS or duration == int(duration):
         return f"{round(duration)}ms"
-    return f"{duration:.1f}ms"
+    return f"{duration:.1f}ms" if duration >= _SHOWN_MS else "<0.1ms"
 
 
 def _escape(character: str) -> str:

@@ -21,8 +21,9 @@ def test_one_object_a_call_on_each_line(command: Command, trail: Path) -> None:
 
 
 def test_json_is_one_document(command: Command, trail: Path) -> None:
-    """--json and --format json print the same list."""
-    assert 4 == len(json.loads(command("calls", trail, "--json").out))
+    """--json and --format json print the same: the calls, where the next page begins, and what the trail is worth."""
+    found = json.loads(command("calls", trail, "--json").out)
+    assert (4, None, "intact", []) == (len(found["calls"]), found["next"], found["trail"]["integrity"], found["trail"]["findings"])
     assert command("calls", trail, "--json") == command("calls", trail, "--format", "json")
 
 
@@ -44,7 +45,7 @@ def test_json_is_one_document(command: Command, trail: Path) -> None:
 )
 def test_filters_are_named_like_attribution(command: Command, trail: Path, arguments: list[str], expected: list[int]) -> None:
     """Each filter leaves what matches; together all must."""
-    found = json.loads(command("calls", trail, "--json", *arguments).out)
+    found = json.loads(command("calls", trail, "--json", *arguments).out)["calls"]
     assert expected == [call["turn_number"] for call in found]
 
 

@@ -39,7 +39,7 @@ def readings(path: Path) -> list[dict]:
 def test_a_query_of_subject_data_is_on_record_before_it_is_answered(command: Command, patients: Path) -> None:
     """Who asked, with which filters, why, and how many rows he got; the subject as its pseudonym only."""
     printed = command("calls", patients, "--subject", "patient-1", "--as", "Dr. Ada", "--reason", "complaint 17", "--json")
-    assert 2 == len(json.loads(printed.out))
+    assert 2 == len(json.loads(printed.out)["calls"])
     (entry,) = readings(patients)
     assert f"this reading is on record: trail/{entry['seq']}\n" == printed.err
     details = entry["details"]
@@ -56,10 +56,79 @@ def test_the_trail_verifies_after_it_was_read(command: Command, patients: Path) 
     assert ("intact", "complete") == (found.integrity, found.completeness)
 
 
-def test_other_questions_leave_no_record(command: Command, patients: Path) -> None:
-    """Only what was asked about a subject is recorded, else every look would fill the trail."""
-    command("calls", patients, "--user", "usr_1")
+@pytest.mark.parametrize(
+    ("arguments", "count"),
+    [
+        (["calls", "--user", "usr_1"], 3),
+        (["calls", "--user", "usr_1", "--limit", "1", "--format", "csv"], 1),
+        (["timeline", "conv_1"], 3),
+        (["tail", "-n", "2"], 2),
+        (["show", "healthcare/1"], 1),
+        (["show", f"{2:032x}"], 1),
+        (["sql", "SELECT subject FROM calls"], 3),
+    ],
+)
+def test_what_shows_a_subject_s_data_is_on_record(command: Command, patients: Path, arguments: list[str], count: int) -> None:
+    """However it was asked for: who sees what was done with a patient's data has looked at it."""
+    if arguments[0] == "sql":
+        pytest.importorskip("duckdb")
+    printed = command(arguments[0], patients, *arguments[1:], "--as", "Ada", "--reason", "17")
+    (entry,) = readings(patients)
+    assert f"this reading is on record: trail/{entry['seq']}" == printed.err.splitlines()[0]
+    assert (arguments[0], count, "Ada", "17") == (entry["details"]["what"], entry["details"]["count"], entry["details"]["who"]["as"], entry["details"]["reason"])
+
+
+@pytest.mark.parametrize(
+    "arguments", [["calls", "--user", "nobody"], ["calls", "--tool", "issue_refund"], ["stats"], ["timeline", "conv_2"], ["tail", "--tool", "issue_refund"], ["show", "trail/0"]]
+)
+def test_other_questions_leave_no_record(command: Command, patients: Path, arguments: list[str]) -> None:
+    """What shows nobody's data is not recorded, else every look would fill the trail."""
+    with Trail.open(patients, service="clinic", durability="os") as trail:
+        record(trail, call(9, tool_name="issue_refund", conversation_id="conv_2"))
+    assert 0 == command(arguments[0], patients, *arguments[1:]).code
     assert [] == readings(patients)
+
+
+def test_a_long_answer_is_on_record_before_the_first_subject_s_data(command: Command, patients: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also when that comes late: with a count at the end."""
+    with Trail.open(patients, service="clinic", durability="os") as trail:
+        for number in range(10, 14):
+            record(trail, call(number, timestamp=f"2026-02-01T00:00:{number}.000000Z"))
+    monkeypatch.setattr(journal_module, "PEEK", 1)
+    command("calls", patients)
+    before, after = readings(patients)
+    assert (None, 7) == (before["details"]["count"], after["details"]["count"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "hidden"),
+    [
+        (["calls", "--format", "parquet"], None),
+        (["calls", "-o", "/nowhere/calls.csv"], None),
+        (["calls", "-o", "{here}/calls.parquet"], "pyarrow"),
+        (["calls", "-o", "{here}/calls.docx"], None),
+        (["tail", "--json", "-f"], None),
+        (["report", "access", "-o", "{here}/access.html"], "jinja2"),
+        (["report", "access", "-o", "{here}/access.pdf"], "typst"),
+        (["report", "activity", "-o", "/nowhere/activity.json"], None),
+        (["sql", "SELECT 1", "--format", "table", "-o", "{here}/x.csv"], None),
+        (["sql", "SELECT 1"], "duckdb"),
+        (["export", "--format", "parquet", "-o", "{here}/out"], "pyarrow"),
+        (["timeline", "conv_1", "-o", "{here}"], None),
+    ],
+)
+def test_what_is_not_answered_is_not_on_record(
+    command: Command, patients: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], hidden: str | None
+) -> None:
+    """What is wrong with the question, its file, or what is installed, is found before anything is read."""
+    if hidden is not None:
+        monkeypatch.setitem(sys.modules, hidden, None)
+    monkeypatch.setenv("OTEL_TOOL_AUDIT_TRAIL", str(patients))
+    subject = [] if arguments[0] == "timeline" else ["--subject", "patient-1"]
+    printed = command(*(part.format(here=tmp_path) for part in arguments), *subject)
+    assert (2, "") == (printed.code, printed.out)
+    assert [] == readings(patients)
+    assert ["audit", "state"] == sorted(entry.name for entry in tmp_path.iterdir())
 
 
 def test_secrets_in_a_question_stay_out(command: Command, patients: Path) -> None:
@@ -81,8 +150,8 @@ def test_an_answer_that_is_broken_off_says_so(patients: Path, state: Path, monke
     """Who stops reading after the first row is on record with what he got."""
     monkeypatch.setattr(journal_module, "PEEK", 1)
     journal = journal_module.Journal(str(patients), None)
-    rows = journal_module.audited(iter([1, 2, 3]), journal, journal_module.Reading("calls", {}))
-    assert 1 == next(rows)
+    rows = journal_module.audited(iter([{"subject": None}, {"subject": "psn:1"}, {}]), journal, journal_module.Reading("calls", {"subject": "psn:1"}))
+    assert {"subject": None} == next(rows)
     rows.close()
     assert (1, False) == tuple(readings(patients)[-1]["details"][k] for k in ("count", "complete"))
 
@@ -98,17 +167,16 @@ def test_a_copy_answers_and_is_left_as_it_is(command: Command, patients: Path, t
     shutil.copytree(patients, copy)
     before = unchanged(copy)
     printed = command("calls", copy, "--subject", "patient-1", "--json")
-    assert (0, there) == (printed.code, printed.out)
+    assert (0, json.loads(there)["calls"]) == (printed.code, json.loads(printed.out)["calls"])
     assert "this reading is not on record: this is a copy of the trail\n" == printed.err
     assert before == unchanged(copy)
 
 
 def test_without_the_state_directory_the_question_is_answered(command: Command, patients: Path, tmp_path: Path) -> None:
-    """Whoever has no access to the state can read, by the pseudonym, and writes nothing; nothing is made either."""
-    subject = next(iter(TrailReader(patients).calls(limit=1)))["subject"]
+    """Whoever has no access to the state can read what is stored in clear, is told that this may not be all, and writes nothing."""
     before = unchanged(patients)
-    printed = command("calls", patients, "--subject", subject, "--json", "--state", tmp_path / "none-there")
-    assert (0, 2) == (printed.code, len(json.loads(printed.out)))
+    printed = command("calls", patients, "--subject", "patient-1", "--json", "--state", tmp_path / "none-there")
+    assert (3, 2) == (printed.code, len(json.loads(printed.out)["calls"]))
     assert "this reading is not on record: there is no state directory" in printed.err
     assert (before, False) == (unchanged(patients), (tmp_path / "none-there").exists())
 
@@ -137,7 +205,7 @@ def test_read_only_media_are_read(command: Command, patients: Path, monkeypatch:
     access = os.access
     monkeypatch.setattr(os, "access", lambda path, mode, **rest: access(path, mode, **rest) and not (mode & os.W_OK and str(path) == str(patients)))
     printed = command("calls", patients, "--subject", "patient-1", "--json")
-    assert 2 == len(json.loads(printed.out))
+    assert 2 == len(json.loads(printed.out)["calls"])
     assert f"the trail {patients} cannot be written" in printed.err
 
 
@@ -153,7 +221,7 @@ def test_a_lock_that_hangs_delays_the_answer_but_never_prevents_it(command: Comm
             assert time.monotonic() - began < 6 * LOCK_DEADLINE
         finally:
             holder.send_signal(signal.SIGKILL)
-    assert (0, 2) == (printed.code, len(json.loads(printed.out)))
+    assert (0, 2) == (printed.code, len(json.loads(printed.out)["calls"]))
     assert "this reading is not on record: " in printed.err
     assert "locked" in printed.err
 
@@ -163,7 +231,7 @@ def test_a_broken_trail_is_read_and_not_written(command: Command, patients: Path
     segment = patients / "trail" / "000000000000.jsonl"
     segment.write_bytes(segment.read_bytes()[:-200])
     printed = command("calls", patients, "--subject", "patient-1", "--json")
-    assert (0, 2) == (printed.code, len(json.loads(printed.out)))
+    assert (1, 2) == (printed.code, len(json.loads(printed.out)["calls"]))
     assert "this reading is not on record: " in printed.err
 
 

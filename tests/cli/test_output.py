@@ -1,10 +1,8 @@
 from __future__ import annotations
 
-import io
 import json
 import unicodedata
-from collections.abc import Callable, Iterator
-from contextlib import redirect_stdout
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import given
@@ -42,25 +40,25 @@ def test_indented_json_keeps_its_line_feeds() -> None:
     assert '{\n  "a": "x\\ny"\n}' == output.as_json({"a": "x\ny"}, indent=2)
 
 
-def test_an_empty_array_is_a_document() -> None:
-    """No result is still one JSON document."""
-    assert "[]\n" == _printed(lambda: output.print_json_array([]))
+@given(st.lists(VALUES, max_size=3))
+def test_a_list_is_a_document(values: list[object]) -> None:
+    """No result, one or many: one JSON document, with what is known beside them."""
+    assert {"rows": values, "more": {"n": 1}} == json.loads("".join(output.json_document("rows", values, lambda: {"more": {"n": 1}})))
 
 
-def test_an_array_is_printed_value_by_value() -> None:
-    """A result is on its way before the next one is asked for."""
-    seen: list[str] = []
+def test_a_list_is_written_value_by_value() -> None:
+    """A result is on its way before the next one is asked for, and what stands beside them is asked for last."""
+    asked: list[object] = []
 
     def values() -> Iterator[int]:
-        yield 1
-        seen.append(stream.getvalue())
-        yield 2
+        for number in (1, 2):
+            asked.append(number)
+            yield number
 
-    stream = io.StringIO()
-    with redirect_stdout(stream):
-        output.print_json_array(values())
-    assert ["[\n1"] == seen
-    assert [1, 2] == json.loads(stream.getvalue())
+    pieces = output.json_document("rows", values(), lambda: {"seen": list(asked)})
+    assert '{"rows": [\n1' == next(pieces)
+    assert [1] == asked
+    assert {"rows": [1, 2], "seen": [1, 2]} == json.loads('{"rows": [\n1' + "".join(pieces))
 
 
 def test_a_table_lines_its_columns_up(capsys: pytest.CaptureFixture[str]) -> None:
@@ -86,10 +84,3 @@ def test_nothing_is_cut_when_nobody_looks(capsys: pytest.CaptureFixture[str]) ->
     """What goes into a pipe is whole, whatever the width of a terminal would be."""
     output.print_table((Column("A", shrinks=True), Column("B")), [(Cell("x" * 300), Cell("y"))])
     assert "x" * 300 + "  y" == capsys.readouterr().out.splitlines()[1]
-
-
-def _printed(act: Callable[[], object]) -> str:
-    stream = io.StringIO()
-    with redirect_stdout(stream):
-        act()
-    return stream.getvalue()

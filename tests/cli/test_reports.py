@@ -94,7 +94,7 @@ def test_a_copy_is_reported_on(command: Command, clinic: Path, tmp_path: Path) -
     [
         (["access"], "--subject"),
         (["activity", "--format", "docx"], "docx"),
-        (["activity", "--format", "table", "-o", "x.txt"], "html, pdf or json"),
+        (["activity", "--format", "table", "-o", "x.txt"], ".json, .html or .pdf"),
         (["activity", "-o", "/nowhere/x.json"], "cannot be written"),
     ],
 )
@@ -107,12 +107,21 @@ def test_a_mistake_gets_one_line(command: Command, clinic: Path, monkeypatch: py
 
 
 def test_a_subject_that_cannot_be_recognised_is_not_reported_as_absent(command: Command, clinic: Path, tmp_path: Path) -> None:
-    """Without a pseudonym key "no call" may be wrong, and every answer about a subject in clear says so."""
+    """Without a pseudonym key "no call" may be wrong, and every answer about a subject in clear says so, once, with exit code 3."""
     nowhere = tmp_path / "no-state"
-    for verb in (["calls", clinic], ["stats", clinic], ["report", "access", clinic], ["export", clinic, "-o", tmp_path / "out"]):
+    for verb in (
+        ["calls", clinic], ["stats", clinic], ["tail", clinic], ["report", "access", clinic], ["report", "activity", clinic], ["export", clinic, "-o", tmp_path / "out"],
+    ):  # fmt: skip
         printed = command(*verb, "--subject", "patient-9", "--state", nowhere)
-        assert "there is no pseudonym key here" in printed.out + printed.err
-    assert "no pseudonym key" not in command("calls", clinic, "--subject", "patient-9").err
+        assert (3, 1) == (printed.code, (printed.out + printed.err).count("there is no pseudonym key here"))
+    printed = command("report", "access", clinic, "--subject", "patient-9", "--state", nowhere)
+    assert "cannot be told" in printed.out.splitlines()[-1]
+    assert "No call touched" not in printed.out
+    pseudonym = "psn:798ab5875487cf48:30cb4c5a7665ae65ac60d1995d606c6d"
+    assert 0 == command("report", "access", clinic, "--subject", pseudonym, "--state", nowhere).code
+    printed = command("calls", clinic, "--subject", "patient-9")
+    assert 0 == printed.code
+    assert "no pseudonym key" not in printed.err
 
 
 def test_the_command_works_without_the_packages_of_other_extras(clinic: Path) -> None:

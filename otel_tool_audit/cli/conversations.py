@@ -1,0 +1,73 @@
+"""``timeline``: a conversation, told turn by turn."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterable, Mapping
+from enum import StrEnum
+from typing import Annotated, Any
+
+import typer
+from rich.text import Text
+
+from otel_tool_audit.cli import options as opt
+from otel_tool_audit.cli import output
+from otel_tool_audit.cli.calls import pieces_of
+from otel_tool_audit.cli.journal import Journal, Reading, audited
+from otel_tool_audit.cli.options import choose, directory_and
+from otel_tool_audit.cli.output import CallsFormat
+from otel_tool_audit.cli.standing import standing
+from otel_tool_audit.export import markdown
+from otel_tool_audit.review.reader import TrailReader
+from otel_tool_audit.review.timeline import line
+
+
+class Told(StrEnum):
+    """How a conversation is told."""
+
+    table = "table"
+    json = "json"
+    jsonl = "jsonl"
+    csv = "csv"
+    md = "md"
+
+
+def timeline(
+    first: opt.Directory = None,
+    conversation: Annotated[str | None, typer.Argument(metavar="CONVERSATION", help="The conversation's id.", show_default=False)] = None,
+    *,
+    zone: opt.TimeZone = None,
+    name: opt.As = None,
+    reason: opt.Reason = None,
+    file: opt.Output = None,
+    style: Annotated[Told | None, typer.Option("--format", metavar="FORMAT", help="table (default), json, jsonl, csv or md.", show_default=False)] = None,
+    json: opt.Json = False,
+    state: opt.State = None,
+) -> None:
+    """Tell a conversation, turn by turn.
+
+    What shows a subject's data is recorded in the trail. Exit 1 when the trail is seen to be broken.
+    """
+    directory, wanted = directory_and(first, conversation, "CONVERSATION")
+    chosen = choose(Told, style, file, json=json)
+    clocks = opt.asked(None, None, None, zone).zone
+    reader = TrailReader(directory, state=state)
+    found = audited(reader.calls(conversation=wanted), Journal(directory, state, name=name, reason=reason), Reading("timeline", {"conversation": wanted}))
+    worth = functools.cache(lambda: standing(reader, state))
+    if chosen is Told.table:
+        _print(found, wanted)
+    elif chosen is Told.md:
+        output.give(markdown.conversation(wanted, found, clocks), file)
+    else:
+        output.give(pieces_of(found, CallsFormat(chosen.value), lambda: {"trail": worth().as_dict()}), file)
+    worth().leave()
+
+
+def _print(found: Iterable[Mapping[str, Any]], wanted: str) -> None:
+    console = output.stdout()
+    nothing = True
+    for call in found:
+        console.print(Text(output.safe(line(call))))
+        nothing = False
+    if nothing:
+        output.say(f"no calls in conversation {wanted}", "dim")
