@@ -25,7 +25,9 @@ class Refused(Exception):
 
 
 class Folder:
-    """An open directory; names in it are opened through its descriptor."""
+    """An open directory; names in it are opened through its descriptor. It is closed with the last reference, at the latest."""
+
+    descriptor = -1
 
     def __init__(self, descriptor: int, path: str, owner: int | None = None, device: int | None = None) -> None:
         """
@@ -72,6 +74,10 @@ class Folder:
         if self.descriptor >= 0:
             os.close(self.descriptor)
             self.descriptor = -1
+
+    def __del__(self) -> None:
+        # a reader that nobody closed must not use up the descriptors that the writers of its process need
+        self.close()
 
     def names(self) -> list[str]:
         """List the names in it, sorted."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import shutil
@@ -219,3 +220,15 @@ def test_a_chain_that_is_a_link_is_refused(made: Made) -> None:
     shutil.move(made.path / "general", made.path.with_name("outside"))
     (made.path / "general").symlink_to(made.path.with_name("outside"))
     assert ["trail"] == reader(made).chains()
+
+
+def test_readers_that_nobody_closes_use_up_no_descriptors(made: Made) -> None:
+    """A service that opens a reader for each question, as the README does, never runs out of files for its own trail."""
+    write(made)
+    assert list(TrailReader(made.path, state=str(made.state)).calls())
+    gc.collect()
+    before = len(os.listdir("/proc/self/fd"))
+    for _ in range(20):
+        assert list(TrailReader(made.path, state=str(made.state)).calls())
+    gc.collect()
+    assert before >= len(os.listdir("/proc/self/fd"))
