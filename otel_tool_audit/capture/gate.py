@@ -89,6 +89,8 @@ class OpenCall:
             if not own.trace_flags & 1:
                 self.recorder.trail.counters.add("unsampled")
                 call["sampled"] = False
+                if binding.dropped is not None and not span.is_recording():
+                    binding.dropped()
         return span
 
     # --- the body runs between these two

@@ -17,12 +17,13 @@ from typing import Any, Final
 from opentelemetry import context as otel
 from opentelemetry import trace
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
+from opentelemetry.sdk.trace.sampling import Sampler
 from opentelemetry.trace import TracerProvider
 
 from otel_tool_audit import semconv
 from otel_tool_audit.processor.delivery import Delivery
 from otel_tool_audit.processor.neighbours import exporting_neighbours, processors
-from otel_tool_audit.processor.sampler import records_all
+from otel_tool_audit.processor.sampler import follows_callers, records_all
 from otel_tool_audit.processor.seen import Seen
 from otel_tool_audit.processor.spans import SpanSanitizer, plain
 from otel_tool_audit.processor.watching import Watcher
@@ -79,7 +80,7 @@ class AuditSpanProcessor(SpanProcessor):
         self._shut = False
         self._retired = False
         self._neighbours: tuple[Any, ...] = ()
-        self.binding.processor = self
+        self.binding.processor, self.binding.dropped = self, self._dropped
         bind(self.binding)
 
     @property
@@ -152,13 +153,23 @@ class AuditSpanProcessor(SpanProcessor):
 
     def _started(self, span: Span, context: otel.Context) -> None:
         self._watcher.started(span, context)
-        if not records_all(getattr(span, "_sampler", None)):
+        sampler = getattr(span, "_sampler", None)
+        if not records_all(sampler) and not follows_callers(sampler):
+            self._tell_of_drops(sampler)
+        self._look_around()
+
+    def _dropped(self) -> None:
+        """A span of an own call was dropped: so are other instrumentations', which nobody hears of."""
+        self._tell_of_drops(getattr(self.binding.tracer(), "sampler", None))
+
+    def _tell_of_drops(self, sampler: object) -> None:
+        if sampler is not None and "sampler" not in self.recorder.warned:
             self.recorder.once(
                 "sampler",
-                "spans that are not sampled never reach this processor, so tool calls of other instrumentations may go unrecorded: "
-                "use configure(), or make the provider with sampler=otel_tool_audit.processor.RecordAll(sampler)",
+                "the sampler %s drops spans before this processor sees them: tool calls of other instrumentations leave no record then "
+                "(own tools' calls do); use configure(), or make the provider with sampler=otel_tool_audit.processor.RecordAll(sampler)",
+                sampler.get_description() if isinstance(sampler, Sampler) else type(sampler).__name__,
             )
-        self._look_around()
 
     def _look_around(self) -> None:
         """Tell of a processor beside this one that exports; looked for whenever the provider's processors changed."""

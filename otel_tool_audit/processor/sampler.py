@@ -7,12 +7,15 @@ Source: OpenTelemetry specification, trace SDK, "AlwaysRecord"; the SDK has one 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final, cast
 
 from opentelemetry.context import Context
-from opentelemetry.sdk.trace.sampling import ALWAYS_ON, Decision, Sampler, SamplingResult
+from opentelemetry.sdk.trace.sampling import ALWAYS_ON, DEFAULT_ON, Decision, Sampler, SamplingResult
 from opentelemetry.trace import Link, SpanKind
 from opentelemetry.trace.span import TraceState
 from opentelemetry.util.types import Attributes
+
+_DEFAULT: Final = cast("Sampler", DEFAULT_ON).get_description()
 
 
 class RecordAll(Sampler):
@@ -59,3 +62,8 @@ def records_all(sampler: object) -> bool:
     if sampler is None or sampler is ALWAYS_ON or isinstance(sampler, RecordAll):
         return True
     return type(sampler).__name__ == "AlwaysRecordSampler"
+
+
+def follows_callers(sampler: object) -> bool:
+    """Tell whether a sampler is what the SDK takes when nobody names one: it drops only what a caller in another process did not sample."""
+    return isinstance(sampler, Sampler) and sampler.get_description() == _DEFAULT

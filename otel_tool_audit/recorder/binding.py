@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 import threading
 import weakref
+from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Final
 
@@ -44,15 +45,17 @@ class Binding:
         recorder: Writes.
         provider: Makes the spans of own calls; None: whatever provider is the global one when a tool is called.
         processor: The processor that forwards them; None when there is none.
+        dropped: Hears of own spans that a sampler dropped.
     """
 
-    __slots__ = ("_made", "processor", "provider", "recorder")
+    __slots__ = ("_made", "dropped", "processor", "provider", "recorder")
 
     def __init__(self, recorder: Recorder, provider: TracerProvider | None = None) -> None:
         """Join the two."""
         self.recorder = recorder
         self.provider = provider
         self.processor: object | None = None
+        self.dropped: Callable[[], None] | None = None
         self._made: tuple[TracerProvider | None, Tracer | None] = (None, None)
 
     def tracer(self) -> Tracer:

@@ -14,7 +14,7 @@ from opentelemetry import trace
 from opentelemetry.sdk.trace import TracerProvider
 
 from otel_tool_audit.errors import AuditError, AuditUnavailable
-from otel_tool_audit.processor import AuditSpanProcessor, exporting_neighbours, processors, records_all
+from otel_tool_audit.processor import AuditSpanProcessor, exporting_neighbours, follows_callers, processors, records_all
 from otel_tool_audit.recorder import Binding, bound, switched_off
 from otel_tool_audit.settings import variable
 
@@ -95,7 +95,8 @@ def _provider(binding: Binding) -> Iterator[Finding]:
     else:
         yield Finding("processor", ok=True, message="spans reach the AuditSpanProcessor")
     if isinstance(provider, TracerProvider) and not records_all(provider.sampler):
-        message = "the provider's sampler drops spans: other instrumentations' tool calls may go unrecorded, completeness cannot be told"
+        dropped = "what callers in other processes did not sample" if follows_callers(provider.sampler) else provider.sampler.get_description()
+        message = f"the provider's sampler drops spans ({dropped}): tool calls of other instrumentations leave no record then, own tools' do"
         remedy = "use configure(), or make the provider with sampler=otel_tool_audit.processor.RecordAll(sampler)"
         yield Finding("sampler", ok=False, message=message, remedy=remedy)
     if others := exporting_neighbours(provider, AuditSpanProcessor):

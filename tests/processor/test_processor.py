@@ -16,7 +16,8 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SimpleSpanProcessor, SpanExporter, SpanExportResult
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
-from opentelemetry.trace import Link, SpanContext, Status, StatusCode, TraceFlags
+from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ParentBased, TraceIdRatioBased
+from opentelemetry.trace import Link, NonRecordingSpan, SpanContext, Status, StatusCode, TraceFlags
 
 import otel_tool_audit as audit
 from otel_tool_audit.processor import AuditSpanProcessor
@@ -282,21 +283,52 @@ def test_another_exporter_on_the_provider_is_told_of_loudly(trail, tracer, caplo
     assert any(not f.ok and f.name == "neighbours" for f in audit.setup.diagnose())
 
 
-def test_a_bare_processor_says_that_samplers_drop(tmp_path, caplog):
-    """Without configure() it cannot see unsampled spans, and says so once."""
+@pytest.fixture
+def bare(tmp_path):
+    """A processor that an application adds to a provider with a sampler of its own: ``bare(sampler)``."""
     trail = audit.Trail.open(tmp_path / "audit", durability="os")
-    provider = TracerProvider(shutdown_on_exit=False)
-    processor = AuditSpanProcessor(trail, tracer_provider=provider)
-    provider.add_span_processor(processor)
-    with caplog.at_level(logging.WARNING, "otel_tool_audit"):
-        foreign(provider.get_tracer("t"))
-        foreign(provider.get_tracer("t"))
-    assert 1 == caplog.text.count("RecordAll")
-    provider.shutdown()
+    made = []
+
+    def add(sampler):
+        provider = TracerProvider(sampler=sampler, shutdown_on_exit=False)
+        provider.add_span_processor(AuditSpanProcessor(trail, tracer_provider=provider))
+        made.append(provider)
+        return provider
+
+    yield add
+    for provider in made:
+        provider.shutdown()
     assert not trail.closed
     assert 1 == audit.execute_tool("t", {}, lambda: 1)
     unbind()
     trail.close()
+
+
+@pytest.mark.parametrize("sampler", [TraceIdRatioBased(1.0), ParentBased(TraceIdRatioBased(1.0)), ALWAYS_OFF])
+def test_a_bare_processor_says_what_a_sampler_keeps_off_the_record(bare, caplog, sampler):
+    """Without configure() it cannot see what is dropped, and says so once, by the sampler's name; a call of ours tells, too."""
+    with caplog.at_level(logging.WARNING, "otel_tool_audit"):
+        tracer = bare(sampler).get_tracer("t")
+        foreign(tracer)
+        foreign(tracer)
+        audit.execute_tool("t", {}, lambda: 1)
+    assert 1 == caplog.text.count("RecordAll(sampler)")
+    assert f"the sampler {sampler.get_description()} drops spans" in caplog.text
+
+
+def test_the_sdks_default_sampler_is_told_of_only_where_it_drops(bare, caplog):
+    """It drops what a caller elsewhere did not sample: diagnosis says so, a warning comes with the first such call."""
+    unsampled = SpanContext(1, 2, is_remote=True, trace_flags=TraceFlags(0))
+    with caplog.at_level(logging.WARNING, "otel_tool_audit"):
+        tracer = bare(None).get_tracer("t")
+        foreign(tracer)
+        audit.execute_tool("t", {}, lambda: 1)
+        assert "drops spans" not in caplog.text
+        with trace.use_span(NonRecordingSpan(unsampled)):
+            audit.execute_tool("t", {}, lambda: 1)
+    assert 1 == caplog.text.count("drops spans")
+    (finding,) = [f for f in audit.setup.diagnose() if f.name == "sampler"]
+    assert "what callers in other processes did not sample" in finding.message
 
 
 class Failing(SpanExporter):
