@@ -16,10 +16,11 @@ from otel_tool_audit.review import findings as f
 from otel_tool_audit.review.claims import Claims
 from otel_tool_audit.review.facts import Facts
 from otel_tool_audit.review.files import Folder, Refused, pread
-from otel_tool_audit.review.layout import MAX_LINE, Layout, Missing, Part, lay_out
+from otel_tool_audit.review.layout import Layout, Missing, Part, lay_out
 from otel_tool_audit.review.lines import Block
 from otel_tool_audit.review.pool import BLOCK, Job, Pool
 from otel_tool_audit.review.seals import Sealed, check_seal, covers
+from otel_tool_audit.review.segments import line_end
 from otel_tool_audit.review.tail import Tail, settle
 from otel_tool_audit.review.walk import Walk
 from otel_tool_audit.trail.format import genesis, seal_name, segment_name
@@ -233,7 +234,7 @@ class ChainCheck:
             return end
         try:
             with self._folder.opened(part.name) as descriptor:
-                return _line_end(descriptor, end, part.size)
+                return line_end(descriptor, end, part.size)
         except (OSError, Refused):
             return end
 
@@ -241,7 +242,7 @@ class ChainCheck:
         with self._folder.opened(part.name) as descriptor:
             start = 0
             while start < end:
-                stop = _line_end(descriptor, min(start + BLOCK, end), end)
+                stop = line_end(descriptor, min(start + BLOCK, end), end)
                 yield Job(self.name, part.name, start, stop, deep)
                 start = stop
         if digest:
@@ -359,14 +360,3 @@ class ChainCheck:
 
 HEAD_SOURCE: Final = "the head"
 """What a claim of the chain's own head calls itself."""
-
-
-def _line_end(descriptor: int, stop: int, end: int) -> int:
-    """Find the end of the line that holds the byte before *stop*."""
-    while stop < end:
-        data = pread(descriptor, min(MAX_LINE, end - stop + 1), stop - 1)
-        at = data.find(b"\n")
-        if at >= 0:
-            return stop + at
-        stop += max(len(data) - 1, 1)
-    return end

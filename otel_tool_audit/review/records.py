@@ -20,13 +20,18 @@ from otel_tool_audit.review import segments
 from otel_tool_audit.review.files import Folder, Refused, resolve
 from otel_tool_audit.review.fold import Call, Folding
 from otel_tool_audit.review.folding import Amendments, foldings, ids_of
-from otel_tool_audit.review.host import boot_id
+from otel_tool_audit.review.host import boot_id, cores
 from otel_tool_audit.review.place import Relation, open_root, place_of, read_document, relation
+from otel_tool_audit.review.pool import Desk, Pool
 from otel_tool_audit.review.state import StateView
 from otel_tool_audit.trail.format import PRIVATE_STATE, valid_chain, valid_trail_id
 from otel_tool_audit.trail.head import Head
 
 AMENDED_TEXT: Final = b'"event":"' + AMENDED.encode() + b'"'
+
+
+WORTH_HELPERS: Final = 64 << 20
+"""Bytes from which on helper processes pay for their start."""
 
 
 class Mark(NamedTuple):
@@ -40,6 +45,23 @@ class Mark(NamedTuple):
 
     segment: tuple[int, int]
     offset: int
+
+
+class Piece(NamedTuple):
+    """
+    A part of a segment that holds whole lines.
+
+    Attributes:
+        chain: The chain.
+        name: The segment's file.
+        start: First byte.
+        stop: The byte after the last.
+    """
+
+    chain: str
+    name: str
+    start: int
+    stop: int
 
 
 _BEGINNING: Final = Mark((-1, 0), 0)
@@ -139,6 +161,36 @@ class TrailRecords:
         with self._folder(chain) as folder:
             for extent in self._extents(folder, chain):
                 yield from segments.lines(folder, extent)
+
+    def pieces(self, chain: str, size: int) -> Iterator[Piece]:
+        """
+        Cut one chain into pieces that helpers can read, each of whole lines, in order.
+
+        Args:
+            chain: Its name.
+            size: Bytes that a piece has at least; the last one of a segment may have fewer.
+
+        Raises:
+            TrailCorrupt: The chain cannot be read.
+        """
+        with self._folder(chain) as folder:
+            for extent in self._extents(folder, chain):
+                with folder.opened(extent.part.name) as descriptor:
+                    start = 0
+                    while start < extent.end:
+                        stop = segments.line_end(descriptor, min(start + size, extent.end), extent.end)
+                        yield Piece(chain, extent.part.name, start, stop)
+                        start = stop
+
+    def pool(self, desk: type[Desk], size: int) -> Pool:
+        """
+        Give who does work beside this reader: a helper process for each core, where it is worth it.
+
+        Args:
+            desk: Who does the jobs.
+            size: How many bytes there are to read.
+        """
+        return Pool(self._root, cores() if size >= WORTH_HELPERS else 1, desk)
 
     def record(self, chain: str, seq: int) -> dict[str, Any] | None:
         """

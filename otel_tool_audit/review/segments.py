@@ -79,18 +79,48 @@ def lines(folder: Folder, extent: Extent, start: int = 0) -> Iterator[bytes]:
         start: From which byte on; a line begins there.
     """
     with folder.opened(extent.part.name) as descriptor:
-        rest, at = b"", start
-        while at < extent.end:
-            block = pread(descriptor, min(BLOCK, extent.end - at), at)
-            if not block:
-                break
-            at += len(block)
-            whole = (rest + block).split(b"\n")
-            rest = whole.pop()
-            if len(rest) > MAX_LINE:
-                # no line is that long: what stands here is none, and must not fill the memory
-                rest = rest[-MAX_LINE:]
-            yield from whole
+        yield from whole_lines(descriptor, start, extent.end)
+
+
+def whole_lines(descriptor: int, start: int, stop: int) -> Iterator[bytes]:
+    """
+    Give the whole lines of a part of a segment, without their LF.
+
+    Args:
+        descriptor: Of the segment.
+        start: From which byte on; a line begins there.
+        stop: Before which byte.
+    """
+    rest, at = b"", start
+    while at < stop:
+        block = pread(descriptor, min(BLOCK, stop - at), at)
+        if not block:
+            break
+        at += len(block)
+        whole = (rest + block).split(b"\n")
+        rest = whole.pop()
+        if len(rest) > MAX_LINE:
+            # no line is that long: what stands here is none, and must not fill the memory
+            rest = rest[-MAX_LINE:]
+        yield from whole
+
+
+def line_end(descriptor: int, stop: int, end: int) -> int:
+    """
+    Find the end of the line that holds the byte before *stop*.
+
+    Args:
+        descriptor: Of the segment.
+        stop: Where to begin.
+        end: Where the segment's lines end, which counts as the end of a line.
+    """
+    while stop < end:
+        data = pread(descriptor, min(MAX_LINE, end - stop + 1), stop - 1)
+        at = data.find(b"\n")
+        if at >= 0:
+            return stop + at
+        stop += max(len(data) - 1, 1)
+    return end
 
 
 def parse(line: bytes) -> dict[str, Any] | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple, Self
@@ -18,6 +19,11 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 import otel_tool_audit as audit
+from otel_tool_audit.review.files import Folder
+from otel_tool_audit.review.pool import Pool
+from otel_tool_audit.review.reconcile.sources import Help, Source
+from otel_tool_audit.review.reconcile.spill import Spill
+from otel_tool_audit.review.reconcile.values import Seen, Window
 
 _BYTES = ("traceId", "spanId", "parentSpanId")
 
@@ -54,6 +60,14 @@ def line(request: ExportTraceServiceRequest) -> bytes:
         return [hexed(v) for v in value] if isinstance(value, list) else value
 
     return orjson.dumps(hexed(json_format.MessageToDict(request))) + b"\n"
+
+
+def spans_of(source: Source, window: Window, moments: Callable[[int], list[int]] = lambda _: []) -> list[Seen]:
+    """Read a source, in this process, and unpack what it gives, by call."""
+    with Folder.at("/") as root, Spill() as spill:
+        for packed in source.spans(window, Help(moments, lambda desk, _: Pool(root, 1, desk), lambda *_: None)):
+            spill.put_spans(packed)
+        return [span for _, span in spill.spans()]
 
 
 def _request_class() -> Any:

@@ -21,7 +21,9 @@ import otel_tool_audit as audit
 from otel_tool_audit.cli.app import run
 from otel_tool_audit.record import codec
 from otel_tool_audit.record.model import new_call
-from otel_tool_audit.review.reconcile import records
+from otel_tool_audit.review import records as trail_records
+from otel_tool_audit.review.reconcile import jaeger, otlp_files, records
+from otel_tool_audit.review.reconcile.spill import pack_recorded
 
 LATER = "2100-01-01"
 
@@ -60,6 +62,22 @@ def test_both_agree(exported: Callable[..., Exported], reconciled) -> None:
     with FakeJaeger(made.requests) as fake:
         code, found = reconciled(made.path, "--jaeger", fake.url)
     assert (0, {"calls": 5, "agreed": 5}, fake.url) == (code, kinds(found), found["backend"])
+
+
+def test_helper_processes_find_the_same(exported: Callable[..., Exported], reconciled, settled, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However small the pieces are that trail and backend are read in, and by whom."""
+    monkeypatch.setattr(trail_records, "WORTH_HELPERS", 0)
+    monkeypatch.setattr(trail_records, "cores", lambda: 2)
+    monkeypatch.setattr(records, "PIECE", 500)
+    monkeypatch.setattr(otlp_files, "PIECE", 500)
+    monkeypatch.setattr(jaeger, "DEPTH", 3)
+    made = exported(9)
+    expected = (1, {"calls": 9, "agreed": 8, "missing_in_backend": 1})
+    code, found = reconciled(made.path, "--otlp-file", to_file(made, leave_out=1))
+    assert (*expected, 8) == (code, kinds(found), found["spans_read"])
+    with FakeJaeger(made.requests[1:]) as fake:
+        code, found = reconciled(made.path, "--jaeger", fake.url)
+    assert (*expected, 8) == (code, kinds(found), found["spans_read"])
 
 
 def test_delivered_twice_is_no_disagreement(exported: Callable[..., Exported], reconciled) -> None:
@@ -157,11 +175,10 @@ def test_reading_by_position_is_reading(arguments, claimed, sampled, traced) -> 
         call["sampled"] = False
     body = codec.body(7, "ab" * 32, codec.call_tail("tool_call.finished", call, salt="1" * 32, writer="2" * 32, service=b'"shop"', digest=lambda _: None))
     text = codec.line(body, codec.leaf_hash(body)).rstrip(b"\n")
-    usual = records._usual(text, "general", codec.leaf_digest(body))
-    side = records.TrailSide.__new__(records.TrailSide)
-    parsed = side._recorded(json.loads(text), "general", codec.leaf_digest(body), records.nanoseconds(call["timestamp"]))
+    usual = records._usual(text, b"general")
+    parsed = records._recorded(json.loads(text), "general", codec.leaf_digest(body), records.nanoseconds(call["timestamp"]))
     assert (traced, sampled) == (parsed.traced, parsed.sampled)
-    assert usual == (None if claimed else parsed)
+    assert usual == (None if claimed else (7, parsed.at, pack_recorded(parsed)))
 
 
 def test_a_window_of_time(exported: Callable[..., Exported], reconciled, settled) -> None:
@@ -206,3 +223,18 @@ def test_a_backend_that_is_not_there_cannot_tell(exported: Callable[..., Exporte
     """Exit 3, and what to look at."""
     assert 3 == run(["reconcile", str(exported(1).path), "--jaeger", "127.0.0.1:9"])
     assert "is it running" in capsys.readouterr().err
+
+
+def test_a_trail_whose_numbers_no_writer_wrote(exported: Callable[..., Exported], reconciled) -> None:
+    """Whatever seq or time somebody put into a record, it is compared or told to be no record, and nothing crashes."""
+    made = exported(3)
+    segment = max((made.path / "general").glob("*.jsonl"))
+    lines = lines_of(segment)
+    for number, (old, new) in enumerate([(b'{"seq":1,', b'{"seq":-1,'), (b'{"seq":2,', b'{"seq":18446744073709551615,'), (b'"timestamp":"2', b'"timestamp":"9')], 1):
+        assert old in lines[number]
+        lines[number] = lines[number].replace(old, new)
+    segment.write_bytes(b"".join(lines))
+    shutil.rmtree(Path(os.environ["OTEL_TOOL_AUDIT_STATE"]) / "heads")
+    code, found = reconciled(made.path, "--otlp-file", to_file(made))
+    assert (1, 1, 2) == (code, found["counts"]["agreed"], found["counts"]["mismatched"])
+    assert "2 lines of the trail are no records" in " ".join(found["notes"])

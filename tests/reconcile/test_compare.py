@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from itertools import groupby
 
@@ -10,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from otel_tool_audit.review.reconcile.compare import KEPT, MISMATCHED, MISSING_IN_BACKEND, MISSING_IN_TRAIL, Terms, compare
-from otel_tool_audit.review.reconcile.spill import Spill
+from otel_tool_audit.review.reconcile.spill import Spill, pack_recorded, pack_seen
 from otel_tool_audit.review.reconcile.values import Recorded, Seen, Window
 
 TRAIL, OTHER = "a" * 32, "b" * 32
@@ -29,8 +30,8 @@ def seen(call: int, seq: int, at: int = 100, **changes) -> Seen:
 
 def compared(records, spans, terms=TERMS, names=None):
     with Spill() as spill:
-        spill.put_records(records)
-        spill.put_spans(spans)
+        spill.put_records([pack_recorded(record) for record in records])
+        spill.put_spans([pack_seen(span) for span in spans])
         spill.join(names or {})
         return compare(spill.records(), spill.spans(), terms)
 
@@ -110,23 +111,49 @@ def test_the_sides_are_the_sets_they_are(trail, backend, changed, random) -> Non
 
 
 def test_moments_cut_the_records_into_equal_parts() -> None:
-    """Between two moments lie as many records as were asked for."""
+    """Between two moments lie about as many records as were asked for, in whatever portions they came."""
     with Spill() as spill:
-        spill.put_records(recorded(n, n, n * 10) for n in range(100))
-        assert [240, 490, 740, 990] == spill.moments(25)
+        for begin in range(0, 6400, 50):
+            spill.put_records([pack_recorded(recorded(n, n, n * 10)) for n in range(begin, begin + 50)])
+        moments = spill.moments(1600)
+    assert [15, 31, 47, 63] == [moment // 1000 for moment in moments]
+
+
+IDS = st.binary(min_size=16, max_size=16)
+TEXT = st.none() | st.text(st.characters(exclude_characters="/"), min_size=1, max_size=9)
+NUMBERS = st.integers(0, (1 << 63) - 1)
+RECORDS = st.builds(Recorded, IDS, st.from_regex("[a-z]{1,9}", fullmatch=True), NUMBERS, st.binary(min_size=32, max_size=32), st.booleans(), NUMBERS, st.booleans(), st.booleans())
+SPANS = st.builds(Seen, IDS, TEXT, TEXT, st.none() | NUMBERS, st.none() | st.binary(min_size=32, max_size=32), IDS, st.binary(min_size=8, max_size=8), st.integers(0, (1 << 64) - 1))
 
 
 @settings(deadline=None)
-@given(st.lists(st.integers(0, 9)))
-def test_what_is_spilled_comes_back_in_order(calls) -> None:
-    """Nothing is lost, and each call's records come together, in written order."""
-    with Spill() as spill:
-        spill.put_records(recorded(call, seq) for seq, call in enumerate(calls))
-        back = list(spill.records())
-    assert sorted(calls) == [int.from_bytes(key) for key, _ in back]
-    for _, group in groupby(back, key=lambda item: item[0]):
-        seqs = [record.seq for _, record in group]
-        assert sorted(seqs) == seqs
+@given(st.lists(RECORDS), st.lists(SPANS), st.sampled_from([1, 500, 1 << 20]))
+def test_what_is_spilled_comes_back_as_it_was_and_in_order(records, spans, held) -> None:
+    """Nothing is lost or changed, whether it was in memory or on disk, and it comes by call, then as written or by time."""
+    with Spill(held) as spill:
+        for record in records:
+            spill.put_records([pack_recorded(record)])
+        spill.put_spans([pack_seen(span) for span in spans])
+        ones, others = list(spill.records()), list(spill.spans())
+    assert Counter(records) == Counter(record for _, record in ones)
+    assert Counter(spans) == Counter(span for _, span in others)
+    assert [record.call for _, record in ones] == [key for key, _ in ones]
+    assert sorted((key, record.seq) for key, record in ones) == [(key, record.seq) for key, record in ones]
+    assert sorted((key, span.at) for key, span in others) == [(key, span.at) for key, span in others]
+
+
+@settings(deadline=None)
+@given(st.lists(st.integers(0, 9)), st.sets(st.integers(0, 9)), st.sampled_from([1, 1 << 20]))
+def test_joined_calls_come_together_on_both_sides(calls, joined, held) -> None:
+    """Each key comes once, in the same order on both sides, and holds what all of its ids have."""
+    with Spill(held) as spill:
+        spill.put_records([pack_recorded(recorded(call, seq)) for seq, call in enumerate(calls)])
+        spill.put_spans([pack_seen(seen(call, seq)) for seq, call in enumerate(calls)])
+        spill.join({call.to_bytes(16): min(joined).to_bytes(16) for call in joined})
+        sides = [[(key, {item.call for _, item in group}) for key, group in groupby(side, key=lambda item: item[0])] for side in (spill.records(), spill.spans())]
+    assert sides[0] == sides[1]
+    assert sorted(key for key, _ in sides[0]) == [key for key, _ in sides[0]]
+    assert len({key for key, _ in sides[0]}) == len(sides[0]) == len({min(joined) if call in joined else call for call in calls})
 
 
 def test_a_window_is_half_open() -> None:

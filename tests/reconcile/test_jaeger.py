@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from backend import Exported, FakeJaeger
+from backend import Exported, FakeJaeger, spans_of
 from fixtures import certificate
 
 from otel_tool_audit.errors import AuditError, SettingsError
@@ -22,7 +22,7 @@ from otel_tool_audit.review.reconcile.values import Window
 def read(url: str, moments=lambda _: []):
     source = Jaeger(url)
     now = time.time_ns()
-    return list(source.spans(Window(now - 10**12, now + 10**10), moments, lambda *_: None)), source
+    return spans_of(source, Window(now - 10**12, now + 10**10), moments), source
 
 
 def test_every_span_comes_once(exported: Callable[..., Exported], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -31,7 +31,7 @@ def test_every_span_comes_once(exported: Callable[..., Exported], monkeypatch: p
     made = exported(20)
     with FakeJaeger(made.requests) as fake:
         found, source = read(fake.url)
-    assert (20, 20, 20) == (len(found), len(set(found)), source.spans_read)
+    assert (20, 20, 20) == (len(found), len(set(found)), source.tally.spans_read)
     assert len(fake.asked) > 7
     assert all(query.raw_traces and query.search_depth == 3 for query in fake.asked)
 
@@ -64,7 +64,7 @@ def test_a_trace_in_several_windows_is_read_once(exported: Callable[..., Exporte
     starts = sorted(r.resource_spans[0].scope_spans[0].spans[0].start_time_unix_nano for r in made.requests)
     with FakeJaeger(made.requests) as fake:
         found, source = read(fake.url, lambda _: starts)
-    assert (6, 6, 7) == (len(set(found)), source.spans_read, len(fake.asked))
+    assert (6, 6, 7) == (len(set(found)), source.tally.spans_read, len(fake.asked))
 
 
 def test_too_many_at_one_moment_cannot_be_told(exported: Callable[..., Exported], monkeypatch: pytest.MonkeyPatch) -> None:

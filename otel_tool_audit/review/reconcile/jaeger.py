@@ -3,7 +3,7 @@ Spans in Jaeger, by its gRPC interface, streamed a window of time after the othe
 
 A window is asked for with a limit; if that many traces come, there may be more, and the window is halved. A span is taken in the window
 in which it started, so a trace that lies in several is read once. In memory is one trace at a time, as Jaeger sends it
-(at most :data:`LARGEST` bytes).
+(at most :data:`LARGEST` bytes), by each helper process.
 
 Source: jaeger-idl, ``api_v3/query_service.proto`` (``QueryService.FindTraces``); opentelemetry-proto, ``TracesData``.
 """
@@ -12,16 +12,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, ClassVar, Final, NamedTuple
 from urllib.parse import urlsplit
 
 from otel_tool_audit.errors import AuditError, SettingsError
-from otel_tool_audit.review.reconcile.sources import Progress, Source
-from otel_tool_audit.review.reconcile.values import WANTED, Seen, Window
-
-if TYPE_CHECKING:
-    from opentelemetry.proto.trace.v1.trace_pb2 import Span, TracesData
+from otel_tool_audit.review.files import Folder
+from otel_tool_audit.review.pool import Desk
+from otel_tool_audit.review.reconcile.sources import Help, Source, Tally
+from otel_tool_audit.review.reconcile.spill import pack_seen
+from otel_tool_audit.review.reconcile.values import WANTED, Window
 
 METHOD: Final = "/jaeger.api_v3.QueryService/FindTraces"
 
@@ -37,9 +38,114 @@ LARGEST: Final = 256 * 1024 * 1024
 SECONDS: Final = 120.0
 """How long one window may take."""
 
+_SPAN: Final = 1024
+"""Bytes that a tool's span may have, to guess how much there is to read."""
+
 _PORT: Final = 16685
 _NS: Final = 1_000_000_000
 _SHORTEST: Final = 1_000
+
+
+class Question(NamedTuple):
+    """
+    A window that Jaeger is asked about.
+
+    Attributes:
+        name: Of Jaeger, for messages.
+        target: Host and port.
+        secure: Over TLS.
+        depth: How many traces are asked for at once.
+        since: As in :class:`~otel_tool_audit.review.reconcile.values.Window`.
+        until: Likewise.
+    """
+
+    name: str
+    target: str
+    secure: bool
+    depth: int
+    since: int
+    until: int
+
+
+class Answer(NamedTuple):
+    """
+    What came.
+
+    Attributes:
+        packed: Spans that started in the window and name a record.
+        spans_read: As :class:`~otel_tool_audit.review.reconcile.sources.Tally` has it.
+        unrecorded: Likewise.
+        trouble: Why not all could be read, in words; None when it could.
+    """
+
+    packed: list[bytes]
+    spans_read: int
+    unrecorded: dict[str, int]
+    trouble: str | None = None
+
+
+class Asking(Desk):
+    """Asks Jaeger, here or in a helper process: gRPC takes more of a core's time here than Jaeger takes to answer."""
+
+    job: ClassVar[Callable[..., Any]] = Question
+
+    def __init__(self, root: Folder) -> None:
+        super().__init__(root)
+        self._channel: Any = None
+        self._ask: Any = None
+
+    def close(self) -> None:
+        """Close the connection."""
+        super().close()
+        if self._channel is not None:
+            self._channel.close()
+            self._channel = self._ask = None
+
+    def do(self, job: Question) -> Answer:
+        """
+        Ask about one window, as often as it takes.
+
+        Args:
+            job: Which.
+        """
+        import grpc  # noqa: PLC0415 - takes longer to import than all the rest
+
+        if self._ask is None:
+            self._connect(job, grpc)
+        metadata, depth = _headers(), job.depth
+        tally, packed, pending = Tally(), list[bytes](), [Window(job.since, job.until)]
+        while pending:
+            asked = pending.pop()
+            answer = self._ask((asked, depth), timeout=SECONDS, metadata=metadata)
+            try:
+                found = _within(asked, depth, answer)
+            except grpc.RpcError as error:
+                if not _keeps_fewer(error) or depth <= 1:
+                    return Answer([], 0, {}, _trouble(job.name, error))
+                # a store that keeps fewer traces than are asked for refuses, and is asked for less
+                depth //= 2
+                pending.append(asked)
+                continue
+            if found is not None:
+                packed += found[0]
+                tally.add(found[1])
+            elif asked.until - asked.since < _SHORTEST:
+                told = f"more than {depth:,} traces began within {asked.until - asked.since} ns: not all of them could be read"
+                return Answer([], 0, {}, f"{job.name}: {told}; reconcile with the Collector's files instead (--otlp-file)")
+            else:
+                middle = (asked.since + asked.until) // 2
+                pending += [Window(middle, asked.until), Window(asked.since, middle)]
+        return Answer(packed, tally.spans_read, dict(tally.unrecorded))
+
+    def _connect(self, job: Question, grpc: Any) -> None:  # noqa: ANN401 - a module without types
+        from otel_tool_audit.review.reconcile.message import traces_data  # noqa: PLC0415 - as gRPC
+
+        # the second is an experiment of gRPC's, and only saves a thread: versions that don't know it pass over it
+        options = [("grpc.max_receive_message_length", LARGEST), ("SingleThreadedUnaryStream", 1)]
+        self._channel = (
+            grpc.secure_channel(job.target, grpc.ssl_channel_credentials(), options) if job.secure else grpc.insecure_channel(job.target, options)
+        )
+        self._ask = self._channel.unary_stream(METHOD, request_serializer=_request, response_deserializer=traces_data().FromString)
 
 
 class Jaeger(Source):
@@ -66,83 +172,68 @@ class Jaeger(Source):
             raise SettingsError(message)
         host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
         self._target, self._secure = f"{host}:{port}", parts.scheme == "https"
-        self._metadata = _headers()
-        self._depth = DEPTH
+        _headers()
 
-    def spans(self, window: Window, moments: Callable[[int], list[int]], progress: Progress) -> Iterator[Seen]:
-        """Give the spans that started in a window and name a record."""
-        # imported here: gRPC takes longer to import than all the rest
-        import grpc  # noqa: PLC0415
-        from opentelemetry.proto.trace.v1.trace_pb2 import TracesData  # noqa: PLC0415
+    def spans(self, window: Window, helping: Help) -> Iterator[list[bytes]]:
+        """
+        Give the spans that started in a window and name a record, packed, a window's at a time.
 
-        options = [("grpc.max_receive_message_length", LARGEST)]
-        opened = (
-            grpc.secure_channel(self._target, grpc.ssl_channel_credentials(), options)
-            if self._secure
-            else grpc.insecure_channel(self._target, options)
-        )
-        with opened as channel:
-            ask = channel.unary_stream(METHOD, request_serializer=_request, response_deserializer=TracesData.FromString)
-            # a call has two records, so there are half as many traces as records, and room for those of others
-            pending = _windows(window, moments(self._depth))[::-1]
-            while pending:
-                left = sum(w.until - w.since for w in pending)
-                progress("asking Jaeger", window.until - window.since - left, window.until - window.since)
-                asked = pending.pop()
-                try:
-                    found = self._within(asked, ask((asked, self._depth), timeout=SECONDS, metadata=self._metadata))
-                except grpc.RpcError as error:
-                    if not self._shallower(error):
-                        raise AuditError(_trouble(self.name, error)) from error
-                    pending.append(asked)
-                    continue
-                if found is None:
-                    pending += self._halves(asked)
-                else:
-                    yield from found
-
-    def _within(self, window: Window, answer: Any) -> list[Seen] | None:  # noqa: ANN401 - grpc has no types
-        """Take the spans that started in a window; None when there may be more traces than were asked for."""
-        counted = self.spans_read, self.unrecorded.copy()
-        taken: list[Seen] = []
-        traces: set[bytes] = set()
-        for data in answer:
-            for resource, span in _spans(data):
-                traces.add(span.trace_id)
-                if window.holds(span.start_time_unix_nano):
-                    found = self._span(span, resource)
-                    if found is not None:
-                        taken.append(found)
-            if len(traces) >= self._depth:
-                answer.cancel()
-                self.spans_read, self.unrecorded = counted
-                return None
-        return taken
-
-    def _span(self, span: Span, resource: Any) -> Seen | None:  # noqa: ANN401 - an anonymous message
-        attributes = {entry.key: _value(entry.value) for entry in span.attributes if entry.key in WANTED}
-        return self.take(attributes, lambda: _service(resource), span.trace_id, span.span_id, span.start_time_unix_nano)
-
-    def _halves(self, window: Window) -> list[Window]:
-        """Halve a window that holds too much; the earlier half comes last, for that is where the next one is taken from."""
-        if window.until - window.since < _SHORTEST:
-            message = f"more than {self._depth:,} traces began within {window.until - window.since} ns: not all of them could be read"
-            raise AuditError(f"{self.name}: {message}; reconcile with the Collector's files instead (--otlp-file)")
-        middle = (window.since + window.until) // 2
-        return [Window(middle, window.until), Window(window.since, middle)]
-
-    def _shallower(self, error: Any) -> bool:  # noqa: ANN401 - grpc has no types
-        """Ask for less when the store keeps fewer traces than are asked for, which is when it refuses."""
-        if "search depth" not in str(error.details()).lower() or self._depth <= 1:
-            return False
-        self._depth //= 2
-        return True
+        Raises:
+            AuditError: Jaeger cannot be read.
+        """
+        # a call has two records, so there are half as many traces as records, and room for those of others
+        windows = _windows(window, helping.moments(DEPTH))
+        questions = (Question(self.name, self._target, self._secure, DEPTH, since, until) for since, until in windows)
+        helping.progress("asking Jaeger", 0, window.until - window.since)
+        with helping.pool(Asking, len(windows) * DEPTH * _SPAN) as pool:
+            for asked, given in pool.each(questions):
+                answer = Answer(*given)
+                if answer.trouble is not None:
+                    raise AuditError(answer.trouble)
+                self.tally.add(Tally(answer.spans_read, answer.unrecorded))
+                helping.progress("asking Jaeger", asked.until - window.since, window.until - window.since)
+                yield answer.packed
 
 
-def _windows(window: Window, moments: list[int]) -> list[Window]:
+def _within(window: Window, depth: int, answer: Any) -> tuple[list[bytes], Tally] | None:  # noqa: ANN401 - grpc has no types
+    """Take the spans that started in a window; None when there may be more traces than were asked for."""
+    tally, packed, traces = Tally(), list[bytes](), set[bytes]()
+    for data in answer:
+        for resource in data.resource_spans:
+            for scope in resource.scope_spans:
+                for span in scope.spans:
+                    trace = span.trace_id
+                    traces.add(trace)
+                    at = span.start_time_unix_nano
+                    if window.since <= at < window.until:
+                        found = tally.take(_wanted(span.attributes), partial(_service, resource), trace, span.span_id, at)
+                        if found is not None:
+                            packed.append(pack_seen(found))
+        if len(traces) >= depth:
+            answer.cancel()
+            return None
+    return packed, tally
+
+
+def _wanted(attributes: Any) -> dict[str, str | int]:  # noqa: ANN401 - a message's map
+    return {key: _value(attributes[key]) for key in WANTED if key in attributes}
+
+
+def _value(value: Any) -> str | int:  # noqa: ANN401 - a message
+    """Read text or an integer; anything else is an integer that nobody looks at."""
+    found: str | int = value.text.decode("utf-8", "replace") if value.HasField("text") else value.number
+    return found
+
+
+def _service(resource: Any) -> str:  # noqa: ANN401 - a message
+    given = resource.resource.attributes
+    return str(_value(given["service.name"])) if "service.name" in given else "unknown"
+
+
+def _windows(window: Window, moments: list[int]) -> list[tuple[int, int]]:
     """Cut a window at moments between which the trail has about as many calls as Jaeger gives at once."""
     cuts = [window.since, *(moment for moment in moments if window.since < moment < window.until), window.until]
-    return [Window(since, until) for since, until in pairwise(cuts) if since < until]
+    return [(since, until) for since, until in pairwise(cuts) if since < until]
 
 
 def _request(asked: tuple[Window, int]) -> bytes:
@@ -174,21 +265,8 @@ def _varint(number: int) -> bytes:
     return bytes([*written, number])
 
 
-def _spans(data: TracesData) -> Iterator[tuple[Any, Span]]:
-    for resource in data.resource_spans:
-        for scope in resource.scope_spans:
-            for span in scope.spans:
-                yield resource.resource, span
-
-
-def _value(value: Any) -> str | int | None:  # noqa: ANN401 - a message
-    """Read a string or an integer; nothing else is wanted."""
-    kind = value.WhichOneof("value")
-    return value.string_value if kind == "string_value" else value.int_value if kind == "int_value" else None
-
-
-def _service(resource: Any) -> str:  # noqa: ANN401 - a message
-    return next((str(_value(entry.value)) for entry in resource.attributes if entry.key == "service.name"), "unknown")
+def _keeps_fewer(error: Any) -> bool:  # noqa: ANN401 - grpc has no types
+    return "search depth" in str(error.details()).lower()
 
 
 def _headers() -> tuple[tuple[str, str], ...]:

@@ -15,7 +15,7 @@ from otel_tool_audit.review.query import Moment, moment
 from otel_tool_audit.review.reader import TrailReader
 from otel_tool_audit.review.reconcile.compare import MISMATCHED, MISSING_IN_BACKEND, MISSING_IN_TRAIL, Comparison, Terms, compare
 from otel_tool_audit.review.reconcile.records import TrailSide, nanoseconds
-from otel_tool_audit.review.reconcile.sources import Progress, Source
+from otel_tool_audit.review.reconcile.sources import Help, Progress, Source
 from otel_tool_audit.review.reconcile.spill import Spill
 from otel_tool_audit.review.reconcile.values import Window
 
@@ -122,12 +122,14 @@ def reconcile(
     with TrailReader(path, state=state) as reader, Spill() as spill:
         side = TrailSide(reader)
         progress("reading the trail", 0, None)
-        spill.put_records(side.stream())
+        for packed in side.stream():
+            spill.put_records(packed)
         spill.join(side.names)
         # spans of a trail cannot be older than its first record; a day more, for clocks that were set
         window = Window(max(0, side.first - _DAY) if begin is None else nanoseconds(begin), now if end is None else nanoseconds(end))
         wide = Window(max(0, window.since - _MARGIN), window.until + _MARGIN)
-        spill.put_spans(source.spans(wide, spill.moments, progress))
+        for packed in source.spans(wide, Help(spill.moments, reader.pool, progress)):
+            spill.put_spans(packed)
         progress("comparing", 0, None)
         terms = Terms(reader.trail_id, window, now - int(SETTLED * 1_000_000_000), side.pruned)
         found = compare(spill.records(), spill.spans(), terms)
@@ -139,7 +141,7 @@ def reconcile(
             timestamp(window.since),
             timestamp(window.until),
             found,
-            source.spans_read,
+            source.tally.spans_read,
             doubts,
             [*_notes(found, side, source), *reader.notes],
         )
@@ -166,9 +168,9 @@ def _notes(found: Comparison, side: TrailSide, source: Source) -> list[str]:
         notes.append(f"{side.unreadable:,} lines of the trail are no records: `otel-tool-audit verify` says which, and why")
     if side.spans_dropped:
         notes.append(f"the trail's writers counted {side.spans_dropped:,} spans that never left them or that the backend refused")
-    if source.unrecorded:
-        services = ", ".join(f"{name} ({number:,})" for name, number in source.unrecorded.most_common(5))
-        notes.append(f"{source.unrecorded.total():,} spans of tools name no record: nobody audits the process that made them. Services: {services}")
+    if source.tally.unrecorded:
+        services = ", ".join(f"{name} ({number:,})" for name, number in source.tally.unrecorded.most_common(5))
+        notes.append(f"{source.tally.unrecorded.total():,} spans of tools name no record: nobody audits the process that made them. Services: {services}")
     if found.other_trails:
         notes.append(f"{found.counts['spans of other trails']:,} spans belong to other trails: {', '.join(sorted(found.other_trails)[:5])}")
     return notes

@@ -9,9 +9,10 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from otel_tool_audit import semconv
+from otel_tool_audit.review.pool import Desk, Pool
 from otel_tool_audit.review.reconcile.values import Seen, Window, seen
 
 Progress = Callable[[str, int, "int | None"], None]
@@ -20,43 +21,44 @@ Progress = Callable[[str, int, "int | None"], None]
 MOST_SERVICES: Final = 100
 """Services whose unrecorded tool spans are told by name."""
 
+OTHERS: Final = "others"
+"""Stands for all services after these."""
 
-class Source(ABC):
+
+class Help(NamedTuple):
     """
-    A backend's spans.
+    What a source may use.
 
     Attributes:
-        name: What it is, for people.
-        spans_read: How many spans were looked at.
-        unrecorded: By service, how many tool spans name no record at all: their process is not audited.
-        unread: What could not be read, in words.
+        moments: Gives, for a number of records, moments between which about so many were written.
+        pool: Gives who does work of a kind, of which there are so many bytes.
+        progress: Is told how far it is.
     """
 
-    def __init__(self, name: str) -> None:
+    moments: Callable[[int], list[int]]
+    pool: Callable[[type[Desk], int], Pool]
+    progress: Progress
+
+
+class Tally:
+    """
+    Looks at spans, and counts.
+
+    Attributes:
+        spans_read: How many spans were looked at.
+        unrecorded: By service, how many tool spans name no record at all: their process is not audited.
+    """
+
+    def __init__(self, spans_read: int = 0, unrecorded: Mapping[str, int] | None = None) -> None:
         """
         Begin.
 
         Args:
-            name: What it is, for people.
+            spans_read: What was counted already.
+            unrecorded: Likewise.
         """
-        self.name = name
-        self.spans_read = 0
-        self.unrecorded: Counter[str] = Counter()
-        self.unread: list[str] = []
-
-    @abstractmethod
-    def spans(self, window: Window, moments: Callable[[int], list[int]], progress: Progress) -> Iterator[Seen]:
-        """
-        Give the spans that started in a window and name a record.
-
-        Args:
-            window: When.
-            moments: Gives, for a number of records, moments between which about so many were written.
-            progress: Is told how far it is.
-
-        Raises:
-            AuditError: The backend cannot be read.
-        """
+        self.spans_read = spans_read
+        self.unrecorded = Counter(unrecorded or {})
 
     def take(self, attributes: Mapping[str, Any], service: Callable[[], str], trace: bytes, span: bytes, at: int) -> Seen | None:
         """
@@ -72,6 +74,50 @@ class Source(ABC):
         self.spans_read += 1
         found = seen(attributes, trace, span, at) if attributes else None
         if found is None and attributes.get(semconv.OPERATION) == semconv.EXECUTE_TOOL:
-            name = service()
-            self.unrecorded[name if name in self.unrecorded or len(self.unrecorded) < MOST_SERVICES else "others"] += 1
+            self._count(service(), 1)
         return found
+
+    def add(self, other: Tally) -> None:
+        """Add what another one counted."""
+        self.spans_read += other.spans_read
+        for name, number in other.unrecorded.items():
+            self._count(name, number)
+
+    def _count(self, service: str, number: int) -> None:
+        known = service in self.unrecorded or len(self.unrecorded) < MOST_SERVICES
+        self.unrecorded[service if known else OTHERS] += number
+
+
+class Source(ABC):
+    """
+    A backend's spans.
+
+    Attributes:
+        name: What it is, for people.
+        tally: What was counted.
+        unread: What could not be read, in words.
+    """
+
+    def __init__(self, name: str) -> None:
+        """
+        Begin.
+
+        Args:
+            name: What it is, for people.
+        """
+        self.name = name
+        self.tally = Tally()
+        self.unread: list[str] = []
+
+    @abstractmethod
+    def spans(self, window: Window, helping: Help) -> Iterator[list[bytes]]:
+        """
+        Give the spans that started in a window and name a record, packed, some at a time.
+
+        Args:
+            window: When.
+            helping: What may be used for it.
+
+        Raises:
+            AuditError: The backend cannot be read.
+        """

@@ -107,7 +107,7 @@ def seen(attributes: Mapping[str, Any], trace: bytes, span: bytes, at: int) -> S
         bytes.fromhex(call),
         trail or None,
         chain or None,
-        seq if type(seq) is int else None,
+        seq if type(seq) is int and 0 <= seq < 1 << 63 else None,
         bytes.fromhex(digest) if isinstance(digest, str) and _HASH(digest) else None,
         trace,
         span,
