@@ -6,8 +6,10 @@ Source: ARCHITECTURE.md; ARCHITECTURE.md, R6 to R9.
 
 from __future__ import annotations
 
+import difflib
 import functools
 import inspect
+import logging
 from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Any, Final, ParamSpec, Self, TypeVar, cast
@@ -16,6 +18,8 @@ from opentelemetry import context as otel
 
 from otel_tool_audit.errors import SettingsError
 from otel_tool_audit.record.model import TRIGGERS
+
+_log: Final = logging.getLogger("otel_tool_audit")
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -40,6 +44,12 @@ FIELDS: Final = (
     "retry_of",
 )
 """The names that :class:`attribution` knows; all others are metadata."""
+
+_RECORDED_AS: Final = {"user_id": "user", "user_role": "role", "conversation_id": "conversation", "turn_number": "turn"}
+"""Names that records have for fields."""
+
+_NEAR: Final = 0.8
+"""How alike a name must be to be taken for a slip (0 to 1): ``usr`` and ``user`` are 0.86, ``agent_id`` and ``agent`` 0.77."""
 
 _NUMBERS: Final = ("turn", "attempt")
 _NOTHING: Final[Mapping[str, Any]] = {}
@@ -140,7 +150,7 @@ class attribution:  # noqa: N801 - used like a function, as contextlib's own man
         user_agent: What the user's client calls itself.
         attempt: Which attempt this is, counted from 1.
         retry_of: ``call_id`` of the call that is tried again.
-        **metadata: Whatever else the application wants to see in ``session_metadata``.
+        **metadata: Whatever else the application wants to see in ``session_metadata``; a name that is almost a field's is warned of, once.
 
     Raises:
         SettingsError: A trigger is unknown, or a number is none.
@@ -171,6 +181,8 @@ class attribution:  # noqa: N801 - used like a function, as contextlib's own man
         """Check the values; nothing holds before the block is entered."""
         given = (user, role, agent, model, conversation, turn, trigger, purpose, subject, client_ip, user_agent, attempt, retry_of)
         self._values = checked(dict(zip(FIELDS, given, strict=True)))
+        for name in metadata:
+            _tell_of_slip(name)
         self._metadata = metadata
         self._tokens: list[Any] = []
 
@@ -222,6 +234,14 @@ class attribution:  # noqa: N801 - used like a function, as contextlib's own man
         copy = type(self)()
         copy._values, copy._metadata = self._values, self._metadata  # noqa: SLF001 - another one of our own
         return copy
+
+
+@functools.lru_cache(256)
+def _tell_of_slip(name: str) -> None:
+    """Warn, once for each name, when metadata is called almost as a field is: the field would stay unknown without a word."""
+    near = _RECORDED_AS.get(name) or next(iter(difflib.get_close_matches(name, FIELDS, 1, _NEAR)), None)
+    if near is not None:
+        _log.warning("attribution(%s=…) is kept as metadata: there is no such field. Did you mean %s=…? (told once)", name, near)
 
 
 def carry(function: Callable[P, R]) -> Callable[P, R]:

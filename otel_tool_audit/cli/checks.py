@@ -18,6 +18,7 @@ from typing import Any, Final, NamedTuple
 from otel_tool_audit.errors import AuditError, SettingsError
 from otel_tool_audit.record.model import CLOSED, HEARTBEAT, TRAIL_CHAIN
 from otel_tool_audit.review.reader import TrailReader
+from otel_tool_audit.review.timeline import plural
 from otel_tool_audit.settings import STATELESS, variable
 from otel_tool_audit.trail.directory import refuse_network
 from otel_tool_audit.trail.system import System
@@ -216,7 +217,7 @@ def _counters(records: list[Mapping[str, Any]]) -> Iterator[Check]:
             totals[name] = totals.get(name, 0) + count if isinstance(count, int) else totals.get(name, 0)
     if not totals:
         return
-    yield Check("calls", Level.good, f"{totals.get('calls', 0):,} attempted, {totals.get('recorded', 0):,} recorded, by {len(records)} writer(s) that told")
+    yield Check("calls", Level.good, f"{totals.get('calls', 0):,} attempted, {totals.get('recorded', 0):,} recorded, by {plural(len(records), 'writer')} that told")
     for name, remedy in _REMEDIES.items():
         if totals.get(name):
             yield Check(name, Level.warning, f"{totals[name]:,}", remedy)
@@ -238,7 +239,7 @@ def _append_only(directories: list[str]) -> Check:
                 total += 1
                 held += bool(_flags(entry.path) & _APPEND_ONLY)
     if held:
-        return Check(name, Level.good, f"set on {held} of {total} segments; root lifts it with `chattr -a FILE`")
+        return Check(name, Level.good, f"set on {held} of {plural(total, 'segment')}; root lifts it with `chattr -a FILE`")
     return Check(name, Level.notice, "not set (append_only_flag=True sets it where the host allows it)")
 
 

@@ -12,6 +12,7 @@ from otel_tool_audit.cli import checks, host_checks, output
 from otel_tool_audit.cli import options as opt
 from otel_tool_audit.cli.checks import Check, Level
 from otel_tool_audit.cli.output import Format
+from otel_tool_audit.review.timeline import plural
 from otel_tool_audit.settings import STATELESS, state_directory, variable
 
 _SIGNS: Final = {Level.good: ("✓", "green"), Level.notice: ("·", "cyan"), Level.warning: ("!", "yellow"), Level.problem: ("✗", "bold red")}
@@ -53,6 +54,6 @@ def _print(found: list[Check]) -> None:
         if check.remedy:
             console.print(Text.assemble(" " * (width + 4), ("→ ", "dim"), output.safe(check.remedy)))
     counts = {level: sum(check.level is level for check in found) for level in (Level.problem, Level.warning)}
-    summary = ", ".join(f"{count} {level}{'' if count == 1 else 's'}" for level, count in counts.items() if count)
+    summary = ", ".join(plural(count, level.value) for level, count in counts.items() if count)
     console.print()
     console.print(Text(summary or "nothing is wrong", "bold red" if counts[Level.problem] else "yellow" if summary else "green"))

@@ -27,6 +27,7 @@ from otel_tool_audit.export.check import Checked, as_dict, check
 from otel_tool_audit.export.files import pyarrow
 from otel_tool_audit.export.manifest import Manifest, verdict_of
 from otel_tool_audit.review.reader import TrailReader
+from otel_tool_audit.review.timeline import plural
 from otel_tool_audit.review.verify import verify
 
 
@@ -70,7 +71,7 @@ def export(
     console = output.stdout()
     pairs = [
         ("calls", output.Cell(f"{made.count:,}", "bold")),
-        *((file.name, output.Cell(f"{file.rows:,} calls, {file.bytes:,} bytes, SHA-256 {file.sha256}")) for file in made.files),
+        *((file.name, output.Cell(f"{plural(file.rows, 'call')}, {plural(file.bytes, 'byte')}, SHA-256 {file.sha256}")) for file in made.files),
         ("manifest", output.Cell(f"{folder}/manifest.json")),
         ("integrity", output.Cell(made.verdict["integrity"], STYLES[made.verdict["integrity"]])),
         ("completeness", output.Cell(made.verdict["completeness"], STYLES[made.verdict["completeness"]])),
@@ -127,7 +128,7 @@ def _begun(kept: running.Progress, journal: Journal, style: str, question: Quest
         entry = journal.note(exported("export", question.on_record(), style), None)
         kept.about = {"verdict": verdict, "heads": heads, "recorded": entry.address, "not_recorded": entry.obstacle}
     elif kept.count:
-        output.say(f"going on after {kept.count:,} calls", "dim")
+        output.say(f"going on after {plural(kept.count, 'call')}", "dim")
     return Entry(kept.about["recorded"], kept.about["not_recorded"])
 
 

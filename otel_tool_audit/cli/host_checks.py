@@ -6,6 +6,7 @@ import os
 import socket
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -16,16 +17,35 @@ from otel_tool_audit.settings import Settings, slips, variable
 REACHABLE_WITHIN: Final = 1.0
 """Seconds that a connection to the OTLP endpoint may take."""
 
+_EXTRAS: Final = {
+    "query": (("duckdb", "pyarrow"), "there is no `sql`, no Parquet and no index: long trails are answered slowly"),
+    "report": (("jinja2", "typst"), "reports are shown on the terminal and as JSON only, not as HTML or PDF"),
+    "warehouse": (("pg8000", "sqlalchemy", "sqlglot"), "exported files cannot be asked in PostgreSQL, ClickHouse, Trino or Spark"),
+}
+"""Of each extra: its packages, and what is not there without them."""
+
 _GRPC_PORT: Final = 4317
 _HTTP_PORT: Final = 4318
 
 
 def packages() -> Iterator[Check]:
-    """Tell the versions. The only extra there is, `[cli]`, is what is running."""
+    """Tell the versions, and which extras are missing. `[cli]` is what is running."""
     try:
         yield Check("package", Level.good, f"otel-tool-audit {version('otel-tool-audit')}, opentelemetry-sdk {version('opentelemetry-sdk')}")
     except PackageNotFoundError as error:
         yield Check("package", Level.warning, f"{error.name} is not installed, only on the path", "pip install otel-tool-audit")
+    for extra, (needed, what) in _EXTRAS.items():
+        missing = [module for module in needed if not _is_there(module)]
+        if missing:
+            yield Check("extras", Level.notice, f"without [{extra}] ({', '.join(missing)}) {what}", f"pip install 'otel-tool-audit[{extra}]'")
+
+
+def _is_there(module: str) -> bool:
+    try:
+        return find_spec(module) is not None
+    except (ImportError, ValueError):
+        # ValueError: it was taken out of sys.modules
+        return False
 
 
 def environment() -> Iterator[Check]:

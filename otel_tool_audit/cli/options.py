@@ -140,6 +140,8 @@ def directory_and(first: str | None, second: str | None, name: str) -> tuple[str
     """
     if first is None:
         raise BadUsage(f"Missing argument '{name}'.")
+    if second is None and not os.environ.get(variable("trail")) and os.path.isdir(first):
+        raise BadUsage(f"{first} is a directory: which {name} of the trail there? Write both: DIR {name}")
     return (trail_directory(None), first) if second is None else (trail_directory(first), second)
 
 

@@ -309,8 +309,11 @@ def say(text: str, style: str = "") -> None:
 
 
 def fail(text: str) -> None:
-    """Print what went wrong, in one line, to stderr."""
-    stderr().print(Text.assemble(("error: ", "bold red"), safe(text)))
+    """Print what went wrong to stderr; a line after the first stands apart, so that no data can forge one."""
+    first, *more = filter(None, text.split("\n"))
+    stderr().print(Text.assemble(("error: ", "bold red"), safe(first)))
+    for line in more:
+        stderr().print(Text("       " + safe(line)))
 
 
 def _widths(columns: Sequence[Column], rows: Sequence[Sequence[Cell]], room: int | None) -> list[int]:

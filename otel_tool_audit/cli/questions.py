@@ -10,8 +10,8 @@ from typing import Any, Final, NamedTuple
 
 from otel_tool_audit.cli import options as opt
 from otel_tool_audit.cli.options import Asked
-from otel_tool_audit.export.document import plural
 from otel_tool_audit.review.reader import TrailReader
+from otel_tool_audit.review.timeline import plural
 
 _FILTERS: Final[dict[str, Any]] = {
     "user": opt.User, "role": opt.Role, "agent": opt.Agent, "model": opt.Model, "conversation": opt.Conversation, "tool": opt.Tool,
@@ -51,7 +51,7 @@ def missing(reader: TrailReader) -> list[str]:
     Args:
         reader: Who answered.
     """
-    lines = plural(reader.unreadable, "line", "lines")
+    lines = plural(reader.unreadable, "line")
     passed_over = f"{lines} could not be read and {'is' if reader.unreadable == 1 else 'are'} missing here; `otel-tool-audit verify` tells which"
     return [*([passed_over] if reader.unreadable else []), *reader.notes]
 

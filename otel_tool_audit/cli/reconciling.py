@@ -21,6 +21,7 @@ from otel_tool_audit.review.reconcile.jaeger import HEADERS, Jaeger
 from otel_tool_audit.review.reconcile.otlp_files import OtlpFiles
 from otel_tool_audit.review.reconcile.run import Reconciliation
 from otel_tool_audit.review.reconcile.run import reconcile as compare_both
+from otel_tool_audit.review.timeline import plural
 
 FINDINGS_SHOWN: Final = 20
 """Findings that a table shows; ``--format json`` has more."""
@@ -99,7 +100,7 @@ def _print(found: Reconciliation, path: str) -> None:
     console, counts = output.stdout(), found.comparison.counts
     pairs = [
         ("trail", Cell(f"{path} ({found.trail_id})")),
-        ("backend", Cell(f"{found.backend}, {found.spans_read:,} spans")),
+        ("backend", Cell(f"{found.backend}, {plural(found.spans_read, 'span')}")),
         ("time", Cell(f"{found.since[:19]}Z to {found.until[:19]}Z")),
         ("verdict", Cell(found.verdict, STYLES[found.verdict])),
     ]

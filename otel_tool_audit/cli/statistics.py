@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime, timedelta
 from typing import Annotated, Final
 
 import typer
@@ -20,7 +19,8 @@ from otel_tool_audit.cli.standing import standing
 from otel_tool_audit.export import delimited, markdown
 from otel_tool_audit.export.document import duration
 from otel_tool_audit.review.reader import TrailReader
-from otel_tool_audit.review.reports import Bucket, ToolStatistics
+from otel_tool_audit.review.reports import ToolStatistics
+from otel_tool_audit.review.stretches import named
 
 _COLUMNS: Final = (
     Column("TOOL", shrinks=True), Column("CALLS", right=True), Column("SUCCESS", right=True), Column("FAILED", right=True), Column("INTERRUPTED", right=True),
@@ -28,7 +28,6 @@ _COLUMNS: Final = (
     Column("OVER TIME"),
 )  # fmt: skip
 _FIGURES: Final = tuple(field.name for field in dataclasses.fields(ToolStatistics) if field.name != "series")
-_STEPS: Final = {"minute": timedelta(minutes=1), "hour": timedelta(hours=1), "day": timedelta(days=1)}
 _LONGEST: Final = 60
 """Stretches that a line of bars shows, the latest; JSON has all."""
 
@@ -66,7 +65,8 @@ def stats(
     elif not total.calls:
         output.say("no calls", "dim")
     else:
-        span = _span(total.series, every)
+        starts = [bucket.start for bucket in total.series]
+        span = named(starts[0], starts[-1], every, _LONGEST) if every and starts else []
         output.print_table(_COLUMNS if span else _COLUMNS[:-1], [_row(row, span) for row in rows])
     worth.leave()
 
@@ -95,18 +95,3 @@ def _row(row: ToolStatistics, span: Sequence[str]) -> list[Cell]:
         *(Cell(duration(value), weight) for value in (row.mean_ms, row.p50_ms, row.p95_ms, row.p99_ms, row.max_ms)),
         *([Cell(sparkline(found.get(start, 0) for start in span), "blue")] if span else []),
     ]
-
-
-def _span(series: Sequence[Bucket], every: str | None) -> list[str]:
-    """Name the stretches from the first to the last, those without a call, too; the latest of them."""
-    starts = [bucket.start for bucket in series]
-    step = _STEPS.get(every or "")
-    try:
-        first, last = (datetime.fromisoformat(start).astimezone(UTC) for start in (starts[0], starts[-1]))
-    except (ValueError, IndexError):
-        return starts[-_LONGEST:]
-    if step is None:
-        months = range(first.year * 12 + first.month - 1, last.year * 12 + last.month)
-        return [f"{month // 12:04}-{month % 12 + 1:02}-01T00:00:00Z" for month in months][-_LONGEST:]
-    count = min(_LONGEST, (last - first) // step + 1)
-    return [(last - n * step).strftime("%Y-%m-%dT%H:%M:%SZ") for n in reversed(range(count))]

@@ -17,6 +17,7 @@ from otel_tool_audit.cli import output
 from otel_tool_audit.cli.options import BadUsage, trail_directory
 from otel_tool_audit.cli.output import Cell, Format
 from otel_tool_audit.review.findings import CHECKS, DEEP, Verification
+from otel_tool_audit.review.timeline import plural
 from otel_tool_audit.review.verify import verify as verify_trail
 
 STYLES: Final = {
@@ -106,7 +107,7 @@ def print_verification(found: Verification, path: str) -> None:
         ("integrity", Cell(found.integrity, STYLES[found.integrity])),
         ("completeness", Cell(found.completeness, STYLES[found.completeness])),
         ("checks", Cell(_checks(found))),
-        ("records", Cell(f"{found.records:,} in {len(found.chains)} chain{'' if len(found.chains) == 1 else 's'}{', ' + _bytes(size) if size else ''}")),
+        ("records", Cell(f"{found.records:,} in {plural(len(found.chains), 'chain')}{', ' + _bytes(size) if size else ''}")),
     ]
     for line in output.fields(pairs):
         console.print(line)
@@ -116,7 +117,7 @@ def print_verification(found: Verification, path: str) -> None:
         where, check = output.safe(finding.where), output.safe(finding.check)
         console.print(Text.assemble(("✗ ", "bold red"), (where, "bold"), f"  {output.safe(finding.message)}", (f"  [{check}]", "dim")))
     if len(found.findings) > FINDINGS_SHOWN:
-        console.print(Text(f"… and {len(found.findings) - FINDINGS_SHOWN:,} more findings; --json lists them all"))
+        console.print(Text(f"… and {plural(len(found.findings) - FINDINGS_SHOWN, 'more finding')}; --json lists them all"))
     for sign, remarks in (("? ", found.doubts), ("~ ", found.gaps), ("· ", found.notes)):
         if remarks:
             console.print()

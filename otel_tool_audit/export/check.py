@@ -21,6 +21,7 @@ from otel_tool_audit.export.files import digest, pyarrow
 from otel_tool_audit.export.manifest import Manifest
 from otel_tool_audit.record.model import EXPORTED, TRAIL_CHAIN
 from otel_tool_audit.review.reader import TrailReader
+from otel_tool_audit.review.timeline import plural
 from otel_tool_audit.review.values import details_of
 
 MOST: Final = 20
@@ -126,14 +127,14 @@ def _check_rows(folder: str, found: Checked, reader: TrailReader | None, tell: C
         for file in made.files:
             held = rows.read(os.path.join(folder, file.name), made.format)
             if held != file.rows:
-                found.failed.append(f"{file.name} holds {held} calls, not {file.rows}")
+                found.failed.append(f"{file.name} holds {plural(held, 'call')}, not {file.rows:,}")
     except (AuditError, ValueError, KeyError, TypeError, csv.Error) as error:
         found.unknown.append(f"what the rows say: they cannot be read as {made.format} ({error})")
         return
     if rows.count != made.count:
-        found.failed.append(f"there are {rows.count} calls, the manifest counts {made.count}")
+        found.failed.append(f"rows that are here: {rows.count:,}; the manifest counts {made.count:,}")
     else:
-        found.passed.append(f"{rows.count:,} calls, as the manifest counts")
+        found.passed.append(f"{plural(rows.count, 'call')}, as the manifest counts")
     found.failed.extend(rows.strangers)
     if rows.more:
         found.failed.append(f"and {rows.more:,} more rows that do not stand in the trail")

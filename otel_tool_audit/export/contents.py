@@ -6,10 +6,9 @@ Source: ARCHITECTURE.md, R16, R19; the values are those of review/reports.py.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta, tzinfo
+from datetime import tzinfo
 from typing import Any, Final
 
 from otel_tool_audit.export.document import (
@@ -31,13 +30,13 @@ from otel_tool_audit.export.document import (
     cell,
     count,
     duration,
-    plural,
     text,
 )  # fmt: skip
 from otel_tool_audit.review.clocks import in_zone, zone_name
 from otel_tool_audit.review.fold import ERROR, INTERRUPTED, RUNNING, SUCCESS
-from otel_tool_audit.review.reports import Access, AccessReport, ActivityReport, Bucket, Count, Gap, ToolStatistics, Verdict
-from otel_tool_audit.review.timeline import as_json
+from otel_tool_audit.review.reports import Access, AccessReport, ActivityReport, Count, Gap, ToolStatistics, Verdict
+from otel_tool_audit.review.stretches import filled
+from otel_tool_audit.review.timeline import as_json, plural
 
 SHOWN: Final = 10
 """Values of a field that a chart shows; it says how many more there are."""
@@ -45,8 +44,8 @@ SHOWN: Final = 10
 LONGEST: Final = 400
 """Characters of arguments or summary that a row shows; it says how many more there are."""
 
-MOST_BARS: Final = 62
-"""Days that are shown as days; a longer time is shown as months."""
+MOST_BARS: Final = 100
+"""Bars of a chart over time; a longer time is shown by longer stretches, at most by months."""
 
 _TONES: Final = {SUCCESS: GOOD, ERROR: BAD, INTERRUPTED: UNSURE, RUNNING: UNSURE}
 _VERDICTS: Final = {"intact": GOOD, "complete": GOOD, "broken": BAD, "known gaps": UNSURE, "cannot tell": UNSURE}
@@ -55,7 +54,10 @@ _SENTENCES: Final = {
     "broken": "What is here is not what was written. The findings name the records.",
     "cannot tell": "Whether what is here is what was written cannot be told from here. The doubts say why.",
 }
-_DAY: Final = "T00:00:00Z"
+_MONTH: Final = len("2026-03")
+_DATE: Final = len("2026-03-01")
+_MINUTE: Final = len("2026-03-01 12:00")
+_MIDNIGHT: Final = "T00:00:00Z"
 _UNVERIFIED: Final = "The trail was not verified for this report."
 
 
@@ -152,7 +154,7 @@ def activity_document(report: ActivityReport, heading: Heading) -> Document:
         facts=_facts(report, heading),
         seal=_seal(report.verdict),
         tiles=tiles,
-        series=_calls_over_time(total.series, heading.zone),
+        series=_calls_over_time(report, heading.zone),
         rankings=tuple(_ranking(title, counts) for title, counts in counted if counts),
         tables=(
             Table("Tools", columns, tuple(_tool_row(tool) for tool in report.tools), "No tool was called in this time, as far as the trail tells."),
@@ -200,7 +202,7 @@ def _period(start: str | None, end: str | None, zone: tzinfo) -> str:
 def _seal(verdict: Verdict | None) -> Seal:
     if verdict is None:
         return Seal("not verified", "not verified", UNSURE, UNSURE, _UNVERIFIED, (), ())
-    heads = tuple(Fact(f"{text(head.chain)}, {plural(head.count, 'record', 'records')}", head.hash, code=True) for head in verdict.heads)
+    heads = tuple(Fact(f"{text(head.chain)}, {plural(head.count, 'record')}", head.hash, code=True) for head in verdict.heads)
     remarks = (Remarks("Findings", verdict.findings, BAD), Remarks("Doubts", verdict.doubts, UNSURE), Remarks("Gaps", verdict.gaps, UNSURE), Remarks("Notes", verdict.notes))
     return Seal(
         verdict.integrity, verdict.completeness, _VERDICTS.get(verdict.integrity, UNSURE), _VERDICTS.get(verdict.completeness, UNSURE),
@@ -251,38 +253,29 @@ def _ranking(title: str, counts: Sequence[Count]) -> Ranking:
 
 def _accesses(rows: Iterable[Access], zone: tzinfo) -> Series | None:
     """Count accesses by day on the clocks of the zone, or by month where there would be too many days."""
-    stretches = [(in_zone(row.timestamp, zone), row.status == ERROR) for row in rows]
-    days = _span(sorted({when[:10] for when, _ in stretches}))
-    width = 10 if days and len(days) <= MOST_BARS else 7
-    calls, failed = Counter(when[:width] for when, _ in stretches), Counter(when[:width] for when, bad in stretches if bad)
-    names = days if width == 10 else sorted(calls)  # noqa: PLR2004 - characters of a date
-    if not names:
+    found: dict[str, tuple[int, ...]] = {}
+    for day, failed in sorted((in_zone(row.timestamp, zone)[:_DATE], row.status == ERROR) for row in rows):
+        calls, bad = found.get(day, (0, 0))
+        found[day] = (calls + (not failed), bad + failed)
+    every, counted = filled({f"{day}{_MIDNIGHT}": numbers for day, numbers in found.items()}, "day", MOST_BARS)
+    return _series("Accesses over time", ("not failed", "failed"), counted, every) if counted else None
+
+
+def _calls_over_time(report: ActivityReport, zone: tzinfo) -> Series | None:
+    found: dict[str, tuple[int, ...]] = {b.start: (b.succeeded, b.running, b.interrupted, b.failed) for b in report.total.series}
+    every, counted = filled(found, report.every or "day", MOST_BARS)
+    if not counted:
         return None
-    bars = tuple(Bar(text(name), (calls[name] - failed[name], failed[name])) for name in names)
-    return Series("Accesses over time", ("not failed", "failed"), bars)
-
-
-def _span(days: list[str]) -> list[str]:
-    """Give all days from the first to the last, those without an access, too; as they are, where one of them is no date."""
-    try:
-        first, last = (datetime.fromisoformat(day) for day in (days[0], days[-1]))
-    except (ValueError, IndexError):
-        return days
-    length = (last - first).days + 1
-    return [f"{first + timedelta(days=n):%Y-%m-%d}" for n in range(length)] if length <= MOST_BARS else days
-
-
-def _calls_over_time(buckets: Sequence[Bucket], zone: tzinfo) -> Series | None:
-    if not buckets:
-        return None
-    parts = ("succeeded", "running", "interrupted", "failed")
-    found = {bucket.start: (bucket.succeeded, bucket.running, bucket.interrupted, bucket.failed) for bucket in buckets}
-    if any(not start.endswith(_DAY) for start in found):
-        return Series("Calls over time", parts, tuple(Bar(in_zone(start, zone)[:16], counts) for start, counts in found.items()))
+    if every in {"minute", "hour"}:
+        counted = {in_zone(start, zone): numbers for start, numbers in counted.items()}
     # stretches of a day and more are those of UTC, on whichever clocks the reader looks
-    title = "Calls over time" if zone_name(zone) == "UTC" else "Calls over time, by days in UTC"
-    days = _span([start.removesuffix(_DAY) for start in found])
-    return Series(title, parts, tuple(Bar(text(day), found.get(day + _DAY, (0, 0, 0, 0))) for day in days))
+    title = "Calls over time" if every in {"minute", "hour"} or zone_name(zone) == "UTC" else f"Calls over time, by {every}s in UTC"
+    return _series(title, ("succeeded", "running", "interrupted", "failed"), counted, every)
+
+
+def _series(title: str, parts: tuple[str, ...], counted: Mapping[str, tuple[int, ...]], every: str) -> Series:
+    width = {"month": _MONTH, "day": _DATE}.get(every, _MINUTE)
+    return Series(title, parts, tuple(Bar(text(start[:width]), numbers) for start, numbers in counted.items()), every)
 
 
 def _remarks(notes: Sequence[str]) -> tuple[Remarks, ...]:

@@ -72,14 +72,18 @@ class Series:
     title: str
     parts: tuple[str, ...]
     bars: tuple[Bar, ...]
+    every: str
+    """What a bar stands for: ``minute``, ``hour``, ``day`` or ``month``."""
 
     @property
     def summary(self) -> str:
         """Tell in a sentence what the picture shows."""
         if not self.bars:
             return "nothing"
-        highest = max(self.bars, key=lambda bar: bar.total)
-        return f"{sum(bar.total for bar in self.bars):,} in {len(self.bars):,} bars from {self.bars[0].name} to {self.bars[-1].name}; most: {highest.total:,} at {highest.name}"
+        total, highest = sum(bar.total for bar in self.bars), max(self.bars, key=lambda bar: bar.total)
+        if len(self.bars) == 1:
+            return f"{total:,} in one {self.every}, {highest.name}"
+        return f"{total:,} from {self.bars[0].name} to {self.bars[-1].name}, a bar a {self.every}; most: {highest.total:,} ({highest.name})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,11 +168,6 @@ def text(value: Any) -> str:  # noqa: ANN401 - any JSON value
 def count(number: int) -> str:
     """Show a number."""
     return f"{number:,}"
-
-
-def plural(number: int, one: str, several: str) -> str:
-    """Show a number of things."""
-    return f"{number:,} {one if number == 1 else several}"
 
 
 def cell(*lines: Any, code: Sequence[str] = (), tone: str = PLAIN) -> Cell:  # noqa: ANN401 - any JSON values

@@ -19,6 +19,7 @@ from otel_tool_audit.errors import SettingsError, TrailCorrupt
 from otel_tool_audit.export import manifest
 from otel_tool_audit.export.files import File, Sink, sink
 from otel_tool_audit.export.manifest import Manifest
+from otel_tool_audit.review.timeline import plural
 
 UNFINISHED: Final = "unfinished.json"
 _BATCH: Final = 2_000
@@ -117,7 +118,7 @@ def run(folder: str, progress: Progress, style: str, calls: Iterable[Mapping[str
         finally:
             files.close()
     except OSError as error:
-        raise SettingsError(f"the export to {folder} stopped after {progress.count} calls ({error.strerror or error}); mend that and give the command again: it goes on") from error
+        raise SettingsError(f"the export to {folder} stopped after {plural(progress.count, 'call')} ({error.strerror or error}); mend that and give the command again: it goes on") from error
     return progress.files
 
 

@@ -58,6 +58,9 @@ Made = tuple[ToolCall, dict[str, Any]]
 """A call of which only the caller and the tool are known, and the attributes that tell that much."""
 
 
+_WANTED: Final = {"user_id": "user", "conversation_id": "conversation", "model": "model"}
+
+
 class Caller:
     """
     An attribution as one recorder writes it.
@@ -65,17 +68,17 @@ class Caller:
     Attributes:
         fields: Fields of the record, sanitized; what is not known is left out.
         redactions: What was removed from them.
-        attributed: Whether user, conversation and model are all known (R6).
+        unnamed: Which of user, conversation and model nobody named (R6).
         made: What the recorder prepared for the tools that this caller called, by tool.
     """
 
-    __slots__ = ("attributed", "fields", "made", "redactions")
+    __slots__ = ("fields", "made", "redactions", "unnamed")
 
     def __init__(self, fields: dict[str, Any], redactions: list[dict[str, Any]]) -> None:
         """Take what was sanitized."""
         self.fields = fields
         self.redactions = redactions
-        self.attributed = all(fields.get(name, UNKNOWN) != UNKNOWN for name in ("user_id", "conversation_id", "model"))
+        self.unnamed = [called for name, called in _WANTED.items() if fields.get(name, UNKNOWN) == UNKNOWN]
         self.made: dict[Hashable, Made] = {}
 
     def keep(self, tool: Hashable, made: Made) -> Made:

@@ -121,8 +121,8 @@ class Recorder(CallWriter):
             SettingsError: There is a subject, or an argument to disguise, and no key to do it with.
         """
         caller = self.identities.caller(context)
-        if not caller.attributed:
-            self._unattributed(spec.name)
+        if caller.unnamed:
+            self._unattributed(spec.name, caller)
         template, identity = caller.made.get(spec) or self._template(caller, spec)
         call, told = template.copy(), identity.copy()
         call["call_id"] = told[semconv.RECORD_ID] = self.ids()
@@ -212,8 +212,8 @@ class Recorder(CallWriter):
         Returns:
             The call, and what its error and result must not show either.
         """
-        if not caller.attributed:
-            self._unattributed(name)
+        if caller.unnamed:
+            self._unattributed(name, caller)
         spec = plain_spec(name)
         template, _ = caller.made.get(spec) or self._template(caller, spec)
         call = template.copy()
@@ -245,14 +245,15 @@ class Recorder(CallWriter):
 
     # --- pieces
 
-    def _unattributed(self, tool: str) -> None:
+    def _unattributed(self, tool: str, caller: Caller) -> None:
         self.trail.counters.add("unattributed")
         if "unattributed" not in self.warned:
             self.once(
                 "unattributed",
-                "the tool %s was called without user, conversation or model: recorded as 'unknown' and counted; "
-                "call tools inside `with attribution(user=…, conversation=…, model=…):` (told once)",
+                "the tool %s was called without %s: recorded as 'unknown' and counted; call tools inside `with attribution(%s):` (told once)",
                 tool,
+                " or ".join(filter(None, (", ".join(caller.unnamed[:-1]), caller.unnamed[-1]))),
+                ", ".join(f"{name}=…" for name in caller.unnamed),
             )
 
     def _template(self, caller: Caller, spec: ToolSpec) -> tuple[ToolCall, dict[str, Any]]:

@@ -272,6 +272,7 @@ class ChainCheck:
     def _accept(self, block: Block) -> None:
         self._facts.add(block)
         self._lines += block.lines
+        self._bytes += block.size
         self._count, self._hash = block.first_seq + block.lines, block.last
         part = self._part
         if part is not None:

@@ -13,6 +13,7 @@ from otel_tool_audit.record.model import CLOSED, EPOCH, GAP, HEARTBEAT, OPENED, 
 from otel_tool_audit.review import findings as f
 from otel_tool_audit.review.chain_check import ChainResult
 from otel_tool_audit.review.state import StateView
+from otel_tool_audit.review.timeline import plural
 from otel_tool_audit.review.values import details_of, mapping
 
 _NAMED: Final = 5
@@ -72,14 +73,14 @@ def _judge_writers(results: list[ChainResult], writers: Writers, state: StateVie
     for writer, seq in writers.opened.items():
         lost = writers.count(writer, "lost")
         if lost:
-            ledger.gaps.append(f"writer {writer} lost {lost} records")
+            ledger.gaps.append(f"writer {writer} lost {plural(lost, 'record')}")
         dropped = writers.count(writer, "spans_dropped")
         if dropped:
-            ledger.notes.append(f"the exporter of writer {writer} dropped {dropped} spans; the trail does not depend on them")
+            ledger.notes.append(f"the exporter of writer {writer} dropped {plural(dropped, 'span')}; the trail does not depend on them")
         if writer in writers.closed:
             here = sum(result.facts.recorded.get(writer.encode(), 0) for result in results)
             if whole and here < writers.count(writer, "recorded"):
-                ledger.gaps.append(f"writer {writer} counted {writers.count(writer, 'recorded')} calls as recorded, {here} are here")
+                ledger.gaps.append(f"writer {writer} counted {plural(writers.count(writer, 'recorded'), 'call')} as recorded, {here} on record here")
         elif state.lives(writer):
             ledger.notes.append(f"writer {writer} (trail/{seq}) is at work")
         elif at_home:
@@ -100,10 +101,11 @@ def _judge_calls(results: list[ChainResult], state: StateView, ledger: f.Ledger)
             else:
                 interrupted.append(call.decode("ascii", "replace"))
     if running:
-        ledger.notes.append(f"{running} calls are running")
+        ledger.notes.append("1 call is running" if running == 1 else f"{running:,} calls are running")
     if interrupted:
         more = f" and {len(interrupted) - _NAMED} more" if len(interrupted) > _NAMED else ""
-        ledger.gaps.append(f"{len(interrupted)} calls started and have no end: {', '.join(interrupted[:_NAMED])}{more}")
+        what = "1 call started and has no end" if len(interrupted) == 1 else f"{len(interrupted):,} calls started and have no end"
+        ledger.gaps.append(f"{what}: {', '.join(interrupted[:_NAMED])}{more}")
 
 
 def _judge_chain(result: ChainResult, ledger: f.Ledger) -> None:

@@ -44,6 +44,7 @@ class Block(NamedTuple):
         recorded: How many calls each writer began to record in it.
         events: (seq, line) of each record of the trail's own life.
         flaws: (seq, what is wrong) of lines whose hash holds but whose content is not what a record may be.
+        size: Of the block, in bytes.
     """
 
     first_seq: int
@@ -56,6 +57,7 @@ class Block(NamedTuple):
     recorded: dict[bytes, int]
     events: list[tuple[int, bytes]]
     flaws: list[tuple[int, str]]
+    size: int
 
 
 def check_block(data: bytes, *, deep: bool = False) -> Block | None:  # noqa: C901 - a call a line would cost more than the line
@@ -112,7 +114,7 @@ def check_block(data: bytes, *, deep: bool = False) -> Block | None:  # noqa: C9
             seq += 1
     except IndexError:
         return None
-    return Block(first_seq, previous, len(pieces), last, "".join(hashes), opened, ended, recorded, events, flaws)
+    return Block(first_seq, previous, len(pieces), last, "".join(hashes), opened, ended, recorded, events, flaws, len(data))
 
 
 def _other(  # noqa: PLR0917 - called for each line that is no usual one

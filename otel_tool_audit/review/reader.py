@@ -20,6 +20,7 @@ from otel_tool_audit.review.query import CommonFilters, Filters, Moment
 from otel_tool_audit.review.reports import AccessReport, ActivityReport, Head, ToolStatistics, Verdict
 from otel_tool_audit.review.sandbox import Rows, Sandbox
 from otel_tool_audit.review.statistics import Counter
+from otel_tool_audit.review.timeline import plural
 from otel_tool_audit.review.verify import verify
 
 
@@ -172,7 +173,7 @@ class TrailReader(Asking):
         life = activity.life(self._own_life(), query.since, query.until)
         return ActivityReport(
             self.trail_id, self.path, query.since, query.until, total, tools, denied=life.denied, lost=life.lost, gaps=life.gaps,
-            verdict=self.verdict() if check else None, notes=self._caveats(), **counted,
+            verdict=self.verdict() if check else None, notes=self._caveats(), every=every, **counted,
         )  # fmt: skip
 
     def verdict(self) -> Verdict:
@@ -240,7 +241,7 @@ class TrailReader(Asking):
 
     def _caveats(self) -> tuple[str, ...]:
         unreadable = (
-            [f"{self.unreadable} lines are no records and were passed over; run `otel-tool-audit verify`"]
+            [f"{plural(self.unreadable, 'line is no record and was', 'lines are no records and were')} passed over; run `otel-tool-audit verify`"]
             if self.unreadable
             else []
         )

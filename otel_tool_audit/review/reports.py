@@ -220,3 +220,5 @@ class ActivityReport:
     """None when the trail was not verified."""
     notes: tuple[str, ...] = ()
     """What could not be read or told."""
+    every: str | None = None
+    """How long a stretch of the totals' series is: ``minute``, ``hour``, ``day`` or ``month``."""

@@ -32,6 +32,18 @@ def printable(text: object) -> str:
     return "".join(c if unicodedata.category(c) not in _UNSAFE else _escape(c) for c in shown)
 
 
+def plural(number: int, one: str, several: str | None = None) -> str:
+    """
+    Show a number of things.
+
+    Args:
+        number: How many.
+        one: What one of them is called.
+        several: What others are called; by default with an s.
+    """
+    return f"{number:,} {one if number == 1 else several or one + 's'}"
+
+
 def as_json(value: object) -> str:
     """Show a value as JSON in one line, text as people write it, unsafe characters escaped."""
     return printable(json.dumps(value, ensure_ascii=False, default=str))

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+import re
 
 import pytest
 from opentelemetry import baggage
 from opentelemetry import context as otel
 
 import otel_tool_audit as audit
-from otel_tool_audit.attribution import NOBODY, current
+from otel_tool_audit.attribution import NOBODY, _tell_of_slip, current
 from otel_tool_audit.testing import audit_trail
 
 
@@ -158,3 +160,21 @@ def test_baggage_that_a_setting_trusts_counts_below_what_is_said_here():
     assert {"gen_ai.conversation.id": "conv_1", "tool_audit.trigger": "bad"} == first["claimed"]["baggage"]
     assert first["session_metadata"] == {"region": [1]}
     assert "usr_2" == second["user_id"]
+
+
+@pytest.mark.parametrize(("name", "meant"), [("usr", "user"), ("user_id", "user"), ("conversatoin", "conversation"), ("purpos", "purpose"), ("turn_number", "turn")])
+def test_a_slip_in_a_name_is_told_once(caplog: pytest.LogCaptureFixture, name: str, meant: str) -> None:
+    """What is almost a field's name would be metadata, and the field unknown, without a word."""
+    _tell_of_slip.cache_clear()
+    with caplog.at_level(logging.WARNING, "otel_tool_audit"):
+        for _ in range(3):
+            with audit.attribution(**{name: "x"}):
+                assert {name: "x"} == current().metadata
+    assert [f"Did you mean {meant}=…?"] == re.findall(r"Did you mean \w+=…\?", caplog.text)
+
+
+def test_metadata_is_no_slip(caplog: pytest.LogCaptureFixture) -> None:
+    """What applications add under names of their own is warned of by nobody."""
+    with caplog.at_level(logging.WARNING, "otel_tool_audit"), audit.attribution(tenant="t", region="eu", ticket="7", agent_id="a", model_version="2", session="s"):
+        pass
+    assert not caplog.text

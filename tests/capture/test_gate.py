@@ -403,3 +403,13 @@ def test_openinference_names_are_added_when_asked_for():
     assert span.attributes["tool.name"] == "add"
     assert span.attributes["input.value"] == '{"a":1}'
     assert span.attributes["output.value"] == '{"success":true,"id":1,"_result_size":8}'
+
+
+@pytest.mark.parametrize(
+    ("known", "missing"), [({"conversation": "c"}, "user or model:"), ({"user": "u", "model": "m"}, "conversation:"), ({}, "user, conversation or model:")]
+)
+def test_the_warning_names_what_is_missing(trail, caplog, known, missing):
+    """Whoever named the conversation is not told that he has not."""
+    with caplog.at_level(logging.WARNING, "otel_tool_audit"), audit.attribution(**known):
+        audit.execute_tool("lonely", {}, lambda: 1)
+    assert f"without {missing}" in caplog.text

@@ -3,29 +3,18 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from made_calls import HOSTILE, Printed, call, record
+from made_calls import HOSTILE, call, command, record
 
-from otel_tool_audit.cli.app import run
 from otel_tool_audit.record.model import STARTED
 from otel_tool_audit.trail.trail import Trail
 
-
-@pytest.fixture
-def command(capsys: pytest.CaptureFixture[str]) -> Callable[..., Printed]:
-    def invoke(*arguments: object) -> Printed:
-        capsys.readouterr()
-        code = run([str(a) for a in arguments])
-        captured = capsys.readouterr()
-        return Printed(code, captured.out, captured.err)
-
-    return invoke
+__all__ = ["command"]
 
 
 @pytest.fixture

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import pytest
+
+from otel_tool_audit.cli.app import run
 from otel_tool_audit.record.model import FINISHED, STARTED, ToolCall, new_call
 from otel_tool_audit.trail.trail import Trail
 
@@ -15,6 +19,17 @@ class Printed(NamedTuple):
     code: int
     out: str
     err: str
+
+
+@pytest.fixture
+def command(capsys: pytest.CaptureFixture[str]) -> Callable[..., Printed]:
+    def invoke(*arguments: object) -> Printed:
+        capsys.readouterr()
+        code = run([str(a) for a in arguments])
+        captured = capsys.readouterr()
+        return Printed(code, captured.out, captured.err)
+
+    return invoke
 
 
 def call(number: int, **fields: Any) -> ToolCall:

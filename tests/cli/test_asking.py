@@ -220,3 +220,49 @@ def test_calls_can_be_verified_one_by_one(command: Command, shop: Path) -> None:
     printed = command("calls", shop, "--verified")
     assert 3 == printed.code
     assert "record general/0 of call" in printed.err
+
+
+def test_an_error_of_sql_shows_where_it_is(command: Command, shop: Path) -> None:
+    """The database's own message, line by line, set in so that none of them can be taken for another message."""
+    pytest.importorskip("duckdb")
+    lines = command("sql", shop, "SELECT foo FROM calls").err.splitlines()
+    assert lines[0].startswith('error: SQL: Binder Error: Referenced column "foo" not found')
+    assert ["       LINE 1: SELECT foo FROM calls", "                      ^"] == [lines[-2], lines[-1].rstrip("^") + "^"]
+    assert all(line.startswith("       ") for line in lines[1:])
+
+
+@pytest.mark.parametrize(("verb", "what"), [("show", "RECORD"), ("timeline", "CONVERSATION")])
+def test_a_directory_alone_is_asked_for_the_rest(command: Command, shop: Path, verb: str, what: str) -> None:
+    """Whoever names the trail and forgets what to show is told what is missing."""
+    printed = command(verb, shop)
+    assert (2, "") == (printed.code, printed.out)
+    assert f"{shop} is a directory: which {what}" in printed.err
+
+
+@pytest.mark.parametrize(
+    ("verb", "style", "begins"),
+    [
+        (["stats"], "csv", '"tool","calls","succeeded"'),
+        (["stats"], "md", "| TOOL | CALLS |"),
+        (["timeline", "conv_1"], "csv", '"call_id","service"'),
+        (["timeline", "conv_1"], "jsonl", '{"call_id": '),
+        (["timeline", "conv_1"], "md", "# Conversation conv\\_1"),
+        (["tail"], "csv", '"call_id","service"'),
+        (["tail"], "json", '{"calls": ['),
+        (["sql", "SELECT tool_name FROM calls"], "md", "| tool\\_name |"),
+    ],
+)
+def test_answers_in_more_formats(command: Command, shop: Path, verb: list[str], style: str, begins: str) -> None:
+    """What a spreadsheet, a ticket or a program takes, on stdout."""
+    if verb[0] == "sql":
+        pytest.importorskip("duckdb")
+    printed = command(verb[0], shop, *verb[1:], "--format", style)
+    assert 0 == printed.code
+    assert printed.out.startswith(begins)
+
+
+def test_the_trail_s_size_is_told(command: Command, shop: Path) -> None:
+    """Verify counts the bytes of the lines that hold: here all there are."""
+    found = json.loads(command("verify", shop, "--json").out)["chains"]
+    assert {name: (shop / name / "000000000000.jsonl").stat().st_size for name in ("general", "trail")} == {name: chain["bytes"] for name, chain in found.items()}
+    assert "KiB" in command("verify", shop).out

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import socket
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -121,3 +122,15 @@ def test_a_misspelt_variable_is_a_warning(command: Command, monkeypatch: pytest.
     monkeypatch.setenv("OTEL_TOOL_AUDIT_REQUIERD", "true")
     check = _checks(command("doctor", "--json"))["variables"]
     assert ("warning", True) == (check["level"], "OTEL_TOOL_AUDIT_REQUIRED" in check["message"])
+
+
+def test_missing_extras_are_named(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What an extra would add, and how to install it; what is installed is not spoken of."""
+    for module in ("duckdb", "typst"):
+        monkeypatch.setitem(sys.modules, module, None)
+    for module in ("pyarrow", "jinja2", "pg8000", "sqlalchemy", "sqlglot"):
+        monkeypatch.setitem(sys.modules, module, sys)
+    checks = [check for check in json.loads(command("doctor", "--json").out)["checks"] if check["name"] == "extras"]
+    assert ["pip install 'otel-tool-audit[query]'", "pip install 'otel-tool-audit[report]'"] == [check["remedy"] for check in checks]
+    assert ["notice", "notice"] == [check["level"] for check in checks]
+    assert "without [query] (duckdb)" in checks[0]["message"]

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 import unicodedata
 from collections.abc import Iterator
 
@@ -9,7 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from otel_tool_audit.cli import output
-from otel_tool_audit.cli.output import Cell, Column
+from otel_tool_audit.cli.output import Cell, Column, safe
+from otel_tool_audit.export.document import duration
+from otel_tool_audit.export.markdown import escaped
+from otel_tool_audit.review.timeline import plural
 
 DANGEROUS = {"Cc", "Cs", "Zl", "Zp"}
 VALUES = st.recursive(
@@ -84,3 +88,26 @@ def test_nothing_is_cut_when_nobody_looks(capsys: pytest.CaptureFixture[str]) ->
     """What goes into a pipe is whole, whatever the width of a terminal would be."""
     output.print_table((Column("A", shrinks=True), Column("B")), [(Cell("x" * 300), Cell("y"))])
     assert "x" * 300 + "  y" == capsys.readouterr().out.splitlines()[1]
+
+
+@pytest.mark.parametrize(
+    ("milliseconds", "shown"),
+    [(0, "0 ms"), (0.001, "<0.1 ms"), (0.2, "0.2 ms"), (1, "1 ms"), (2.25, "2.2 ms"), (9.96, "10 ms"), (12.4, "12 ms"), (999.4, "999 ms"), (999.6, "1.0 s"), (61_000, "61.0 s"), (None, "–")],
+)
+def test_what_took_a_while_never_took_nothing(milliseconds: float | None, shown: str) -> None:
+    """Durations have two figures, and only nothing is 0."""
+    assert shown == duration(milliseconds)
+
+
+@pytest.mark.parametrize("value", ["a|b", "<script>", "`x`", "**b**", "[x](http://y)", "# h", "line\nfeed", "@all", "1. x", "www.example.com", "\\|"])
+def test_markdown_shows_every_value_as_text(value: str) -> None:
+    """Each sign that could be markup has a backslash before it, and a row stays a row."""
+    text = escaped(value)
+    assert not re.search(r"(?<!\\)(?:\\\\)*[|<>`*_\[\]()#@&.!:-]", text)
+    assert "\n" not in text
+    assert safe(value) == re.sub(r"\\(.)", r"\1", text)
+
+
+def test_the_plural_is_that_of_the_number() -> None:
+    """One call, two calls."""
+    assert ["1 call", "0 calls", "1,000 calls", "2 people"] == [plural(1, "call"), plural(0, "call"), plural(1000, "call"), plural(2, "person", "people")]

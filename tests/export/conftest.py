@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -11,21 +10,11 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 sys.path.insert(0, str(Path(__file__).parents[1] / "cli"))
 
-from made_calls import Printed, call, record
+from made_calls import call, command, record
 
-from otel_tool_audit.cli.app import run
 from otel_tool_audit.trail.trail import Trail
 
-
-@pytest.fixture
-def command(capsys: pytest.CaptureFixture[str]) -> Callable[..., Printed]:
-    def invoke(*arguments: object) -> Printed:
-        capsys.readouterr()
-        code = run([str(a) for a in arguments])
-        captured = capsys.readouterr()
-        return Printed(code, captured.out, captured.err)
-
-    return invoke
+__all__ = ["command"]
 
 
 @pytest.fixture

@@ -329,7 +329,7 @@ def test_without_a_key_an_answer_says_who_is_not_in_it(tmp_path, provider):
         audit.execute_tool("open_chart", {}, lambda: None)
     reader = audit.TrailReader(tmp_path / "audit", state=tmp_path / "elsewhere")
     assert [] == list(reader.calls(subject="4711"))
-    assert any("no key of pseudonyms" in note for note in reader.notes)
+    assert any("no pseudonym key" in note for note in reader.notes)
 
 
 def test_a_variable_that_is_nearly_a_setting_is_told_of(tmp_path, provider, monkeypatch, caplog):
