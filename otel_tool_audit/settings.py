@@ -155,6 +155,12 @@ def variable(name: str) -> str:
     return PREFIX + name.upper()
 
 
+def is_required(value: str) -> bool:
+    """Tell whether a value of ``OTEL_TOOL_AUDIT_REQUIRED`` means yes: before settings can be resolved, what is not clearly a no does."""
+    word = value.strip().lower()
+    return bool(word) and word not in _FALSE
+
+
 def slips() -> list[str]:
     """Say which variables of the environment look like settings and are none: a slip in a name must not keep calls off the record unnoticed."""
     import difflib  # noqa: PLC0415 - only a slip needs it

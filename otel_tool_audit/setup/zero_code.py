@@ -14,10 +14,12 @@ opentelemetry-sdk, ``_configuration``.
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
+from importlib import import_module
 from importlib.metadata import entry_points
-from typing import Final, NoReturn, cast
+from typing import Any, Final, NoReturn, cast
 
 from opentelemetry import trace
 from opentelemetry.sdk.trace import TracerProvider
@@ -25,7 +27,7 @@ from opentelemetry.sdk.trace.sampling import Sampler
 
 from otel_tool_audit.errors import AuditError, SettingsError, TrailTampered
 from otel_tool_audit.processor import RecordAll
-from otel_tool_audit.settings import Settings, slips, variable
+from otel_tool_audit.settings import Settings, is_required, slips, variable
 from otel_tool_audit.setup import in_front
 from otel_tool_audit.setup.audit import Audit, configure, new_provider, shutdown
 from otel_tool_audit.setup.diagnosis import require_active
@@ -34,8 +36,11 @@ _SAMPLERS: Final = "opentelemetry_traces_sampler"
 _DEFAULT_ROOT: Final = "parentbased_always_on"
 """What the SDK samples with when nobody says anything."""
 
+_SET_UP: Final = "opentelemetry.instrumentation.auto_instrumentation"
+"""Where OpenTelemetry logs that its set-up failed."""
+
+_REFUSED: Final = "auditing could not start, so this process does not"
 _BROKEN, _USAGE, _CANNOT_TELL = 1, 2, 3
-_NO: Final = frozenset({"", "false", "0", "no", "off"})
 
 
 def before_instrumentation() -> None:
@@ -54,9 +59,27 @@ def before_instrumentation() -> None:
         provider = trace.get_tracer_provider()
         _start(provider)
     except SystemExit as end:
-        # what is raised while `site` is imported ends in "Fatal Python error"; nothing of the agent runs yet
-        sys.stderr.flush()
-        os._exit(cast("int", end.code))
+        _leave(cast("int", end.code))
+
+
+def distro() -> Any:  # noqa: ANN401 - of a package that only OpenTelemetry's command brings
+    """
+    Give the distro that OpenTelemetry would take without this one (entry point ``opentelemetry_distro``, ``OTEL_PYTHON_DISTRO``).
+
+    With ``OTEL_TOOL_AUDIT_REQUIRED=true`` the process ends when OpenTelemetry's set-up fails, which it would only log.
+
+    Raises:
+        Exception: Whatever that distro raises.
+    """
+    distros = import_module("opentelemetry.instrumentation.distro")
+    if _required():
+        logging.getLogger(_SET_UP).addFilter(_end_with_it)
+    for found in entry_points(group="opentelemetry_distro"):
+        if found.name != "tool_audit":
+            made = found.load()()
+            if isinstance(made, distros.BaseDistro):
+                return made
+    return distros.DefaultDistro()
 
 
 def tracer_provider() -> trace.TracerProvider:
@@ -110,8 +133,8 @@ def _wanted() -> bool:
 
 
 def _required() -> bool:
-    """Tell whether the process may not run without; what is not clearly a no counts as a yes."""
-    return os.environ.get(variable("required"), "").strip().lower() not in _NO
+    """Tell whether the process may not run without."""
+    return is_required(os.environ.get(variable("required"), ""))
 
 
 def _start(provider: trace.TracerProvider) -> None:
@@ -144,6 +167,21 @@ def _configured(provider: trace.TracerProvider) -> Audit:
     return audit
 
 
+def _end_with_it(record: logging.LogRecord) -> bool:
+    """End the process where OpenTelemetry logs that its set-up failed."""
+    if record.levelno >= logging.ERROR and record.exc_info:
+        error = record.exc_info[1]
+        _say(f"{_REFUSED}: OpenTelemetry's own set-up failed ({type(error).__name__}: {error})")
+        _leave(_CANNOT_TELL)
+    return True
+
+
+def _leave(code: int) -> NoReturn:
+    """End without raising: what is raised while `site` is imported ends in "Fatal Python error". Nothing of the agent runs yet."""
+    sys.stderr.flush()
+    os._exit(code)
+
+
 def _failed(reason: str, code: int) -> None:
     if _required():
         _end(reason, code)
@@ -151,7 +189,7 @@ def _failed(reason: str, code: int) -> None:
 
 
 def _end(reason: str, code: int) -> NoReturn:
-    _say(f"auditing could not start, so this process does not: {reason}")
+    _say(f"{_REFUSED}: {reason}")
     shutdown()
     raise SystemExit(code)
 

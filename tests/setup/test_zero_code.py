@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import subprocess
 import sys
@@ -154,9 +155,50 @@ def test_not_required_it_says_so_and_exports_as_it_would_have(run, tmp_path):
 def test_the_provider_by_entry_point_refuses_where_opentelemetry_went_on(run):
     """What fails in the SDK's own set-up ends in a process without telemetry; asked for a tracer, ours ends that process."""
     required = {"OTEL_TOOL_AUDIT_TRAIL": "audit", "OTEL_TOOL_AUDIT_REQUIRED": "true", "OTEL_TRACES_EXPORTER": "pigeon"}
-    code, out, err = run(**required, OTEL_PYTHON_TRACER_PROVIDER="tool_audit")
+    code, out, err = run(**required, OTEL_PYTHON_TRACER_PROVIDER="tool_audit", OTEL_PYTHON_DISTRO="of a vendor")
     assert (2, "") == (code, out)
     assert "so this process does not: OTEL_TRACES_EXPORTER='pigeon'" in err
+
+
+@pytest.mark.parametrize(
+    ("options", "variables"),
+    [
+        ((), {"OTEL_TOOL_AUDIT_REQUIRED": "true"}),
+        (("--tool_audit_required", "true"), {}),
+        (("--tool_audit_required=yes",), {"OTEL_TOOL_AUDIT_REQUIRED": "false"}),
+    ],
+)
+@pytest.mark.parametrize("failing", [{"OTEL_TRACES_EXPORTER": "pigeon"}, {"OTEL_PYTHON_ID_GENERATOR": "dice"}])
+def test_required_the_command_alone_refuses_where_opentelemetry_would_go_on(run, tmp_path, options, variables, failing):
+    """What fails in OpenTelemetry's own set-up is told in one line, and not a line of the agent runs."""
+    if not entry_points(group="opentelemetry_distro", name="tool_audit") and os.environ.get("CI") != "true":
+        pytest.skip("the entry points are not installed: pip install -e . once more")
+    code, out, err = run(options=options, **{"OTEL_TOOL_AUDIT_TRAIL": "audit", "OTEL_METRICS_EXPORTER": "none", **variables, **failing})
+    assert (3, "") == (code, out), err
+    assert "so this process does not: OpenTelemetry's own set-up failed (" in err
+    assert next(iter(failing.values())) in err
+    assert not (tmp_path / "audit").exists()
+
+
+def test_required_is_told_before_the_agent_starts(monkeypatch):
+    """By the variable or by the command's option, and not against another distro that somebody chose."""
+    monkeypatch.setenv("OTEL_PYTHON_DISTRO", "restored when the test is over")
+    for required, option, distro in ((None, None, None), ("no", None, None), ("true", None, "tool_audit"), (None, "true", "tool_audit"), (None, "off", None)):
+        monkeypatch.delenv("OTEL_PYTHON_DISTRO", raising=False)
+        monkeypatch.setenv("OTEL_TOOL_AUDIT_REQUIRED", required or "")
+        monkeypatch.setattr("sys.argv", ["opentelemetry-instrument", *(["--tool_audit_required", option] if option else []), "python"])
+        importlib.reload(importlib.import_module("otel_tool_audit.required"))
+        assert distro == os.environ.get("OTEL_PYTHON_DISTRO")
+    monkeypatch.setenv("OTEL_PYTHON_DISTRO", "another")
+    monkeypatch.setenv("OTEL_TOOL_AUDIT_REQUIRED", "true")
+    importlib.reload(importlib.import_module("otel_tool_audit.required"))
+    assert "another" == os.environ["OTEL_PYTHON_DISTRO"]
+
+
+def test_the_distro_by_entry_point_is_the_one_that_would_have_been_taken(monkeypatch):
+    """It adds nothing where auditing is not required, and stands in for none."""
+    monkeypatch.delenv("OTEL_TOOL_AUDIT_REQUIRED", raising=False)
+    assert "OpenTelemetryDistro" == type(zero_code.distro()).__name__
 
 
 def test_installed_and_not_asked_for_it_does_nothing(run, tmp_path):
