@@ -161,6 +161,9 @@ class Asking(TrailRecords):
     def _engine(self) -> Engine | None:
         """Give what answers quickly; None where there is no index, or where reading the whole trail is as quick."""
         self._state.forget_the_living()
+        if self._quick is not None and not self._quick.usable:
+            self._quick.close()
+            self._looked = False
         if not self._looked and self._sealed_bytes() >= WORTH_AN_INDEX:
             self._quick, self._looked = self._make_engine(), True
         return self._quick

@@ -10,13 +10,14 @@ Source: ARCHITECTURE.md.
 from __future__ import annotations
 
 import heapq
+import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from typing import Any, Final
 
 import duckdb
 
-from otel_tool_audit.review import questions, segments
+from otel_tool_audit.review import database, questions, segments
 from otel_tool_audit.review.columns import arrow, row
 from otel_tool_audit.review.extract import KEPT, ROW
 from otel_tool_audit.review.files import Folder, Refused
@@ -71,15 +72,22 @@ class Engine:
         self._state: Any = None
         self._living: tuple[bool, ...] | None = None
         self._unread = 0
+        self._process = os.getpid()
         self.unreadable = 0
-        self._database = duckdb.connect(":memory:", config={"memory_limit": _MEMORY, "threads": str(cores()), "temp_directory": ""})
+        self._database = database.connect(_MEMORY, threads=str(cores()))
         # what a question reads is named by us, and by nobody else
         for setting in ("autoinstall_known_extensions=false", "autoload_known_extensions=false", "enable_object_cache=true"):
             self._database.execute(f"SET {setting}")
 
+    @property
+    def usable(self) -> bool:
+        """Whether it is this process's own: a child of the process that made it makes another one."""
+        return self._process == os.getpid()
+
     def close(self) -> None:
         """Close it."""
-        self._database.close()
+        if self.usable:
+            self._database.close()
         self._lines.close()
 
     @staticmethod

@@ -59,10 +59,12 @@ class Sandbox:
         """
         try:
             import duckdb  # noqa: PLC0415 - an extra
+
+            from otel_tool_audit.review import database  # noqa: PLC0415 - needs it
         except ImportError as error:
             raise SettingsError("SQL needs DuckDB: pip install 'otel-tool-audit[query]'") from error
         self._duckdb = duckdb
-        self._database = duckdb.connect(":memory:", config={"memory_limit": MEMORY, "temp_directory": ""})
+        self._database = database.connect(MEMORY)
         pa = columns.arrow()
         try:
             self._fill("calls", columns.schema(), columns.batches(calls))

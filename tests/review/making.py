@@ -65,7 +65,7 @@ def killed(made: Made, first: int = 1, last: int = 4, **settings: Any) -> None:
         finally:
             os._exit(1)
     status = os.waitpid(child, 0)[1]
-    assert os.WIFSIGNALED(status), status
+    assert signal.SIGKILL == os.waitstatus_to_exitcode(status) * -1, status
 
 
 def change_head(path: Path, change: Callable[[Head], Head]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import random
@@ -321,3 +322,24 @@ def test_no_line_disturbs_the_extraction(lines: list[bytes]) -> None:
     whole = [line.replace(b"\n", b" ") for line in lines]
     assert sum(map(len, whole)) + len(whole) == found.feed(whole, 0)
     assert len(whole) == len(found.loose) + len(found.waiting()) + len(found.events) + 2 * len(found)
+
+
+def test_a_child_asks_for_itself_and_ends_in_peace(made: Made) -> None:
+    """After a fork a reader answers in the child as in the parent, and what the parent had opened ends neither of them."""
+    fill(made, 20)
+    reader, forgotten = quick(made), quick(made)
+    expected = few(reader)
+    assert expected == few(forgotten)
+    child = os.fork()
+    if not child:
+        status = 1
+        try:
+            del forgotten
+            gc.collect()
+            status = 0 if few(reader) == expected else 2
+            reader.close()
+            gc.collect()
+        finally:
+            os._exit(status)
+    assert 0 == os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    assert expected == few(reader)
