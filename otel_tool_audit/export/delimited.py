@@ -12,10 +12,10 @@ Source: RFC 4180; OWASP, "CSV Injection".
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from otel_tool_audit.review.columns import COLUMNS, row
+from otel_tool_audit.review.columns import COLUMNS, NUMBER, columns_of
 
 NAME: Final = "calls.csv"
 _FORMULAS: Final = frozenset("=+-@\t\r\n＝＋－＠'")  # noqa: RUF001 - the full-width forms are meant
@@ -26,9 +26,13 @@ def header() -> bytes:
     return line(COLUMNS)
 
 
-def encode(calls: Iterable[Mapping[str, Any]]) -> bytes:
+def encode(calls: Sequence[Mapping[str, Any]]) -> bytes:
     """Write calls, a row each."""
-    return b"".join([line(row(call).values()) for call in calls])
+    if not calls:
+        return b""
+    # of most columns few values occur: each is written once; but 0.0 and -0.0 are one key of a dictionary
+    cells = [map(_cell if COLUMNS[name] is NUMBER else _Cells().__getitem__, values) for name, values in columns_of(calls).items()]
+    return ("\r\n".join(map(",".join, zip(*cells, strict=True))) + "\r\n").encode("utf-8", "backslashreplace")
 
 
 def neutral(text: str) -> str:
@@ -48,15 +52,23 @@ def line(cells: Iterable[Any]) -> bytes:
     Args:
         cells: Texts, numbers, truth values, None.
     """
-    # most cells are text or nothing: not worth a call each
-    written = [
-        '"' + (cell if cell[:1] not in _FORMULAS else neutral(cell)).replace('"', '""') + '"' if cell.__class__ is str else "" if cell is None else _plain(cell)
-        for cell in cells
-    ]
-    return (",".join(written) + "\r\n").encode("utf-8", "backslashreplace")
+    return (",".join(map(_cell, cells)) + "\r\n").encode("utf-8", "backslashreplace")
 
 
-def _plain(value: Any) -> str:  # noqa: ANN401 - numbers and truth
+class _Cells(dict[Any, str]):
+    """Values of one column, as they are written."""
+
+    def __missing__(self, value: Any) -> str:  # noqa: ANN401 - text, a number, truth, None
+        written = self[value] = _cell(value)
+        return written
+
+
+def _cell(value: Any) -> str:  # noqa: ANN401 - text, a number, truth, None
+    if value.__class__ is str:
+        text = value if value[:1] not in _FORMULAS else neutral(value)
+        return '"' + text.replace('"', '""') + '"'
+    if value is None:
+        return ""
     if isinstance(value, bool):
         return "true" if value else "false"
     return repr(value)

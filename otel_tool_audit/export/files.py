@@ -10,7 +10,7 @@ import hashlib
 import importlib
 import io
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple, Protocol
 
 from otel_tool_audit.errors import SettingsError, TrailCorrupt
@@ -43,10 +43,29 @@ class File(NamedTuple):
     sha256: str
 
 
+class Part(NamedTuple):
+    """
+    Calls as they go into a file.
+
+    Attributes:
+        data: Lines; of Parquet, an Arrow record batch.
+        rows: How many calls.
+        first: Timestamp of the first call.
+        last: Timestamp of the last one.
+        last_id: Its call id.
+    """
+
+    data: bytes
+    rows: int
+    first: str
+    last: str
+    last_id: str
+
+
 class Sink(Protocol):
     """Where calls go. A mark is a moment at which all rows given so far are on disk."""
 
-    def write(self, calls: Sequence[Mapping[str, Any]]) -> None:
+    def write(self, part: Part) -> None:
         """Take calls."""
 
     @property
@@ -58,6 +77,24 @@ class Sink(Protocol):
 
     def close(self) -> None:
         """Let the files go."""
+
+
+def part_of(style: str, calls: Sequence[Mapping[str, Any]]) -> Part:
+    """
+    Write calls as they go into a file; a helper process can do it.
+
+    Args:
+        style: One of :data:`FORMATS`.
+        calls: Any number.
+    """
+    if not calls:
+        return Part(b"", 0, "", "", "")
+    if style == "parquet":
+        data = columns.batch(calls).serialize().to_pybytes()
+    else:
+        data = (jsonl if style == "jsonl" else delimited).encode(calls)
+    first, last = calls[0], calls[-1]
+    return Part(data, len(calls), str(first.get("timestamp")), str(last.get("timestamp")), str(last.get("call_id")))
 
 
 def sink(style: str, folder: str, done: Sequence[File]) -> Sink:
@@ -79,7 +116,7 @@ def sink(style: str, folder: str, done: Sequence[File]) -> Sink:
     if style == "parquet":
         return _Parts(folder, done)
     text = jsonl if style == "jsonl" else delimited
-    return _Text(os.path.join(folder, text.NAME), done[0] if done else None, text.header(), text.encode)
+    return _Text(os.path.join(folder, text.NAME), done[0] if done else None, text.header())
 
 
 def digest(path: str, size: int | None = None) -> str | None:
@@ -173,9 +210,8 @@ class _Pieces(io.RawIOBase):
 class _Text:
     """One growing file of lines."""
 
-    def __init__(self, path: str, done: File | None, header: bytes, encode: Callable[[Sequence[Mapping[str, Any]]], bytes]) -> None:
+    def __init__(self, path: str, done: File | None, header: bytes) -> None:
         self._name = os.path.basename(path)
-        self._encode = encode
         self._rows = done.rows if done else 0
         self._size = done.bytes if done else 0
         self._digest = hashlib.sha256()
@@ -193,10 +229,10 @@ class _Text:
         self._digest.update(data)
         self._size += len(data)
 
-    def write(self, calls: Sequence[Mapping[str, Any]]) -> None:
-        self._put(self._encode(calls))
-        self._rows += len(calls)
-        self._fresh += len(calls)
+    def write(self, part: Part) -> None:
+        self._put(part.data)
+        self._rows += part.rows
+        self._fresh += part.rows
 
     @property
     def due(self) -> bool:
@@ -221,17 +257,19 @@ class _Parts:
         self._arrow = pyarrow()
         self._schema = columns.schema()
         self._rows = 0
-        self._held: list[dict[str, Any]] = []
+        self._held: list[Any] = []
+        self._waiting = 0
         self._writer: Any = None
 
     @property
     def _name(self) -> str:
         return f"calls-{len(self._done):05d}.parquet"
 
-    def write(self, calls: Sequence[Mapping[str, Any]]) -> None:
-        self._held.extend(map(columns.row, calls))
-        self._rows += len(calls)
-        if len(self._held) >= _GROUP:
+    def write(self, part: Part) -> None:
+        self._held.append(self._arrow.ipc.read_record_batch(self._arrow.py_buffer(part.data), self._schema))
+        self._rows += part.rows
+        self._waiting += part.rows
+        if self._waiting >= _GROUP:
             self._flush()
 
     def _flush(self) -> None:
@@ -239,8 +277,9 @@ class _Parts:
             path = os.path.join(self._folder, self._name)
             os.close(os.open(path, os.O_WRONLY | os.O_TRUNC | _NEW, 0o600))
             self._writer = self._arrow.parquet.ParquetWriter(path, self._schema, compression="zstd")
-        self._writer.write_table(self._arrow.Table.from_pylist(self._held, schema=self._schema))
-        self._held = []
+        # one array a column: the bytes of a file do not depend on how many calls came at a time
+        self._writer.write_table(self._arrow.Table.from_batches(self._held, schema=self._schema).combine_chunks())
+        self._held, self._waiting = [], 0
 
     @property
     def due(self) -> bool:

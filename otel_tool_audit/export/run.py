@@ -9,20 +9,24 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from itertools import islice
+from functools import partial
 from typing import Any, Final
 
 from otel_tool_audit.errors import SettingsError, TrailCorrupt
 from otel_tool_audit.export import manifest
-from otel_tool_audit.export.files import File, Sink, sink
+from otel_tool_audit.export.files import File, Part, Sink, part_of, sink
 from otel_tool_audit.export.manifest import Manifest
+from otel_tool_audit.review.answers import Calls
+from otel_tool_audit.review.fold import Call
+from otel_tool_audit.review.ordering import Order
 from otel_tool_audit.review.timeline import plural
 
 UNFINISHED: Final = "unfinished.json"
-_BATCH: Final = 2_000
+_BATCH: Final = 250
+"""Calls that are written at once: few enough to stay in a processor's cache from their lines to their cells."""
 
 
 @dataclass(slots=True)
@@ -48,11 +52,11 @@ class Progress:
     last_id: str | None = None
     about: dict[str, Any] = field(default_factory=dict)
 
-    def add(self, batch: list[Mapping[str, Any]]) -> None:
+    def add(self, part: Part) -> None:
         """Count calls that were written."""
-        self.count += len(batch)
-        self.first = str(batch[0].get("timestamp")) if self.first is None else self.first
-        self.last, self.last_id = str(batch[-1].get("timestamp")), str(batch[-1].get("call_id"))
+        self.count += part.rows
+        self.first = part.first if self.first is None else self.first
+        self.last, self.last_id = part.last, part.last_id
 
 
 def begin(folder: str, asked: Mapping[str, Any]) -> Progress:
@@ -84,7 +88,7 @@ def begin(folder: str, asked: Mapping[str, Any]) -> Progress:
     return found
 
 
-def run(folder: str, progress: Progress, style: str, calls: Iterable[Mapping[str, Any]], tell: Callable[[int], None] | None = None) -> list[File]:
+def run(folder: str, progress: Progress, style: str, calls: Iterable[Call], tell: Callable[[int], None] | None = None) -> list[File]:
     """
     Write calls, after those that are there already.
 
@@ -102,14 +106,17 @@ def run(folder: str, progress: Progress, style: str, calls: Iterable[Mapping[str
         TrailCorrupt: The calls before the mark are not those that were written.
         SettingsError: The directory cannot be written.
     """
-    several = _after(iter(calls), progress, folder)
+    several = calls if isinstance(calls, Calls) else Calls(calls, Order())
+    _pass_over(several, progress, folder)
     try:
         files = sink(style, folder, progress.files)
         try:
             _keep(folder, progress)
-            for batch in iter(lambda: list(islice(several, _BATCH)), []):
-                files.write(batch)
-                progress.add(batch)
+            for part in several.made(partial(part_of, style), _BATCH):
+                if not part.rows:
+                    continue
+                files.write(part)
+                progress.add(part)
                 if files.due:
                     _mark(folder, progress, files)
                 if tell is not None:
@@ -141,14 +148,11 @@ def finish(folder: str, made: Manifest) -> bytes:
     return data
 
 
-def _after(calls: Iterator[Mapping[str, Any]], progress: Progress, folder: str) -> Iterator[Mapping[str, Any]]:
+def _pass_over(calls: Calls, progress: Progress, folder: str) -> None:
     """Pass over what is written already, and be sure that it is the same."""
-    last = None
-    for last in islice(calls, progress.count):  # noqa: B007 - only the last one is looked at
-        pass
+    last = calls.pass_over(progress.count)
     if progress.count and (last is None or str(last.get("call_id")) != progress.last_id):
         raise TrailCorrupt(f"the trail no longer answers as when {folder} was begun; remove {folder} and begin anew")
-    return calls
 
 
 def _mark(folder: str, progress: Progress, files: Sink) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from otel_tool_audit.errors import SettingsError
 from otel_tool_audit.review import columns
+from otel_tool_audit.review.fetching import Found, Made
 from otel_tool_audit.review.fold import Call
 from otel_tool_audit.review.ordering import Order
 
@@ -39,6 +41,35 @@ class Calls(Iterator[Call]):
         if self._given == self._order.limit and self._order.asked:
             self.next_key = self._order.key_of(call)
         return call
+
+    def pass_over(self, count: int) -> Call | None:
+        """
+        Pass over so many calls, reading no more of them than must be.
+
+        Returns:
+            The last of them; None when there are not so many, or *count* is 0.
+        """
+        if isinstance(self._found, Found) and not self._given:
+            self._given += count
+            return self._found.pass_over(count)
+        return next(islice(self, count - 1, None), None) if count else None
+
+    def made(self, work: Callable[[list[Call]], Made], size: int) -> Iterator[Made]:
+        """
+        Do something with the calls that are left, and give what comes of it, in their order: in helper processes, where there are many.
+
+        Args:
+            work: A function of a module, or a partial one, so that a helper process finds it. It gets at most *size* calls, and may get none.
+            size: How many calls at a time.
+
+        Raises:
+            TrailCorrupt: The trail was changed while it was read.
+        """
+        if isinstance(self._found, Found):
+            yield from self._found.made(work, size)
+        else:
+            while part := list(islice(self, size)):
+                yield work(part)
 
     def arrow(self) -> pa.Table:
         """

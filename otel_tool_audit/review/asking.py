@@ -13,7 +13,6 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 from otel_tool_audit import settings
-from otel_tool_audit.errors import TrailCorrupt
 from otel_tool_audit.review import activity, search, segments, statistics, tables
 from otel_tool_audit.review.fold import Call, Folding
 from otel_tool_audit.review.folding import foldings
@@ -113,9 +112,10 @@ class Asking(TrailRecords):
         engine = self._engine() if query.narrow or order.asked or order.limit is not None else None
         if engine is not None:
             with contextlib.suppress(Stale):
+                found = engine.calls(query, order if query.text is None and engine.sorts(order) else Order())
+                self.unreadable = engine.unreadable
                 if query.text is None and engine.sorts(order):
-                    return self._told(engine, engine.calls(query, order))
-                found = self._told(engine, engine.calls(query, Order()))
+                    return found
                 return order.arrange(found) if order.asked else islice(found, order.limit)
         if order.asked:
             return order.arrange(self._read_all(query))
@@ -144,13 +144,6 @@ class Asking(TrailRecords):
             return None
         records, amendments, self.unreadable = found
         return foldings(records, amendments)
-
-    def _told(self, engine: Engine, found: Iterator[Call]) -> Iterator[Call]:
-        self.unreadable = engine.unreadable
-        try:
-            yield from found
-        except Stale as stale:
-            raise TrailCorrupt(f"{self.path} was changed while it was read ({stale}); ask again, or run `otel-tool-audit verify`") from stale
 
     def _own_life(self) -> Iterator[dict[str, Any]]:
         """Give the records of the trail's own life, of all chains."""

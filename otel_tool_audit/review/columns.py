@@ -6,7 +6,7 @@ Source: ARCHITECTURE.md; FORMAT.md, section 4.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
@@ -32,6 +32,8 @@ COLUMNS: Final = {
 } | {"other": JSON}
 """The columns of a table of calls, by name; ``other`` holds the fields that this version does not know. Objects and lists stand as JSON text."""
 
+_ALWAYS: Final[dict[str, set[type]]] = {TEXT: {str, type(None)}, TRUTH: {bool, type(None)}, NUMBER: {float, type(None)}, INTEGER: {type(None)}}
+"""Of each kind, the types whose every value is of it."""
 _ROWS: Final = 10_000
 _LARGEST: Final = 1 << 53
 
@@ -52,6 +54,38 @@ def row(call: Mapping[str, Any]) -> dict[str, Any]:
             found[name], other[name] = None, value
     found["other"] = as_text(other) if other else None
     return found
+
+
+def columns_of(calls: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
+    """Give calls as columns: what :func:`row` gives of each, by name."""
+    others: dict[int, dict[str, Any]] = {}
+    for at, call in enumerate(calls):
+        if not call.keys() <= COLUMNS.keys():
+            others[at] = {name: value for name, value in call.items() if name not in COLUMNS}
+    found: dict[str, list[Any]] = {}
+    for name, kind in COLUMNS.items():
+        values = [call.get(name) for call in calls]
+        if kind is JSON:
+            values = [None if value is None else as_text(value) for value in values]
+        elif not _ALWAYS[kind].issuperset(map(type, values)) and not (kind is INTEGER and _integers(values)):
+            for at, value in enumerate(values):
+                if value is None:
+                    continue
+                if fits(value, kind):
+                    values[at] = float(value) if kind is NUMBER else value
+                else:
+                    values[at] = None
+                    others.setdefault(at, {})[name] = value
+        found[name] = values
+    found["other"] = [as_text(others[at]) if at in others else None for at in range(len(calls))]
+    return found
+
+
+def _integers(values: list[Any]) -> bool:
+    if not {int, type(None)}.issuperset(map(type, values)):
+        return False
+    found = [value for value in values if value is not None]
+    return not found or (fits(min(found), INTEGER) and fits(max(found), INTEGER))
 
 
 def fits(value: object, kind: str) -> bool:
@@ -80,10 +114,15 @@ def batches(calls: Iterable[Mapping[str, Any]], rows: int = _ROWS) -> Iterator[p
         calls: Any number.
         rows: At most so many in a batch.
     """
-    pa, columns = arrow(), schema()
     rest = iter(calls)
-    while part := [row(call) for call in islice(rest, rows)]:
-        yield pa.RecordBatch.from_pylist(part, schema=columns)
+    while part := list(islice(rest, rows)):
+        yield batch(part)
+
+
+def batch(calls: Sequence[Mapping[str, Any]]) -> pa.RecordBatch:
+    """Give calls as one Arrow record batch."""
+    columns, found = schema(), columns_of(calls)
+    return arrow().RecordBatch.from_arrays([arrow().array(found[field.name], type=field.type) for field in columns], schema=columns)
 
 
 def table(calls: Iterable[Mapping[str, Any]]) -> pa.Table:

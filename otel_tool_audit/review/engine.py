@@ -20,6 +20,7 @@ import duckdb
 from otel_tool_audit.review import database, questions, segments
 from otel_tool_audit.review.columns import arrow, row
 from otel_tool_audit.review.extract import KEPT, ROW
+from otel_tool_audit.review.fetching import FOLDED, Found
 from otel_tool_audit.review.files import Folder, Refused
 from otel_tool_audit.review.fold import Call, Folding
 from otel_tool_audit.review.folding import Amendments, foldings, ids_of
@@ -32,10 +33,8 @@ from otel_tool_audit.review.tails import Tail
 
 _SORTED: Final = frozenset({"call_id", "status", *KEPT})
 _TIE: Final = ("chain", "first_seq")
-_FOLDED: Final = "folded"
 _PLACE: Final = "chain, segment, first_at, first_bytes, last_at, last_bytes"
 _TRIES: Final = 3
-_ROWS: Final = 1_000
 _MEMORY: Final = "1GB"
 
 
@@ -95,7 +94,7 @@ class Engine:
         """Tell whether it can give calls in an order; else they are sorted after they were folded."""
         return order.by in _SORTED and questions.sortable(order)
 
-    def calls(self, query: Query, order: Order) -> Iterator[Call]:
+    def calls(self, query: Query, order: Order) -> Found:
         """
         Give the calls that match, in an order that it knows; the text of arguments is looked at after the limit was taken.
 
@@ -103,7 +102,8 @@ class Engine:
             Stale: The trail's files do not hold what the index says, though it was made anew.
         """
         asked = questions.select(_PLACE, replace(query, text=None), order, _TIE)
-        return self._read(self._stable(lambda: self._database.sql(asked.text, params=asked.parameters).to_arrow_table()), query)
+        table = self._stable(lambda: self._database.sql(asked.text, params=asked.parameters).to_arrow_table())
+        return Found(self._root, self._lines, table, query, self._folded, self._lives)
 
     def ask(self, *asked: questions.Question) -> list[list[tuple[Any, ...]]]:
         """
@@ -144,31 +144,6 @@ class Engine:
             if self._index.unchanged(self._copies):
                 return found
         raise Stale("the index changes while it is read")
-
-    def _read(self, found: Any, query: Query) -> Iterator[Call]:  # noqa: ANN401 - an Arrow table
-        """Read the lines of the calls that were found, fold them, and hold them against the question once more."""
-        folded = self._folded
-        rows = (row for batch in found.to_batches(max_chunksize=_ROWS) for row in zip(*(column.to_pylist() for column in batch.columns), strict=True))
-        for chain, segment, first_at, first_bytes, last_at, last_bytes in rows:
-            if segment == _FOLDED:
-                call = folded[first_at].call(self._lives)
-            else:
-                lines = [Line(chain, segment, first_at, first_bytes)]
-                if last_at != first_at:
-                    lines.append(Line(chain, segment, last_at, last_bytes))
-                call = self._fold(lines)
-            if query.matches(call):
-                yield call
-
-    def _fold(self, lines: list[Line]) -> Call:
-        records = [self._lines.record(line) for line in lines]
-        if any(record is None for record in records) or len({record["call_id"] for record in records if record}) != 1:
-            raise Stale(f"{lines[0].chain}/{lines[0].segment} does not hold the calls that the index names")
-        folding = Folding(str(records[0]["call_id"]) if records[0] else "")
-        for record in records:
-            if record is not None:
-                folding.add(record)
-        return folding.call(self._lives)
 
     # --- what a question is put to
 
@@ -256,7 +231,7 @@ class Engine:
         if living == self._living:
             return
         rows = [_row(folding.call(self._lives), number) for number, folding in enumerate(self._folded)]
-        table = to_table(list(zip(*rows, strict=True)) or [()] * len(ROW), "", _FOLDED)
+        table = to_table(list(zip(*rows, strict=True)) or [()] * len(ROW), "", FOLDED)
         chains = arrow().array([folding.records[0]["chain"] for folding in self._folded], table.schema.field("chain").type)
         self._database.register("folded_rows", table.set_column(table.schema.get_field_index("chain"), "chain", chains))
         self._database.execute(

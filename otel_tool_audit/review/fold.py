@@ -25,6 +25,7 @@ FIELDS: Final = (
 """The fields of a call, in the order in which a reader shows them."""
 
 _OWN: Final = frozenset({"seq", "previous_hash", "event", "salt", "hash", "chain", "joins", "writer", "timestamp", "call_id"})
+_KNOWN: Final = _OWN | frozenset(FIELDS)
 
 Record = Mapping[str, Any]
 Call = dict[str, Any]
@@ -46,18 +47,21 @@ class Folding:
 
     def add(self, record: Record) -> None:
         """Fold in the next record: of each field the last value counts that is neither null nor ``unknown``."""
+        event = record.get("event")
         if not self.records:
             self.timestamp = str(record.get("timestamp"))
             self.writer = record.get("writer")
-        for name, value in record.items():
-            if name in _OWN:
-                continue
-            if (value is not None and value != UNKNOWN) or name not in self.fields:
-                self.fields[name] = value
-        event = record.get("event")
-        self.ended = self.ended or event in {FINISHED, OBSERVED}
+            self.fields = dict(record)
+        else:
+            fields = self.fields
+            if not fields.keys() >= record.keys():
+                fields.update({name: value for name, value in record.items() if name not in fields})
+            fields.update({name: value for name, value in record.items() if value is not None and value != UNKNOWN})
+        self.ended = self.ended or event == FINISHED or event == OBSERVED  # noqa: PLR1714 - whoever forged it may have made it a list
         self.amendments += event == AMENDED
-        self.records.append({key: record.get(key) for key in ("chain", "seq", "hash", "event", "timestamp")})
+        self.records.append({
+            "chain": record.get("chain"), "seq": record.get("seq"), "hash": record.get("hash"), "event": event, "timestamp": record.get("timestamp"),
+        })  # fmt: skip
 
     def call(self, lives: Callable[[str], bool]) -> Call:
         """
@@ -67,14 +71,15 @@ class Folding:
             lives: Tells whether a writer (32 hex digits) is known to live.
         """
         last = self.records[-1]
-        known = dict(self.fields)
-        call: Call = {name: known.pop(name, None) for name in FIELDS}
+        fields = self.fields
+        call: Call = dict(zip(FIELDS, map(fields.get, FIELDS), strict=True))
         call["call_id"] = self.call_id
         call["timestamp"] = self.timestamp
         session = call["session_metadata"]
         if isinstance(session, dict) and call["user_role"] is not None:
             call["session_metadata"] = {**session, "user_role": call["user_role"]}
-        call.update(known)
+        if not fields.keys() <= _KNOWN:
+            call.update({name: value for name, value in fields.items() if name not in _KNOWN})
         call["status"] = self._status(lives)
         call["writer"] = self.writer
         call["chain"], call["seq"], call["hash"] = last["chain"], last["seq"], last["hash"]

@@ -32,17 +32,28 @@ class Amendments:
         Args:
             records: Ordered by time; other events among them do not matter.
         """
-        self.names: dict[str, str] = {}
-        self.awaited: dict[str, int] = {}
-        names, awaited = self.names, self.awaited
+        above: dict[str, str] = {}
+        named: dict[str, str] = {}
+        counted: dict[str, int] = {}
+
+        def root(i: str) -> str:
+            while (up := above[i]) != i:
+                above[i] = i = above[up]
+            return i
+
         for record in records:
             if record.get("event") != AMENDED:
                 continue
             ids = ids_of(record)
-            joined = min((names[i] for i in ids if i in names), default=str(record["call_id"]))
-            others = {names[i] for i in ids if i in names}
-            names.update(dict.fromkeys(ids | {i for i, name in names.items() if name in others}, joined))
-            awaited[joined] = sum(awaited.pop(name, 0) for name in others | {joined}) + 1
+            roots = {root(i) for i in ids if i in above}
+            joined = min((named[i] for i in roots), default=str(record["call_id"]))
+            # of several groups the largest stays: so no id moves more often than groups double
+            top = max(roots, key=lambda i: counted[i], default=joined)
+            above.update(dict.fromkeys(roots | (ids - above.keys()) | {top}, top))
+            counted[top] = sum(counted.pop(i) for i in roots) + 1
+            named[top] = joined
+        self.names: dict[str, str] = {i: named[root(i)] for i in above}
+        self.awaited: dict[str, int] = {named[i]: number for i, number in counted.items()}
 
     def complete(self, folding: Folding) -> bool:
         """Tell whether all is known of a call that will ever be."""

@@ -7,7 +7,7 @@ Source: ARCHITECTURE.md, R13; the filters are named like the arguments of ``attr
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from typing import Any, Final, TypedDict
@@ -112,16 +112,25 @@ class Query:
 
     def matches(self, call: Mapping[str, Any]) -> bool:
         """Tell whether a folded call is one of those asked for."""
-        for name, field in EQUALITIES.items():
-            wanted = getattr(self, name)
-            if wanted is not None and call.get(field) != wanted:
+        return self.matcher()(call)
+
+    def matcher(self) -> Callable[[Mapping[str, Any]], bool]:
+        """Give :meth:`matches` for many calls."""
+        wanted = [(field, getattr(self, name)) for name, field in EQUALITIES.items() if getattr(self, name) is not None]
+        subjects, text, since, until = self.subjects, self.text, self.since, self.until
+
+        def matches(call: Mapping[str, Any]) -> bool:
+            for field, value in wanted:
+                if call.get(field) != value:
+                    return False
+            if subjects is not None and call.get("subject") not in subjects:
                 return False
-        if self.subjects is not None and call.get("subject") not in self.subjects:
-            return False
-        if self.text is not None and self.text not in as_text(call.get("arguments")).casefold():
-            return False
-        when = str(call.get("timestamp"))
-        return (self.since is None or when >= self.since) and (self.until is None or when < self.until)
+            if text is not None and text not in as_text(call.get("arguments")).casefold():
+                return False
+            when = str(call.get("timestamp"))
+            return (since is None or when >= since) and (until is None or when < until)
+
+        return matches
 
 
 def as_text(value: object) -> str:
