@@ -9,10 +9,10 @@ Source: ARCHITECTURE.md.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from types import MappingProxyType
-from typing import Any, Final, Self
+from typing import Any, Final, Literal, Self, TypedDict
 
 from otel_tool_audit.errors import SettingsError
 
@@ -126,7 +126,7 @@ class Settings:
         """
         known = {f.name: f for f in fields(cls)}
         if unknown := sorted(set(arguments) - set(known)):
-            message = f"there is no setting {unknown[0]!r}; settings are: {', '.join(known)}"
+            message = f"there is no setting {unknown[0]!r}; {_meant(unknown[0], known, 'is {} meant? ')}settings are: {', '.join(known)}"
             raise SettingsError(message)
         values: dict[str, Any] = {}
         for name, declared in known.items():
@@ -150,6 +150,36 @@ class Settings:
         return self.disabled and not self.required
 
 
+class Arguments(TypedDict, total=False):
+    """The fields of :class:`Settings` as arguments of ``configure()``, for type checkers and editors; its ``path`` is the trail."""
+
+    state: str | os.PathLike[str] | None
+    service_name: str | None
+    durability: Literal["fsync", "os"] | None
+    on_unavailable: Literal["refuse", "allow"] | None
+    disabled: bool | None
+    required: bool | None
+    propagate_threads: bool | None
+    segment_bytes: int | None
+    segment_seconds: float | None
+    heartbeat_seconds: float | None
+    group: str | None
+    append_only_flag: bool | None
+    subject_is_internal: bool | None
+    tenant: str | None
+    pseudonym_key: str | None
+    attribution_key: str | None
+    result_identifiers: Collection[str] | None
+    secret_keys: Collection[str] | None
+    keep_keys: Collection[str] | None
+    trusted_baggage: Collection[str] | None
+    openinference: bool | None
+    retention: Mapping[str, str] | str | None
+    queue_size: int | None
+    merge_seconds: float | None
+    flush_on_sigterm: bool | None
+
+
 def variable(name: str) -> str:
     """Name the environment variable of a setting."""
     return PREFIX + name.upper()
@@ -163,14 +193,16 @@ def is_required(value: str) -> bool:
 
 def slips() -> list[str]:
     """Say which variables of the environment look like settings and are none: a slip in a name must not keep calls off the record unnoticed."""
+    known = [variable(name) for name in (*(f.name for f in fields(Settings)), *_BESIDE)]
+    wrong = sorted(name for name in os.environ if name.startswith(PREFIX) and name not in known)
+    return [f"{name} is no setting and does nothing{_meant(name, known, '; is {} meant?')}" for name in wrong]
+
+
+def _meant(slip: str, known: Iterable[str], question: str) -> str:
+    """Ask whether the name that is nearest to a slip is meant; nothing where none is near."""
     import difflib  # noqa: PLC0415 - only a slip needs it
 
-    known = [variable(name) for name in (*(f.name for f in fields(Settings)), *_BESIDE)]
-    said = []
-    for name in sorted(name for name in os.environ if name.startswith(PREFIX) and name not in known):
-        near = difflib.get_close_matches(name, known, 1)
-        said.append(f"{name} is no setting and does nothing" + (f"; is {near[0]} meant?" if near else ""))
-    return said
+    return "".join(map(question.format, difflib.get_close_matches(slip, known, 1)))
 
 
 def state_directory(state: str | os.PathLike[str] | None = None) -> str:

@@ -10,13 +10,13 @@ import functools
 import inspect
 from collections.abc import Awaitable, Callable, Mapping
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, Unpack
 
 from otel_tool_audit.capture.declared import spec_of
 from otel_tool_audit.capture.gate import OpenCall, begin, begin_async
 from otel_tool_audit.capture.joining import Joined, offer
 from otel_tool_audit.record.model import ToolCall
-from otel_tool_audit.recorder import ToolSpec, error_text, error_type
+from otel_tool_audit.recorder import Said, ToolSpec, error_text, error_type
 from otel_tool_audit.trail.trail import Trail
 
 
@@ -47,7 +47,7 @@ class tool_call:  # noqa: N801 - used like a function, as contextlib's own manag
         *,
         tool_call_id: str | None = None,
         trail: Trail | None = None,
-        **said: Any,  # noqa: ANN401 - as many types as tool() takes
+        **said: Unpack[Said],
     ) -> None:
         """Say what will be called; nothing is recorded before the block is entered."""
         self._arguments = {} if arguments is None else arguments
@@ -125,7 +125,7 @@ def execute_tool(
     reraise: bool = True,
     tool_call_id: str | None = None,
     trail: Trail | None = None,
-    **said: Any,  # noqa: ANN401 - as many types as tool() takes
+    **said: Unpack[Said],
 ) -> Any:  # noqa: ANN401 - the handler's own
     """
     Call any handler as a tool, recorded and timed.

@@ -8,7 +8,7 @@ from otel_tool_audit.recorder.binding import CALL_KEY, ENDING, Binding, bind, bi
 from otel_tool_audit.recorder.failures import error_text, error_type, refusal
 from otel_tool_audit.recorder.identity import Caller, Identities, as_entries
 from otel_tool_audit.recorder.recorder import Recorder
-from otel_tool_audit.recorder.spec import ToolSpec, plain_spec, tool_spec
+from otel_tool_audit.recorder.spec import Said, ToolSpec, plain_spec, tool_spec
 from otel_tool_audit.sanitize import Sanitizer
 from otel_tool_audit.settings import Settings
 
@@ -19,6 +19,7 @@ __all__ = [
     "Caller",
     "Identities",
     "Recorder",
+    "Said",
     "ToolSpec",
     "as_entries",
     "bind",

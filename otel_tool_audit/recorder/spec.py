@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypedDict
 
 from otel_tool_audit.errors import SettingsError
 from otel_tool_audit.record.model import TRIGGERS
@@ -45,6 +45,19 @@ class ToolSpec:
     answering: ToolRules | None = None
     answering_disguised: ToolRules | None = None
     fails: Fails | None = None
+
+
+class Said(TypedDict, total=False):
+    """What there is to say about a tool, as arguments of ``tool_call()`` and ``execute_tool()``, for type checkers and editors."""
+
+    subject: str | None
+    purpose: str | None
+    trigger: str | None
+    retention: str | None
+    redact: Iterable[str]
+    keep: Iterable[str] | None
+    pseudonymize: Mapping[str, str] | Iterable[str]
+    fails: Fails | None
 
 
 def tool_spec(

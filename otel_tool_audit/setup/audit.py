@@ -13,7 +13,7 @@ import os
 import threading
 from dataclasses import fields
 from types import TracebackType
-from typing import Any, Final, Self, cast
+from typing import Any, Final, Self, Unpack, cast
 
 from opentelemetry import propagate, trace
 from opentelemetry.propagators.composite import CompositePropagator
@@ -26,7 +26,7 @@ from otel_tool_audit.capture import threads
 from otel_tool_audit.errors import SettingsError
 from otel_tool_audit.processor import AuditSpanProcessor, RecordAll, exporting_neighbours
 from otel_tool_audit.recorder import disable, unbind
-from otel_tool_audit.settings import Settings, slips, variable
+from otel_tool_audit.settings import Arguments, Settings, slips, variable
 from otel_tool_audit.setup import exporters, metrics, signals
 from otel_tool_audit.trail.retention import check_class
 from otel_tool_audit.trail.trail import Durability, Trail
@@ -126,7 +126,7 @@ def configure(
     *,
     tracer_provider: trace.TracerProvider | None = None,
     forward: SpanProcessor | None = None,
-    **settings: Any,  # noqa: ANN401 - as many types as Settings has fields
+    **settings: Unpack[Arguments],
 ) -> Audit:
     """
     Record this process' tool calls: open the trail, sanitize and export spans, carry attribution through threads.
