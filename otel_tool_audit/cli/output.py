@@ -36,6 +36,8 @@ SAMPLE: Final = 500
 
 _GAP: Final = 2
 _NARROWEST: Final = 6
+_LEGIBLE: Final = 14
+"""Characters of a value that is cut which tell what it is; for less of it a spare column goes."""
 _UNSAFE: Final = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ud800-\udfff\ufeff\ufff9-\ufffb\U000e0000-\U000e007f]")
 """What JSON may hold raw and a terminal should not see; a line feed stands between values only."""
 
@@ -94,11 +96,13 @@ class Column(NamedTuple):
         title: What stands above it.
         shrinks: Whether its values may be cut when the terminal is narrow.
         right: Whether it is aligned to the right.
+        spare: Whether it is left out where there is no room for all.
     """
 
     title: str
     shrinks: bool = False
     right: bool = False
+    spare: bool = False
 
 
 class Cell(NamedTuple):
@@ -258,12 +262,12 @@ def print_table(columns: Sequence[Column], rows: Iterable[Sequence[Cell]]) -> in
     console = stdout()
     several = iter(rows)
     first = list(islice(several, SAMPLE))
-    widths = _widths(columns, first, console.width if console.is_terminal else None)
+    plan = _plan(columns, _widths(columns, first), console.width if console.is_terminal else None)
     if first:
-        console.print(_line(columns, widths, [Cell(c.title, "bold") for c in columns]))
+        console.print(plan.line([Cell(c.title, "bold") for c in columns]))
     count = 0
     for row in chain(first, several):
-        console.print(_line(columns, widths, row))
+        console.print(plan.line(row))
         count += 1
     return count
 
@@ -282,16 +286,16 @@ class OpenTable:
         """
         self._columns = columns
         self._console = stdout()
-        wanted = [max(width, known) for width, known in zip(least, _widths(columns, rows, None), strict=True)]
-        self._widths = _narrowed(columns, wanted, self._console.width if self._console.is_terminal else None)
+        wanted = [max(width, known) for width, known in zip(least, _widths(columns, rows), strict=True)]
+        self._plan = _plan(columns, wanted, self._console.width if self._console.is_terminal else None)
         self._begun = False
 
     def add(self, row: Sequence[Cell]) -> None:
         """Print a row, and what stands above the first."""
         if not self._begun:
-            self._console.print(_line(self._columns, self._widths, [Cell(c.title, "bold") for c in self._columns]))
+            self._console.print(self._plan.line([Cell(c.title, "bold") for c in self._columns]))
             self._begun = True
-        self._console.print(_line(self._columns, self._widths, row))
+        self._console.print(self._plan.line(row))
         self._console.file.flush()
 
 
@@ -316,30 +320,46 @@ def fail(text: str) -> None:
         stderr().print(Text("       " + safe(line)))
 
 
-def _widths(columns: Sequence[Column], rows: Sequence[Sequence[Cell]], room: int | None) -> list[int]:
-    return _narrowed(columns, [max([cell_len(c.title), *(cell_len(safe(row[i].text)) for row in rows)]) for i, c in enumerate(columns)], room)
+class _Plan(NamedTuple):
+    """How the lines of a table are laid out: which columns, how wide, and how many blanks between them."""
+
+    columns: Sequence[Column]
+    widths: Mapping[int, int]
+    gap: int
+
+    def line(self, row: Sequence[Cell]) -> Text:
+        """Lay out a row."""
+        line = Text()
+        last = len(self.columns) - 1
+        for i, width in self.widths.items():
+            column, text = self.columns[i], safe(row[i].text)
+            if column.shrinks and cell_len(text) > width:
+                text = set_cell_size(text, width - 1) + "…"
+            padding = " " * max(0, width - cell_len(text))
+            line.append(padding if column.right else "")
+            line.append(text, row[i].style)
+            line.append("" if i == last else (" " * self.gap if column.right else padding + " " * self.gap))
+        line.rstrip()
+        return line
 
 
-def _narrowed(columns: Sequence[Column], widths: list[int], room: int | None) -> list[int]:
-    while room is not None and sum(widths) + _GAP * (len(widths) - 1) > room:
-        widest = max((i for i, c in enumerate(columns) if c.shrinks), key=lambda i: widths[i], default=None)
+def _widths(columns: Sequence[Column], rows: Sequence[Sequence[Cell]]) -> list[int]:
+    return [max([cell_len(c.title), *(cell_len(safe(row[i].text)) for row in rows)]) for i, c in enumerate(columns)]
+
+
+def _plan(columns: Sequence[Column], wanted: Sequence[int], room: int | None) -> _Plan:
+    """Fit a table into its room: first the blanks between columns go, then columns that are spare, then what values can lose."""
+    widths = dict(enumerate(wanted))
+    if room is None or sum(wanted) + _GAP * (len(wanted) - 1) <= room:
+        return _Plan(columns, widths, _GAP)
+    short = {i: min(width, _LEGIBLE) if columns[i].shrinks else width for i, width in widths.items()}
+    for i in sorted((i for i, c in enumerate(columns) if c.spare), reverse=True):
+        if sum(short.values()) + len(short) - 1 <= room:
+            break
+        del short[i], widths[i]
+    while sum(widths.values()) + len(widths) - 1 > room:
+        widest = max((i for i in widths if columns[i].shrinks), key=lambda i: widths[i], default=None)
         if widest is None or widths[widest] <= _NARROWEST:
             break
         widths[widest] -= 1
-    return widths
-
-
-def _line(columns: Sequence[Column], widths: Sequence[int], row: Sequence[Cell]) -> Text:
-    line = Text()
-    for i, (column, width, cell) in enumerate(zip(columns, widths, row, strict=True)):
-        text = safe(cell.text)
-        if column.shrinks and cell_len(text) > width:
-            text = set_cell_size(text, width - 1) + "…"
-        padding = " " * max(0, width - cell_len(text))
-        last = i == len(columns) - 1
-        line.append(padding if column.right else "")
-        line.append(text, cell.style)
-        line.append("" if last else (" " * _GAP if column.right else padding + " " * _GAP))
-    line.rstrip()
-    return line
-
+    return _Plan(columns, widths, 1)

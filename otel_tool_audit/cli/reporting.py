@@ -30,7 +30,6 @@ from otel_tool_audit.review.verify import verify
 report: Final = typer.Typer(help="Reports that people read: who saw what, and what happened.", rich_markup_mode=None)
 
 _HOURLY: Final = timedelta(days=3)
-_DAILY: Final = timedelta(days=100)
 _SLOW_ROWS: Final = 2_000
 _Values = TypeVar("_Values", AccessReport, ActivityReport)
 
@@ -91,7 +90,7 @@ def activity(
 
 def _stretch(start: datetime | None, end: datetime | None) -> str:
     length = None if start is None else (end or datetime.now(UTC)) - start
-    return "day" if length is None else "hour" if length <= _HOURLY else "day" if length <= _DAILY else "month"
+    return "hour" if length is not None and length <= _HOURLY else "day"
 
 
 class _Asked:
@@ -126,6 +125,7 @@ class _Asked:
         Raises:
             typer.Exit: The trail is broken.
         """
+        self._refuse_what_no_page_takes(values)
         with progress() as told:
             verdict = Verdict.of(verify(self._journal.path, state=self._journal.state, progress=told))
         found = dataclasses.replace(values, verdict=verdict)
@@ -139,6 +139,14 @@ class _Asked:
         if verdict.integrity == BROKEN:
             output.say(broken(verdict.findings), "bold red")
             raise typer.Exit(output.BROKEN)
+
+    def _refuse_what_no_page_takes(self, values: AccessReport | ActivityReport) -> None:
+        """Say how a report that is too long for a PDF can be had, before it is on record that it was given."""
+        rows = values.rows if isinstance(values, AccessReport) else ()
+        if self._style is ReportFormat.pdf and len(rows) > pdf.MOST_ROWS:
+            months = list(dict.fromkeys(row.timestamp[:7] for row in rows))
+            parts = " to ".join(f"--during {month}" for month in ((months[0], months[-1]) if len(months) > 1 else (rows[0].timestamp[:10], rows[-1].timestamp[:10])))
+            raise BadUsage(f"{len(rows):,} accesses are more than a PDF takes ({pdf.MOST_ROWS:,}): ask for HTML (-o report.html), or for parts of the time, from {parts}")
 
     def _heading(self, on_record: str) -> Heading:
         who = self._journal.who()

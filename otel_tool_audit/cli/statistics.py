@@ -24,10 +24,12 @@ from otel_tool_audit.review.stretches import named
 
 _COLUMNS: Final = (
     Column("TOOL", shrinks=True), Column("CALLS", right=True), Column("SUCCESS", right=True), Column("FAILED", right=True), Column("INTERRUPTED", right=True),
-    Column("USERS", right=True), Column("MEAN", right=True), Column("50 %", right=True), Column("95 %", right=True), Column("99 %", right=True), Column("MAX", right=True),
+    Column("USERS", right=True, spare=True), Column("MEAN", right=True, spare=True), Column("50 %", right=True), Column("95 %", right=True), Column("99 %", right=True, spare=True), Column("MAX", right=True),
     Column("OVER TIME"),
 )  # fmt: skip
 _FIGURES: Final = tuple(field.name for field in dataclasses.fields(ToolStatistics) if field.name != "series")
+_SHORTEST: Final = 12
+_FIGURES_WIDE: Final = 90
 _LONGEST: Final = 60
 """Stretches that a line of bars shows, the latest; JSON has all."""
 
@@ -66,9 +68,15 @@ def stats(
         output.say("no calls", "dim")
     else:
         starts = [bucket.start for bucket in total.series]
-        span = named(starts[0], starts[-1], every, _LONGEST) if every and starts else []
+        span = named(starts[0], starts[-1], every, _longest()) if every and starts else []
         output.print_table(_COLUMNS if span else _COLUMNS[:-1], [_row(row, span) for row in rows])
     worth.leave()
+
+
+def _longest() -> int:
+    """Tell for how many bars there is room beside the figures."""
+    console = output.stdout()
+    return max(_SHORTEST, min(_LONGEST, console.width - _FIGURES_WIDE)) if console.is_terminal else _LONGEST
 
 
 def _pieces(rows: Iterable[ToolStatistics], style: AnswerFormat) -> Iterable[str | bytes]:

@@ -14,6 +14,9 @@ COLOURS: Final = {2: (0, 3), 4: (0, 1, 2, 3)}
 
 _STEP: Final = 10
 _BAR: Final = 8
+_FEW: Final = 12
+NAMED: Final = 7
+"""Up to so many bars each has its name below it; of more only the first and the last."""
 _LEAST: Final = 1.5
 
 
@@ -31,7 +34,6 @@ class Chart(NamedTuple):
     """Bars of a series."""
 
     width: int
-    highest: int
     rects: tuple[Rect, ...]
 
 
@@ -40,14 +42,16 @@ def vertical(series: Series) -> Chart:
     highest = max((bar.total for bar in series.bars), default=0)
     colours = COLOURS[len(series.parts)]
     rects: list[Rect] = []
+    # few bars do not fill the page: they stay bars
+    thick = _BAR * min(1.0, len(series.bars) / _FEW)
     for number, bar in enumerate(series.bars):
         top = float(HEIGHT)
         for part, colour in zip(bar.parts, colours, strict=True):
             if part:
                 height = max(_LEAST, HEIGHT * part / highest)
                 top = max(0.0, top - height)
-                rects.append(Rect(colour, number * _STEP + (_STEP - _BAR) / 2, round(top, 2), _BAR, round(height, 2)))
-    return Chart(max(1, len(series.bars)) * _STEP, highest, tuple(rects))
+                rects.append(Rect(colour, round(number * _STEP + (_STEP - thick) / 2, 2), round(top, 2), round(thick, 2), round(height, 2)))
+    return Chart(max(1, len(series.bars)) * _STEP, tuple(rects))
 
 
 def share(part: int, ranking: Ranking) -> float:

@@ -192,7 +192,7 @@ def _facts(report: AccessReport | ActivityReport, heading: Heading) -> tuple[Fac
 
 def _period(start: str | None, end: str | None, zone: tzinfo) -> str:
     if start is None and end is None:
-        return "all that is on record"
+        return "All that is on record"
     begin, stop = (None if moment is None else in_zone(moment, zone).removesuffix(" 00:00:00") for moment in (start, end))
     parts = (begin and f"from {begin}", stop and f"until before {stop}")
     words = " ".join(part for part in parts if part)
@@ -258,7 +258,7 @@ def _accesses(rows: Iterable[Access], zone: tzinfo) -> Series | None:
         calls, bad = found.get(day, (0, 0))
         found[day] = (calls + (not failed), bad + failed)
     every, counted = filled({f"{day}{_MIDNIGHT}": numbers for day, numbers in found.items()}, "day", MOST_BARS)
-    return _series("Accesses over time", ("not failed", "failed"), counted, every) if counted else None
+    return _series("Accesses over time", ("not failed", "failed"), counted, every, ("access", "accesses")) if counted else None
 
 
 def _calls_over_time(report: ActivityReport, zone: tzinfo) -> Series | None:
@@ -270,12 +270,12 @@ def _calls_over_time(report: ActivityReport, zone: tzinfo) -> Series | None:
         counted = {in_zone(start, zone): numbers for start, numbers in counted.items()}
     # stretches of a day and more are those of UTC, on whichever clocks the reader looks
     title = "Calls over time" if every in {"minute", "hour"} or zone_name(zone) == "UTC" else f"Calls over time, by {every}s in UTC"
-    return _series(title, ("succeeded", "running", "interrupted", "failed"), counted, every)
+    return _series(title, ("succeeded", "running", "interrupted", "failed"), counted, every, ("call", "calls"))
 
 
-def _series(title: str, parts: tuple[str, ...], counted: Mapping[str, tuple[int, ...]], every: str) -> Series:
+def _series(title: str, parts: tuple[str, ...], counted: Mapping[str, tuple[int, ...]], every: str, things: tuple[str, str]) -> Series:
     width = {"month": _MONTH, "day": _DATE}.get(every, _MINUTE)
-    return Series(title, parts, tuple(Bar(text(start[:width]), numbers) for start, numbers in counted.items()), every)
+    return Series(title, parts, tuple(Bar(text(start[:width]), numbers) for start, numbers in counted.items()), every, things)
 
 
 def _remarks(notes: Sequence[str]) -> tuple[Remarks, ...]:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from otel_tool_audit.review.timeline import printable
+from otel_tool_audit.review.timeline import plural, printable
 
 GOOD: Final = "good"
 BAD: Final = "bad"
@@ -74,16 +74,18 @@ class Series:
     bars: tuple[Bar, ...]
     every: str
     """What a bar stands for: ``minute``, ``hour``, ``day`` or ``month``."""
+    things: tuple[str, str]
+    """What is counted: one of them, and several."""
 
     @property
     def summary(self) -> str:
         """Tell in a sentence what the picture shows."""
         if not self.bars:
             return "nothing"
-        total, highest = sum(bar.total for bar in self.bars), max(self.bars, key=lambda bar: bar.total)
+        total, highest = plural(sum(bar.total for bar in self.bars), *self.things), max(self.bars, key=lambda bar: bar.total)
         if len(self.bars) == 1:
-            return f"{total:,} in one {self.every}, {highest.name}"
-        return f"{total:,} from {self.bars[0].name} to {self.bars[-1].name}, a bar a {self.every}; most: {highest.total:,} ({highest.name})"
+            return f"{total} in one {self.every}, {highest.name}"
+        return f"{total} from {self.bars[0].name} to {self.bars[-1].name}, a bar a {self.every}; most: {highest.total:,} ({highest.name})"
 
 
 @dataclass(frozen=True, slots=True)

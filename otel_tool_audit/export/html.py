@@ -16,7 +16,7 @@ from importlib.resources import files
 from typing import Any, Final
 
 from otel_tool_audit.errors import SettingsError
-from otel_tool_audit.export.charts import COLOURS, share, vertical
+from otel_tool_audit.export.charts import COLOURS, NAMED, share, vertical
 from otel_tool_audit.export.document import Document, Table
 
 _PIECES: Final = 1_000
@@ -47,6 +47,7 @@ def render(report: Document) -> Iterator[str]:
         chart=vertical(report.series) if report.series else None,
         colours=COLOURS,
         share=share,
+        named=NAMED,
     )
     # the template gives a few signs at a time
     pieces.enable_buffering(_PIECES)

@@ -1,8 +1,8 @@
 """
 A report as PDF, set by Typst: tagged for screen readers, with the fonts in it, and made without a network or a file.
 
-What a report says goes in as data, so that no value is read as markup. Where neither Typst's fonts nor the system's have a sign, signs
-beyond European scripts are shown as escapes, never as boxes; the HTML has all of them.
+What a report says goes in as data, so that no value is read as markup. A sign that neither Typst's fonts nor the system's have is shown as
+its number, never as a box, and the report says so; the HTML has all of them.
 
 Source: typst.app/docs; ISO 14289-1 (PDF/UA-1).
 """
@@ -11,19 +11,26 @@ from __future__ import annotations
 
 import importlib
 import re
+from dataclasses import replace
 from importlib.resources import files
 from typing import Any, Final
 
 import orjson
 
 from otel_tool_audit.errors import SettingsError
-from otel_tool_audit.export.charts import COLOURS, share, vertical
-from otel_tool_audit.export.document import Document
+from otel_tool_audit.export.charts import COLOURS, NAMED, share, vertical
+from otel_tool_audit.export.document import UNSURE, Document, Remarks
+from otel_tool_audit.review.timeline import plural
 
 NEEDED: Final = "reports as PDF need typst: pip install 'otel-tool-audit[report]'"
 STANDARD: Final = "ua-1"
 MOST_ROWS: Final = 10_000
 """Rows of one PDF: each takes about 2 ms of a core and 250 kB of memory, and eight fill a page."""
+
+_ATTEMPTS: Final = 150
+_FONTS: Final = '("Libertinus Serif", "DejaVu Sans Mono")'
+_SAMPLE: Final = f'#set document(title: "-")\n#set text(font: {_FONTS}, lang: "en")\n#sys.inputs.text'.encode()
+"""Sets a text as the template does."""
 
 _UNBROKEN: Final = re.compile(r"[^\s\u200b-]{25}(?=[^\s\u200b-])")
 _BREAK: Final = "\u200b"
@@ -45,24 +52,53 @@ def render(report: Document) -> bytes:
     rows = sum(len(table.rows) for table in report.tables)
     if rows > MOST_ROWS:
         raise SettingsError(f"{rows:,} rows are too many for a PDF (at most {MOST_ROWS:,}); ask for HTML, or for a shorter time")
-    data = orjson.loads(orjson.dumps(report))
-    inputs = {
-        "report": _breakable(data),
-        "chart": _chart(report),
-        "shares": [[[share(part, ranking) for part in bar.parts] for bar in ranking.bars] for ranking in report.rankings],
-        "colours": COLOURS[len(report.series.parts)] if report.series else [],
-    }
     template = (files("otel_tool_audit.export") / "templates" / "report.typ").read_bytes()
-    texts = {name: orjson.dumps(value).decode() for name, value in inputs.items()}
+    texts = _texts(report)
     try:
         return bytes(engine.compile(template, sys_inputs=texts, pdf_standards=STANDARD))
     except engine.TypstError:
         # the standard refuses text that no font can show
-        escaped = {name: _FOREIGN.sub(_escape, value) for name, value in texts.items()}
+        unknown = _without_font(engine, "".join(sorted({*_FOREIGN.findall("".join(texts.values()))})))
+    pattern = re.compile(f"[{re.escape(unknown)}]" if unknown else r"(?!)")
+    told = Remarks("Letters", (f"{plural(len(unknown), 'sign')} that no font here can show: in place of each stands its number (\\u…); the same report as HTML has all of them.",), UNSURE)
+    escaped = {name: pattern.sub(_escape, value) for name, value in _texts(replace(report, remarks=(*report.remarks, told))).items()}
     try:
         return bytes(engine.compile(template, sys_inputs=escaped, pdf_standards=STANDARD))
     except engine.TypstError as error:
         raise SettingsError(f"the report cannot be set as PDF ({error}); ask for HTML") from error
+
+
+def _texts(report: Document) -> dict[str, str]:
+    """Write down what the template is told, as JSON."""
+    inputs = {
+        "report": _breakable(orjson.loads(orjson.dumps(report))),
+        "chart": _chart(report),
+        "shares": [[[share(part, ranking) for part in bar.parts] for bar in ranking.bars] for ranking in report.rankings],
+        "colours": COLOURS[len(report.series.parts)] if report.series else [],
+    }
+    return {name: orjson.dumps(value).decode() for name, value in inputs.items()}
+
+
+def _without_font(engine: Any, signs: str) -> str:  # noqa: ANN401 - a module of an extra
+    """
+    Find the signs that no font can show, by halving: fonts lack whole scripts, and each attempt takes some milliseconds.
+
+    What is still open after :data:`_ATTEMPTS` counts as lacking, too.
+    """
+    lacking, open_ = "", [signs] if signs else []
+    for _ in range(_ATTEMPTS):
+        if not open_:
+            break
+        part = open_.pop()
+        try:
+            engine.compile(_SAMPLE, sys_inputs={"text": part}, pdf_standards=STANDARD)
+        except engine.TypstError:
+            half = len(part) // 2
+            if half:
+                open_ += [part[half:], part[:half]]
+            else:
+                lacking += part
+    return lacking + "".join(open_)
 
 
 def typst() -> Any:  # noqa: ANN401 - a module of an extra
@@ -88,7 +124,7 @@ def _chart(report: Document) -> dict[str, Any]:
     if report.series is None:
         return {}
     chart = vertical(report.series)
-    return {"summary": report.series.summary, "width": chart.width, "highest": chart.highest, "rects": [rect._asdict() for rect in chart.rects]}
+    return {"summary": report.series.summary, "width": chart.width, "named": NAMED, "rects": [rect._asdict() for rect in chart.rects]}
 
 
 def _breakable(value: Any) -> Any:  # noqa: ANN401 - a JSON value

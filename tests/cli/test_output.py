@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 import unicodedata
 from collections.abc import Iterator
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.console import Console
 
 from otel_tool_audit.cli import output
 from otel_tool_audit.cli.output import Cell, Column, safe
@@ -111,3 +113,14 @@ def test_markdown_shows_every_value_as_text(value: str) -> None:
 def test_the_plural_is_that_of_the_number() -> None:
     """One call, two calls."""
     assert ["1 call", "0 calls", "1,000 calls", "2 people"] == [plural(1, "call"), plural(0, "call"), plural(1000, "call"), plural(2, "person", "people")]
+
+
+@pytest.mark.parametrize(("room", "titles"), [(30, "A B SPARE LAST"), (24, "A B SPARE LAST"), (20, "A B LAST"), (15, "A B LAST")])
+def test_a_narrow_table_gives_up_blanks_then_spare_columns_then_text(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, room: int, titles: str) -> None:
+    """Numbers are never cut, no line is longer than the terminal is wide, and the last column is whole."""
+    monkeypatch.setattr(output, "stdout", lambda: Console(file=sys.stdout, force_terminal=True, width=room, color_system=None, soft_wrap=True))
+    output.print_table((Column("A", shrinks=True), Column("B", right=True), Column("SPARE", spare=True), Column("LAST")), [(Cell("abcdefgh"), Cell("123"), Cell("x"), Cell("12/9"))])
+    lines = capsys.readouterr().out.splitlines()
+    assert titles.split() == lines[0].split()
+    assert all(len(line) <= room for line in lines)
+    assert ["123", "12/9"] == [cell for cell in lines[1].split() if cell[0] == "1"]

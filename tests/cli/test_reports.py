@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from made_calls import HOSTILE, Printed, call, record
 
+from otel_tool_audit.export import pdf
 from otel_tool_audit.review.reader import TrailReader
 from otel_tool_audit.review.verify import verify
 from otel_tool_audit.trail.trail import Trail
@@ -144,3 +145,14 @@ def test_the_command_works_without_the_packages_of_other_extras(clinic: Path) ->
         assert 2 == done.returncode
         assert f"pip install 'otel-tool-audit[{extra}]'" in done.stderr
     assert not (clinic.parent / "never").exists()
+
+
+def test_a_report_too_long_for_a_pdf_is_refused_before_it_is_on_record(command: Command, clinic: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The message says how to have it all the same: as HTML, or in parts."""
+    pytest.importorskip("typst")
+    monkeypatch.setattr(pdf, "MOST_ROWS", 3)
+    printed = command("report", "access", clinic, "--subject", "patient-1", "-o", tmp_path / "access.pdf")
+    assert (2, "") == (printed.code, printed.out)
+    assert "ask for HTML (-o report.html), or for parts of the time, from --during 2026-03-01" in printed.err
+    assert not [r for r in TrailReader(clinic).records("trail") if r["event"] == "trail.read"]
+    assert not (tmp_path / "access.pdf").exists()

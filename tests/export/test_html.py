@@ -138,3 +138,21 @@ def test_colours_have_the_contrast_of_wcag_aa() -> None:
         for ground in ("paper", "panel"):
             assert all(_contrast(palette[name], palette[ground]) >= 4.5 for name in ("ink", "soft", "accent", "good", "bad", "unsure"))
             assert all(_contrast(palette[name], palette[ground]) >= 3 for name in ("p0", "p1", "p2", "p3"))
+
+
+def test_few_bars_stay_bars_and_each_has_its_name() -> None:
+    """A report on two days is no wall of colour; below each bar stands its day, and a sentence says what the picture shows."""
+    page = "".join(html.render(activity_document(activity_report(9), heading())))
+    widths = {float(width) for width in re.findall(r'<rect class="p\d" x="[\d.]+" y="[\d.]+" width="([\d.]+)"', page)}
+    assert max(widths) < 4
+    assert 5 == len(re.findall(r"<span>2026-03-0\d</span>", page))
+    assert "27 calls from 2026-03-01 to 2026-03-05, a bar a day; most: 9 (2026-03-01)" in page
+
+
+def test_months_without_an_access_have_a_bar_of_nothing() -> None:
+    """A year with two accesses shows twelve months."""
+    rows = [row(1, timestamp="2025-04-02T00:00:00.000000Z"), row(2, timestamp="2026-03-01T00:00:00.000000Z")]
+    series = access_document(access_report(rows), heading()).series
+    assert series
+    assert [1, *[0] * 10, 1] == [bar.total for bar in series.bars]
+    assert ("2025-04", "2026-03") == (series.bars[0].name, series.bars[-1].name)

@@ -33,7 +33,7 @@ def test_it_is_tagged_titled_and_has_its_fonts() -> None:
     found, _ = read(pdf.render(activity_document(activity_report(9), heading())))
     root = found.trailer["/Root"]
     assert True is bool(root["/MarkInfo"]["/Marked"])
-    assert ("en", "Activity report: all that is on record") == (root["/Lang"], found.metadata.title)
+    assert ("en", "Activity report: All that is on record") == (root["/Lang"], found.metadata.title)
     assert not {"/OpenAction", "/AA", "/AcroForm"} & set(root)
     assert not found.attachments
 
@@ -50,6 +50,35 @@ def test_no_value_is_read_as_markup(text: str) -> None:
         assert "\\u202e" in told or "日本語" in told or "\\u65e5\\u672c" in told
     assert "root:x:0" not in told
     assert "\u202e" not in told
+
+
+def test_only_signs_that_no_font_has_are_written_as_numbers() -> None:
+    """One such sign takes no other sign's shape, and the report says so."""
+    _, told = read(pdf.render(access_document(access_report([row(1, error="Ωж→ 日 done")]), heading())))
+    assert "Ωж→" in told
+    assert ("\\u65e5" in told) is ("nofontherecanshow" in told)
+
+
+def test_the_search_for_signs_without_a_font_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many signs there are: what was not tried in time counts as lacking."""
+
+    class Fonts:
+        class TypstError(Exception):
+            pass
+
+        tries = 0
+
+        def compile(self, sample: bytes, *, sys_inputs: dict[str, str], pdf_standards: str) -> None:
+            self.tries += 1
+            if set(sys_inputs["text"]) & set("日本"):
+                raise self.TypstError
+
+    fonts = Fonts()
+    assert set("日本") == set(pdf._without_font(fonts, "ab日cdefg本h"))
+    assert "" == pdf._without_font(fonts, "")
+    monkeypatch.setattr(pdf, "_ATTEMPTS", 3)
+    assert set("日本") <= set(pdf._without_font(fonts, "ab日cdefg本h"))
+    assert fonts.tries < 20
 
 
 def test_too_many_rows_are_refused_in_words() -> None:
