@@ -45,7 +45,10 @@ _IN_A_LIST: Final = re.compile(r"\.\d+\.")
 _CONTEXT_SUFFIX: Final = re.compile(r"-[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$")
 
 # patterns over the words of a name, joined by single dots: "acme.toolCall.argsJSON" is "acme.tool.call.args.json"
-_TOOL: Final = r"(?:^|\.)(?:tool|function)(?:s?\.(?:call|use|invocation|execution|run|request))?\."
+_DOT: Final = r"(?:^|(?<!code)(?<!lambda)(?<!cloud)(?<!db)\.)"
+"""A function of these is where code lies (``code.function.name`` stands on any span) or runs; it is no tool."""
+
+_TOOL: Final = _DOT + r"(?:tool|function)(?:s?\.(?:call|use|invocation|execution|run|request))?\."
 _IN: Final = r"(?:arguments?|args|kwargs|inputs?|parameters?|params)(?:\.(?:json|value|data|str|string|raw))?$"
 _OUT: Final = r"(?:results?|outputs?|response|return(?:\.value)?)(?:\.(?:json|value|data|str|string|content|raw))?$"
 
@@ -73,7 +76,7 @@ _RULES: Final[tuple[tuple[str, re.Pattern[str]], ...]] = tuple(
         (c.METADATA, r"(?:^|\.)(?:metadata|association\.properties)$"),
         (c.INPUT, r"(?:^|\.)" + _IN),
         (c.OUTPUT, r"(?:^|\.)" + _OUT),
-        (c.LABEL, r"(?:^|\.)(?:entity|span|node|operation|component|function)\.name$|^name$"),
+        (c.LABEL, _DOT + r"(?:entity|span|node|operation|component|function)\.name$|^name$"),
     )
 )
 _WHOLE_PREFIX: Final = re.compile(r"^code\.function\.parameters\.(.+)\.value$")
