@@ -30,6 +30,8 @@ _MOST_TRIED: Final = 6
 _MOST_RECENT: Final = 16
 _PARAMETERS: Final = ("invocation_parameters", "request", "kwargs", "parameters", "metadata", "spanInputs", "llm_request")
 _MODEL_NAMES: Final = ("model", "model_name", "model_id", "modelId", "ls_model_name")
+_BESIDE: Final = ("meta", "metadata", "response_metadata")
+_MOST_NODES: Final = 200
 _NAMED: Final = re.compile(r"^(?:chat|text_completion|generate_content|completion) (\S+)$")
 _NOTHING: Final[Mapping[str, Any]] = {}
 
@@ -154,7 +156,38 @@ def _elsewhere(span: str, attributes: Mapping[str, Any]) -> tuple[str | None, st
             if told is not None:
                 return told, "gen_ai.request.model"
     match = _NAMED.match(span)
-    return (match.group(1), "gen_ai.request.model") if match else (None, "")
+    if match:
+        return match.group(1), "gen_ai.request.model"
+    told = _of_entity(attributes) or _beside_answer(attributes)
+    return (told, "gen_ai.request.model") if told else (None, "")
+
+
+def _of_entity(attributes: Mapping[str, Any]) -> str | None:
+    """Some list what took part, each with its type and name: ``entity.2.type`` is ``model.llm.…``."""
+    for at, value in attributes.items():
+        if isinstance(value, str) and value.startswith("model.") and str(at).endswith(".type"):
+            told = scalar(attributes.get(f"{str(at).removesuffix('.type')}.name"))
+            if isinstance(told, str):
+                return told
+    return None
+
+
+def _beside_answer(attributes: Mapping[str, Any]) -> str | None:
+    """What a model said may have the model's name beside it, in a mapping of its own: ``"meta": {"model": …}``."""
+    waiting = [parsed(value) for at, value in attributes.items() if may_hold(str(at))]
+    for _ in range(_MOST_NODES):
+        if not waiting:
+            break
+        item = waiting.pop()
+        if isinstance(item, Mapping):
+            for held in (item.get(name) for name in _BESIDE):
+                told = held.get("model", held.get("model_name")) if isinstance(held, Mapping) else None
+                if isinstance(told, str) and told:
+                    return told
+            waiting.extend(item.values())
+        elif isinstance(item, (list, tuple)):
+            waiting.extend(item)
+    return None
 
 
 def _request(facts: Facts, requests: list[Request]) -> Request | None:

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from opentelemetry import trace
 from opentelemetry.sdk.trace import ReadableSpan
-from opentelemetry.trace import StatusCode
+from opentelemetry.trace import SpanKind, StatusCode
 
 from otel_tool_audit.attribution import Attribution
 from otel_tool_audit.processor.callers import Calling
@@ -26,6 +26,9 @@ LONGEST_NAME: Final = 200
 """Characters of a tool's name that are recorded."""
 
 NOT_TOLD: Final = "the span says that it failed"
+
+ASSUMED: Final = "success=assumed"
+"""In ``source``: a client's span ended without an error, and tells nothing of what came back."""
 
 _NAMED: Final = ("conversation_id", "user_id", "model")
 _PLAIN: Final = ("turn_number", "user_role", "agent", "tool_call_id", "attempt", "retry_of", "trigger", "purpose", "subject")
@@ -75,6 +78,12 @@ def observed_call(
     if span.parent is not None and span.parent.is_valid:
         done["parent_span_id"] = trace.format_span_id(span.parent.span_id)
     return done
+
+
+def is_assumed(span: ReadableSpan, facts: Facts) -> bool:
+    """Tell whether nothing but the silence of a client's span says that the call went well: a request that was answered may have failed."""
+    silent = facts.failure is None and not facts.has_result
+    return silent and span.kind is SpanKind.CLIENT and span.status.status_code is StatusCode.UNSET
 
 
 def source_of(convention: str, told: Mapping[str, Told], known: Attribution) -> str:

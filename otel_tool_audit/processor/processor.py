@@ -253,7 +253,7 @@ class AuditSpanProcessor(SpanProcessor):
     def _settle(self, deadline: float) -> bool:
         """Wait until every span that was handed over is recorded and forwarded."""
         self._forget_parent()
-        while self._waiting or self._watcher.pending:
+        while self._waiting or self._watcher.writing.pending:
             if time.monotonic() >= deadline:
                 return False
             time.sleep(_TICK)

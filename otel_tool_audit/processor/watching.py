@@ -1,8 +1,6 @@
 """
 Watches spans from their start to their end: which of them tell of a tool call, who called, and which tell of the same one.
 
-What a span tells is handed to the trail when the span ends. Nothing waits for a second span: what that adds is a record of its own.
-
 Source: ARCHITECTURE.md, "Spans of other instrumentations" and "One record a call".
 """
 
@@ -10,7 +8,7 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from opentelemetry import baggage
@@ -20,24 +18,21 @@ from opentelemetry.sdk.trace import ReadableSpan
 from otel_tool_audit.attribution import NOBODY
 from otel_tool_audit.processor.callers import Callers
 from otel_tool_audit.processor.models import Models
-from otel_tool_audit.processor.observed import amendment, news, observed_call, source_of
+from otel_tool_audit.processor.observed import ASSUMED, is_assumed, news, observed_call, source_of
 from otel_tool_audit.processor.open_spans import Below, OpenSpan, OpenSpans
 from otel_tool_audit.processor.seen import RecentCalls, Seen
+from otel_tool_audit.processor.writing import Recorded, Writing, together
 from otel_tool_audit.recognise import Facts, Kind, Place, Roles, facts_of, kind_of
 from otel_tool_audit.recognise.caller import ANCESTOR, BAGGAGE, CONTEXT, MODEL_SPAN, OWN
 from otel_tool_audit.recognise.convention import NOTHING, Found
 from otel_tool_audit.recognise.sameness import may_be_one
-from otel_tool_audit.record.model import UNKNOWN, Receipt, ToolCall
+from otel_tool_audit.record.model import UNKNOWN, ToolCall
 from otel_tool_audit.recorder import CALL_KEY, Recorder
 
 OWN_SCOPE: Final = "otel_tool_audit"
 _NOTHING: Final[Mapping[str, Any]] = {}
 _BARRIERS: Final = frozenset({Kind.MODEL, Kind.AGENT})
 _MOST_GIVEN_UP: Final = 16_384
-
-Submit = Callable[[ToolCall, Callable[[Receipt | None], None]], bool]
-Recorded = Callable[[Seen | None], None]
-"""Hears of the call that a span tells of, when its record is durable; None: the record is lost."""
 
 
 class Watcher:
@@ -47,7 +42,7 @@ class Watcher:
     Attributes:
         recorder: Sanitizes and writes.
         spans: What is open.
-        pending: Records that were handed over and are not durable yet.
+        writing: Hands over what becomes known.
     """
 
     def __init__(self, recorder: Recorder) -> None:
@@ -64,8 +59,7 @@ class Watcher:
         self._models = Models()
         self._recent = RecentCalls(recorder.settings.merge_seconds)
         self._given_up: dict[int, Seen] = {}
-        # no lock guards this set: adding and discarding are atomic
-        self.pending: set[object] = set()
+        self.writing = Writing(recorder)
         # two spans of one call may end in two threads at a time
         self._lock = threading.Lock()
 
@@ -73,7 +67,7 @@ class Watcher:
         """In a fork's child: the parent's threads hold no lock here, and its calls are its own."""
         self._lock = threading.Lock()
         self._recent = RecentCalls(self.recorder.settings.merge_seconds)
-        self.pending.clear()
+        self.writing.pending.clear()
 
     # --- starting and ending
 
@@ -113,7 +107,7 @@ class Watcher:
         if kind is Kind.TOOL:
             facts = facts_of(span.name, attributes, found, _events(span), self._roles)
             if facts is not None and not (facts.nameless and self._in_a_tool(entry)):
-                self._tool(span, entry, facts, attributes, found, told)
+                self._tools(span, entry, facts, attributes, found, told)
                 return True
             kind = Kind.PSEUDO
         if kind is Kind.MODEL:
@@ -151,14 +145,34 @@ class Watcher:
 
     # --- what a tool's span tells
 
-    def _tool(self, span: ReadableSpan, entry: OpenSpan | None, facts: Facts, attributes: Mapping[str, Any], found: Found, told: Recorded) -> None:
+    def _tools(self, span: ReadableSpan, entry: OpenSpan | None, facts: Facts, attributes: Mapping[str, Any], found: Found, told: Recorded) -> None:
+        calls = (facts, *facts.others)
+        telling = together(told, len(calls)) if facts.others else (told,)
+        seen = [self._tool(span, entry, each, attributes, found, heard, alone=each is facts) for each, heard in zip(calls, telling, strict=True)]
+        if entry is not None:
+            self._leave(entry, Kind.TOOL, attributes, found, [each for each in seen if each is not None])
+
+    def _tool(
+        self,
+        span: ReadableSpan,
+        entry: OpenSpan | None,
+        facts: Facts,
+        attributes: Mapping[str, Any],
+        found: Found,
+        told: Recorded,
+        *,
+        alone: bool,
+    ) -> Seen | None:
         raised = sys.exc_info()[1]
         try:
             call, claimed = self._call(span, entry, facts, attributes, found, None if isinstance(raised, Exception) else raised)
         except Exception as error:  # noqa: BLE001 - lost, and said so; the span goes on all the same
-            self._lost(facts, error)
+            self.writing.lost(facts.tool_name, error)
             told(None)
-            return
+            return None
+        if not alone:
+            # the exported span carries one call's stamp; the others have no span of their own, only one around them
+            call["parent_span_id"], call["span_id"] = call["span_id"], None
         with self._lock:
             seen = self._same(span, entry, call, facts)
             if seen is None:
@@ -173,9 +187,16 @@ class Watcher:
                     if call["arguments"] is not None:
                         fresh["arguments"], fresh["redactions"] = call["arguments"], call["redactions"]
                     seen.nameless = False
-                self._amend(seen, fresh, call["source"], call["claimed"], told)
-        if entry is not None:
-            self._leave(entry, Kind.TOOL, attributes, found, seen)
+                self.writing.amend(seen, fresh, call["source"], call["claimed"], told)
+        return seen
+
+    def _observe(self, span: ReadableSpan, entry: OpenSpan | None, call: ToolCall, claimed: Mapping[str, str], told: Recorded) -> Seen:
+        thread = threading.get_ident() if entry is None else entry.thread
+        seen = Seen(call, own=False, scope=_scope(span), start=span.start_time or 0, end=span.end_time, thread=thread)
+        seen.claimed = claimed
+        self._recent.ended(seen)
+        self.writing.observe(seen, told)
+        return seen
 
     def _call(
         self,
@@ -200,6 +221,8 @@ class Watcher:
             facts, more = request
             told = {**told, **more}
         said = source_of(facts.source, told, known)
+        if not interrupted and is_assumed(span, facts):
+            said = f"{said} {ASSUMED}"
         return observed_call(self.recorder, span, facts, calling, said, raised, interrupted=interrupted), calling.claimed
 
     def _around(self, entry: OpenSpan | None) -> list[Place]:
@@ -235,10 +258,12 @@ class Watcher:
                 named = {**below.seen.call, "tool_name": call["tool_name"]} if either else below.seen.call
                 if below.directly and may_be_one(named, call):
                     return below.seen
-            if facts.answers and entry.parent is not None:
-                # what a tool gave back, in a span of its own after the call's
+            if (facts.answers or facts.repeats is not None) and entry.parent is not None:
+                # what a tool gave back, or its error once more, in a span of its own after the call's
+                again: Any = call if facts.repeats is None else {**call, "tool_name": facts.repeats}
                 for below in reversed(entry.parent.below or ()):
-                    if below.directly and may_be_one(below.seen.call, call):
+                    failed = below.seen.call["success"] is False
+                    if below.directly and (failed or facts.repeats is None) and may_be_one(below.seen.call, again):
                         return below.seen
         if facts.arguments is None and not facts.has_result and (repeated := self._recent.repeated(call, _scope(span))) is not None:
             return repeated
@@ -264,61 +289,9 @@ class Watcher:
                 return None
         return None
 
-    # --- writing
-
-    def _observe(self, span: ReadableSpan, entry: OpenSpan | None, call: ToolCall, claimed: Mapping[str, str], told: Recorded) -> Seen:
-        self.recorder.trail.counters.add("calls")
-        thread = threading.get_ident() if entry is None else entry.thread
-        seen = Seen(call, own=False, scope=_scope(span), start=span.start_time or 0, end=span.end_time, thread=thread)
-        seen.claimed = claimed
-        self._recent.ended(seen)
-
-        def recorded(receipt: Receipt | None) -> None:
-            seen.recorded(receipt)
-            told(seen if receipt is not None else None)
-
-        self._hand_over(self.recorder.submit, call, recorded)
-        return seen
-
-    def _hand_over(self, submit: Submit, call: ToolCall, recorded: Callable[[Receipt | None], None]) -> None:
-        def done(receipt: Receipt | None) -> None:
-            try:
-                recorded(receipt)
-            finally:
-                self.pending.discard(done)
-
-        self.pending.add(done)
-        if not submit(call, done):
-            done(None)
-
-    def _amend(self, seen: Seen, found: dict[str, Any], said: str, claimed: dict[str, Any] | None, told: Recorded | None = None) -> None:
-        """Record what became known of a call; where that is nothing, only wait for its record."""
-        if not found:
-            if told is not None:
-                seen.when_recorded(lambda: told(seen))
-            return
-        if not seen.own:
-            # the gate's own source stands: what others add to its records is named by these
-            found["source"] = _joined_sources(seen.call["source"], said, found)
-        else:
-            found["source"] = f"{seen.call['source']} + {said}"
-        if claimed and claimed.get("fields"):
-            found["claimed"] = {**(seen.call["claimed"] or {}), **claimed}
-        record = amendment(seen.call, found, self.recorder.now())
-        merged: Any = {**seen.call, **found}
-        seen.call = merged
-        seen.claimed = {**seen.claimed, **((claimed or {}).get("fields") or {})}
-
-        def recorded(receipt: Receipt | None) -> None:
-            seen.receipt = receipt or seen.receipt
-            if told is not None:
-                told(seen)
-
-        self._hand_over(self.recorder.submit_amended, record, recorded)
-
     # --- leaving a span
 
-    def _leave(self, entry: OpenSpan, kind: Kind, attributes: Mapping[str, Any], found: Found, seen: Seen | None = None) -> None:
+    def _leave(self, entry: OpenSpan, kind: Kind, attributes: Mapping[str, Any], found: Found, seen: Sequence[Seen] = ()) -> None:
         """Tell the span around this one what was inside, and the calls inside what only this one knew."""
         entry.span = None
         entry.children = None
@@ -328,11 +301,11 @@ class Watcher:
             self._tell_below(below, attributes, found)
         if parent is None:
             return
-        if seen is not None:
-            parent.add_below(Below(seen, directly=True))
+        for each in seen:
+            parent.add_below(Below(each, directly=True))
         for inner in below or ():
-            if inner.seen is not seen:
-                parent.add_below(Below(inner.seen, inner.directly and kind not in _BARRIERS and seen is None))
+            if inner.seen not in seen:
+                parent.add_below(Below(inner.seen, inner.directly and kind not in _BARRIERS and not seen))
 
     def _tell_below(self, below: Sequence[Below], attributes: Mapping[str, Any], found: Found) -> None:
         waiting = [inner.seen for inner in below if _lacks(inner.seen.call)]
@@ -348,7 +321,7 @@ class Watcher:
                 # an ancestor tells who called, not what came of it
                 fresh = news(seen.call, told, own=True, claimed=seen.claimed)
                 if fresh:
-                    self._amend(seen, fresh, source_of("", calling.told, NOBODY).strip(), None)
+                    self.writing.amend(seen, fresh, source_of("", calling.told, NOBODY).strip(), None)
 
     def _model_ended(self, span: ReadableSpan, entry: OpenSpan | None, attributes: Mapping[str, Any], found: Found) -> None:
         """Remember a model's span, and name the model in calls that ran before it had ended: it was streaming when it asked for them."""
@@ -359,7 +332,7 @@ class Watcher:
         with self._lock:
             for seen in [b.seen for b in beside if b.directly and b.seen.call["model"] == UNKNOWN and b.seen.start >= model.start]:
                 name = self.recorder.sanitizer.identifier(model.name, "model").value
-                self._amend(seen, {"model": name}, f"model={MODEL_SPAN}", None)
+                self.writing.amend(seen, {"model": name}, f"model={MODEL_SPAN}", None)
 
     # --- what never ended
 
@@ -378,7 +351,7 @@ class Watcher:
         try:
             call, claimed = self._call(span, entry, facts, attributes, found, None, interrupted=True)
         except Exception as error:  # noqa: BLE001 - lost, and said so
-            self._lost(facts, error)
+            self.writing.lost(facts.tool_name, error)
             return
         with self._lock:
             seen = self._same(span, entry, call, facts)
@@ -386,12 +359,7 @@ class Watcher:
                 seen = self._observe(span, entry, call, claimed, _nobody)
             if span.context is not None and len(self._given_up) < _MOST_GIVEN_UP:
                 self._given_up[span.context.span_id] = seen
-        self._leave(entry, Kind.TOOL, _NOTHING, NOTHING, seen)
-
-    def _lost(self, facts: Facts, error: Exception) -> None:
-        trail = self.recorder.trail
-        trail.counters.add("calls")
-        trail.lost(calls=1, records=1, reason=f"a span of {facts.tool_name[:100]!r}: {type(error).__name__}: {error}")
+        self._leave(entry, Kind.TOOL, _NOTHING, NOTHING, [seen])
 
 
 def _nobody(_: Seen | None) -> None:
@@ -409,9 +377,3 @@ def _events(span: ReadableSpan) -> tuple[tuple[str, Mapping[str, Any]], ...]:
 
 def _lacks(call: ToolCall) -> bool:
     return call["agent"] is None or UNKNOWN in {call["user_id"], call["conversation_id"], call["model"]}
-
-
-def _joined_sources(before: str, said: str, found: Mapping[str, Any]) -> str:
-    """Name the convention of the first span, then what each later one added."""
-    added = ",".join(name for name in found if name not in {"redactions", "source"})
-    return f"{before} + {said} ({added})" if said else before

@@ -124,12 +124,13 @@ class Found:
         asking: Attributes that may hold arguments, best first.
         answering: Attributes that may hold the result, best first.
         parts: Arguments that have an attribute each: the argument's name and the attribute's.
+        input_parts: The same of what went in, of any kind of span.
         callers: Facts about who called, and the attributes that tell them.
         metadata: Attributes that hold more of these.
     """
 
     __slots__ = (
-        "answering", "asking", "by", "callers", "metadata", "names_model", "parts", "source", "telling", "tells_tool",
+        "answering", "asking", "by", "callers", "input_parts", "metadata", "names_model", "parts", "source", "telling", "tells_tool",
     )  # fmt: skip
 
     def __init__(self, roles: Iterable[tuple[Role, str]]) -> None:
@@ -153,7 +154,8 @@ class Found:
         self.tells_tool = not TOOL_SIGNS.isdisjoint(by)
         asking = [pair for fact in (ARGUMENTS, INPUT, SCHEMA) for pair in by.get(fact, ())]
         self.asking = tuple(key for role, key in asking if not role.part)
-        self.parts = tuple((role.part, key) for role, key in asking if role.part)
+        self.parts = tuple((role.part, key) for role, key in asking if role.part and role.fact == ARGUMENTS)
+        self.input_parts = tuple((role.part, key) for role, key in asking if role.part and role.fact == INPUT)
         self.answering = tuple(key for fact in (RESULT, OUTPUT) for key in self.by.get(fact, ()))
         self.callers = tuple((fact, key) for fact, told in self.by.items() if fact in CALLER_FACTS and fact != METADATA for key in told)
         self.metadata = self.by.get(METADATA, ())

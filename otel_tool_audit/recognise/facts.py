@@ -12,8 +12,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from otel_tool_audit.recognise import convention as c
+from otel_tool_audit.recognise.answers import answers_in
 from otel_tool_audit.recognise.convention import Found
-from otel_tool_audit.recognise.kinds import is_answer, is_nameless, is_pseudo, is_wrapper, tool_in
+from otel_tool_audit.recognise.kinds import failed_tool, is_answer, is_nameless, is_pseudo, is_wrapper, runs_tools, tool_in
 from otel_tool_audit.recognise.outcomes import Failure, Result, error_in, failure_in, message_in, result_in
 from otel_tool_audit.recognise.requests import Request, requests_of
 from otel_tool_audit.recognise.roles import Roles
@@ -44,8 +45,10 @@ class Facts(NamedTuple):
         failure: That it failed, as attributes, events and the result tell; None when none does.
         message: What went wrong in words, whether or not anything says that something did.
         source: The convention that the span follows most.
-        nameless: Whether nothing tells which tool it was; inside another tool's span it is a part of that call.
         answers: Whether it only tells what the tool gave back; the call had a span of its own before.
+        nameless: Whether nothing tells which tool it was; inside another tool's span it is a part of that call.
+        repeats: The tool whose failed call this span may only tell of again: ``get_order``, of ``get_order_error``.
+        others: More calls that the same span tells of: it is of a component that runs tools.
     """
 
     tool_name: str
@@ -58,6 +61,8 @@ class Facts(NamedTuple):
     source: str
     answers: bool = False
     nameless: bool = False
+    repeats: str | None = None
+    others: tuple[Facts, ...] = ()
 
     @property
     def error_text(self) -> str | None:
@@ -93,7 +98,8 @@ def facts_of(name: str, attributes: Mapping[str, Any], found: Found, events: Seq
         call_id, arguments = call_id or request.call_id, request.arguments
     else:
         arguments = _arguments(found, attributes, events, roles, tool)
-    return Facts(
+    late = failed_tool(tool) if arguments is None and result is _NO_RESULT and failure is not None else None
+    facts = Facts(
         tool,
         call_id,
         arguments,
@@ -104,7 +110,31 @@ def facts_of(name: str, attributes: Mapping[str, Any], found: Found, events: Seq
         found.source,
         is_answer(name),
         named is None and request is None and is_nameless(tool),
+        late,
     )
+    return _spread(facts, found, attributes) if named is None and runs_tools(found, attributes) else facts
+
+
+def _spread(facts: Facts, found: Found, attributes: Mapping[str, Any]) -> Facts:
+    """A component may run several calls at a time: then what it gave back says of each what came of it."""
+    given = answers_in(attributes[key] for key in found.answering)
+    # a history that was handed over is handed back
+    before = {(answer.tool, answer.call_id) for answer in answers_in(attributes[key] for key in found.asking)} if len(given) > 1 else set()
+    told = {(answer.tool, answer.call_id, repr(answer.arguments)): answer for answer in given}
+    calls = [
+        facts._replace(
+            tool_name=answer.tool,
+            tool_call_id=answer.call_id,
+            arguments=answer.arguments,
+            result=answer.result.value,
+            has_result=True,
+            failure=facts.failure or (_FAILED if answer.result.failed or _tells_error(answer.result.value) else None),
+            nameless=False,
+        )
+        for answer in told.values()
+        if answer.call_id is None or (answer.tool, answer.call_id) not in before
+    ]
+    return calls[0]._replace(others=tuple(calls[1:])) if calls else facts
 
 
 def _tells_error(value: object) -> bool:
@@ -136,6 +166,8 @@ def _requested(found: Found, attributes: Mapping[str, Any], name: str) -> Reques
     asked = requests_of(attributes[key] for fact in (c.ARGUMENTS, c.INPUT) for key in found.keys(fact))
     if any(request.tool == label for request in asked):
         return next(request for request in asked if request.tool == label)
+    if runs_tools(found, attributes):
+        return asked[0] if asked else None
     # of several the first: what is asked now stands before the history that some hand over with it
     return asked[0] if asked and (is_wrapper(label) or len({request.tool for request in asked}) == 1) else None
 
@@ -160,6 +192,8 @@ def _arguments(found: Found, attributes: Mapping[str, Any], events: Sequence[Eve
             return arguments
         if best is None:
             best = arguments
+    if found.input_parts:
+        return {part: attributes[key] for part, key in found.input_parts}
     for value in _in_events(events, roles, (c.ARGUMENTS, c.INPUT), _ASKING) if events else ():
         arguments = arguments_in(value, tool)
         if isinstance(arguments, Mapping):

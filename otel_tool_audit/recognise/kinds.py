@@ -38,6 +38,7 @@ _TOOL_WORDS: Final = """
 _MODEL_WORDS: Final = """
     chat llm generation completion completions textcompletion chatcompletion generatecontent generate model chatmodel llmcall response
     aigeneratetextdogenerate aistreamtextdostream aigenerateobjectdogenerate aistreamobjectdostream inference modelinvoke
+    generator chatgenerator
 """
 _AGENT_WORDS: Final = "agent invokeagent agentrun runagent createagent aigeneratetext aistreamtext agentic agentinvoke crew"
 _PSEUDO_WORDS: Final = "handoff transfer mergedtools"
@@ -73,6 +74,11 @@ _SPELT: Final[Mapping[str, Kind]] = {
 """What is told most, as it is spelt."""
 
 _LETTERS: Final = re.compile(r"[^a-z]")
+_BETWEEN: Final = re.compile(r"[^A-Za-z]+|(?<=[a-z])(?=[A-Z])")
+_RUNNERS: Final = frozenset({"toolinvoker", "toolnode", "toolsnode", "toolexecutor", "toolcomponent"})
+"""Kinds of what runs tools, several at a time."""
+
+_LATE_ERROR: Final = re.compile(r"^(?=.{7,200}$)(\S+)[_.]error$")
 _TOOL_NAMES: Final = re.compile(
     r"^(?:execute[_ ]tool|running tool|tools?/call|MCP (?:send|request:?|receive|server handle request:?) tools/call|tool[_ ](?:call|use|invocation|execution)|"
     r"call_tool|ai\.toolCall|Function:|[Tt]ool:|tool\.execute|run_tool|invoke_tool|use_tool|tool[_ ](?:response|result|output))"
@@ -97,6 +103,7 @@ _PSEUDO_STARTS: Final = frozenset("(hH")
 _MERGED: Final = re.compile(r"^\(merged(?: tools?)?\)$", re.IGNORECASE)
 _HANDOFF: Final = re.compile(r"^handoffs?(?:\b.*|_to_.*)?$", re.IGNORECASE)
 _LONGEST: Final = 200
+_MOST_PARTS: Final = 8
 
 
 def kind_of(found: Found, attributes: Mapping[str, Any], name: str) -> Kind:
@@ -151,6 +158,21 @@ def is_wrapper(name: str) -> bool:
     return _WORDS.get(_LETTERS.sub("", name.lower())) is Kind.TOOL or is_nameless(name)
 
 
+def runs_tools(found: Found, attributes: Mapping[str, Any]) -> bool:
+    """Tell whether a span's kind is that of a component which runs tools, of any name and number."""
+    for key in found.by.get(c.KIND, ()):
+        text = plain_text(attributes[key])
+        if text is not None and _LETTERS.sub("", text.lower()) in _RUNNERS:
+            return True
+    return False
+
+
+def failed_tool(name: str) -> str | None:
+    """Give the tool whose error a span of its own tells, after the call's: ``get_order_error``; None when it tells none."""
+    match = _LATE_ERROR.match(name)
+    return None if match is None else match.group(1)
+
+
 def is_answer(name: str) -> bool:
     """Tell whether a span only tells what a tool gave back; the call itself had a span of its own before."""
     return name[:1] == "t" and _ANSWERS.match(name) is not None
@@ -184,5 +206,18 @@ def _said(value: object) -> Kind:
             return _said(inner.get("type") if isinstance(inner, Mapping) else inner)
     first = text.split(" ", 1)[0].lower()
     word = _LETTERS.sub("", first)
+    known = _WORDS.get(word) or _by_parts(text.split(" ", 1)[0])
     # a step, a chunk, an inference of a model
-    return _WORDS.get(word) or (Kind.MODEL if word.startswith(("model", "llm")) else Kind.UNTOLD)
+    return known or (Kind.MODEL if word.startswith(("model", "llm")) else Kind.UNTOLD)
+
+
+def _by_parts(word: str) -> Kind | None:
+    """A kind with its family before it: ``agentic.tool.invocation``, ``inference.framework``, ``OpenAIChatGenerator``."""
+    parts = [part.lower() for part in _BETWEEN.split(word) if part]
+    if not 1 < len(parts) <= _MOST_PARTS:
+        return None
+    for at in range(1, len(parts)):
+        known = _WORDS.get("".join(parts[at:]))
+        if known is not None:
+            return known
+    return _WORDS.get(parts[0]) if "." in word else None

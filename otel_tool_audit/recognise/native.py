@@ -2,7 +2,7 @@
 Names that single frameworks and platforms use, where they are not what the general rules would find.
 
 Source: the frameworks' own documentation and spans: pydantic-ai (Logfire), Vercel AI SDK, Haystack, MLflow, LangSmith, Laminar,
-AgentOps, Spring AI, Braintrust, Genkit, agentUniverse, google-genai, LiveKit Agents.
+AgentOps, Spring AI, Braintrust, Genkit, agentUniverse, google-genai, LiveKit Agents, LlamaIndex, Monocle.
 """
 
 from __future__ import annotations
@@ -101,5 +101,8 @@ NATIVE: Final = (
     # "links multiple traces from the same conversation"
     c.Convention("openai_agents", {c.SESSION: ("group_id",)}),
     c.Convention("google_genai", {c.RESULT: ("code.function.return.value",)}),
+    c.Convention("llama_index", {c.KIND: ("llamaindex.step.input_event",), c.INPUT: ("llamaindex.step.input_summary",)}),
+    # the first entity of a tool's span is the tool
+    c.Convention("monocle", {c.LABEL: ("entity.1.name",), c.SESSION: ("scope.agentic.session",)}),
     c.Convention("agno", {c.ARGUMENTS: ("tool.args", "tool.arguments")}),
 )

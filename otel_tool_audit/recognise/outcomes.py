@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 
 from otel_tool_audit.recognise import convention as c
 from otel_tool_audit.recognise.convention import Found
-from otel_tool_audit.recognise.values import parsed, plain_text
+from otel_tool_audit.recognise.values import is_typed, parsed, plain_text
 
 _BAD: Final = frozenset({"error", "failure", "failed", "fail", "exception", "errored", "timeout", "cancelled", "canceled", "denied", "rejected", "aborted"})
 _SIGNS: Final = frozenset({c.ERROR_TYPE, c.STATUS, c.FAILED, c.SUCCEEDED})
@@ -175,8 +175,14 @@ def telling(messages: Iterable[str | None]) -> str | None:
 def _tells_failure(value: Mapping[Any, Any]) -> bool:
     if value.get("is_error") is True or value.get("isError") is True:
         return True
-    status = value.get("status")
-    return isinstance(status, str) and status.lower() in _BAD and _is_envelope(value)
+    status = value.get("status", value.get("state"))
+    return isinstance(status, str) and status.lower() in _BAD and (_is_envelope(value) or _is_message(value))
+
+
+def _is_message(value: Mapping[Any, Any]) -> bool:
+    """Tell whether a mapping holds a list of parts, as messages do, and what became of them."""
+    parts = value.get("content")
+    return isinstance(parts, list) and bool(parts) and all(isinstance(part, Mapping) and "type" in part for part in parts)
 
 
 def _is_envelope(value: Mapping[Any, Any]) -> bool:
@@ -190,7 +196,9 @@ def _inside(value: Mapping[Any, Any]) -> Any:  # noqa: ANN401 - a result
     content = value.get("content")
     if isinstance(content, Mapping) and "parts" in content:
         return content["parts"]
-    if len(value) == 1 or _is_envelope(value) or _response(value):
+    if is_typed(value):
+        return value["value"]
+    if len(value) == 1 or _is_envelope(value) or _response(value) or ("state" in value and _is_message(value)):
         for key in _INNER:
             held = value.get(key)
             if isinstance(held, (Mapping, list, tuple)) or (isinstance(held, str) and held):
@@ -208,5 +216,7 @@ def _only_part(value: Sequence[Any]) -> Any:  # noqa: ANN401 - a part of a messa
     if len(value) != 1 or not isinstance(value[0], Mapping):
         return None
     part = value[0]
+    if part.get("type") == "text" and isinstance(part.get("text"), str):
+        return part["text"]
     known = {"function_response", "functionResponse", "block_type", "text", "json", "type", "annotations", "meta", "_meta", "toolResult", "parts", "role", "content", "response", "id", "name"}
     return part if part.keys() <= known and not part.keys().isdisjoint({"function_response", "functionResponse", "text", "json", "toolResult", "parts", "response", "content"}) else None

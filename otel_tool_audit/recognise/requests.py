@@ -25,6 +25,7 @@ _TELLING: Final = ("output", "completion", "response", "choice", "assistant", "t
 
 
 _WORTH: Final = ("name", "Name")
+_CALL: Final = re.compile(r"[A-Z]\w{0,40}\(\w+=.*\)$", re.DOTALL)
 
 
 class Request(NamedTuple):
@@ -94,7 +95,8 @@ def requests_of(values: Iterable[object]) -> list[Request]:
 
 
 def _worth_reading(text: str) -> bool:
-    return text.lstrip()[:1] in {"{", "["} and any(word in text for word in _WORTH)
+    # a mapping, a list, or a call in Python's notation: ToolCall(tool_name='get_order', …)
+    return (text.lstrip()[:1] in {"{", "["} or _CALL.match(text) is not None) and any(word in text for word in _WORTH)
 
 
 def _distinct(found: list[Request]) -> list[Request]:

@@ -67,10 +67,10 @@ _RULES: Final[tuple[tuple[str, re.Pattern[str]], ...]] = tuple(
         (c.SUCCEEDED, r"(?:^|\.)(?:is\.)?success(?:ful)?$|(?:^|\.)succeeded$"),
         (c.ERROR, r"(?:^|\.)(?:error|exception|status)\.(?:message|msg|text|description|details?)$"),
         (c.ERROR_TYPE, r"(?:^|\.)(?:error|exception)\.(?:type|class|code|name)$"),
-        (c.USER, r"(?:^|\.)(?:end)?user\.?id$|(?:^|\.)end\.user(?:\.id)?$|(?:^|\.)user\.identifier$"),
+        (c.USER, r"(?:^|\.)(?:end)?user\.?id$|(?:^|\.)end\.user(?:\.id)?$|(?:^|\.)(?:user|customer)\.identifier$"),
         (c.ROLE, r"(?:^|\.)(?:end)?user\.role$"),
-        (c.CONVERSATION, r"(?:^|\.)(?:conversation|thread|chat|dialog(?:ue)?)\.?id$"),
-        (c.SESSION, r"(?:^|\.)session\.?id$"),
+        (c.CONVERSATION, r"(?:^|\.)(?:conversation|thread|chat|dialog(?:ue)?)\.?id(?:entifier)?$"),
+        (c.SESSION, r"(?:^|\.)session\.?id(?:entifier)?$"),
         (c.MODEL, r"(?:^|\.)(?:(?:request|response|llm|chat|ai|gen\.ai)\.model(?:\.(?:name|id))?|model\.(?:name|id))$|(?:^|\.)" + _VENDOR + r"\.model$|(?:^|\.)ls\.model\.name$|^model$"),
         (c.AGENT, r"(?:^|\.)agent\.name$"),
         (c.METADATA, r"(?:^|\.)(?:metadata|association\.properties)$"),
@@ -80,6 +80,8 @@ _RULES: Final[tuple[tuple[str, re.Pattern[str]], ...]] = tuple(
     )
 )
 _WHOLE_PREFIX: Final = re.compile(r"^code\.function\.parameters\.(.+)\.value$")
+_PART: Final = re.compile(r"^(?:.*[._])?(?:inputs|arguments|args|kwargs)\.([A-Za-z_]\w*)$")
+"""One argument of many under a name that no table knows; what holds values under "input" holds their types there, too."""
 
 
 def _tables() -> Iterator[tuple[str, Role]]:
@@ -171,11 +173,12 @@ def role_of(name: str) -> Role | None:
 
 def _part(name: str) -> Role | None:
     """An attribute that holds one argument of many: ``acme.tool.arguments.order_id``."""
-    head, dot, last = name.rpartition(".")
+    head, dot, _ = name.rpartition(".")
     while dot:
         role = TABLE.get(head)
         if role is not None:
             return Role(_GENERAL_RANK, c.ARGUMENTS, role.convention, name[len(head) + 1 :]) if role.fact == c.ARGUMENTS else None
-        head, dot, last = head.rpartition(".")
-    del last
-    return None
+        head, dot, _ = head.rpartition(".")
+    part = _PART.match(name)
+    # an input is no sign of a tool
+    return None if part is None else Role(_GENERAL_RANK, c.INPUT, GENERAL, part.group(1))

@@ -34,11 +34,11 @@ def may_be_one(first: Mapping[str, Any], second: Mapping[str, Any]) -> bool:
 
 
 def same_tool(one: str, other: str) -> bool:
-    """Tell whether two names are one tool's: an agent may put the server's name before it, as ``mcp__shop__get_order``."""
+    """Tell whether two names are one tool's: a server's name may stand before it, ``mcp__shop__get_order``, or a module's, ``shop.get_order``."""
     if one == other:
         return True
     long, short = (one, other) if len(one) > len(other) else (other, one)
-    return long.startswith("mcp__") and long.endswith(f"__{short}")
+    return (long.startswith("mcp__") and long.endswith(f"__{short}")) or long.endswith(f".{short}")
 
 
 def is_one(first: Mapping[str, Any], second: Mapping[str, Any]) -> bool:

@@ -162,7 +162,12 @@ def _unwrapped(value: Mapping[Any, Any]) -> Any:  # noqa: ANN401 - arguments, or
         return _single(value)
     if all(key in _AROUND or key in _WRAPPERS for key in keys):
         return _held(value)
-    return value
+    return value["value"] if is_typed(value) and isinstance(value["value"], Mapping) else value
+
+
+def is_typed(value: Mapping[Any, Any]) -> bool:
+    """Tell whether a mapping is a value with its type beside it: ``{"type": "json", "value": {…}}``."""
+    return value.keys() == {"type", "value"} and value["type"] in ("json", "text", "raw")
 
 
 def _single(value: Mapping[Any, Any]) -> Any:  # noqa: ANN401 - as _unwrapped

@@ -12,8 +12,11 @@ FIELDS = {"conversation": "conversation_id", "user": "user_id", "model": "model"
 
 
 def told_by(call, wanted):
-    """Whether a call on record is the expected one: one of its spans, else nothing but its tool's name."""
-    return call["span_id"] in {span.removeprefix("0x") for span in wanted["spans"]}
+    """Whether a call on record is the expected one: by its span, or by its arguments where one span tells of several calls."""
+    spans = {span.removeprefix("0x") for span in wanted["spans"]}
+    if wanted.get("among_others"):
+        return (call["span_id"] or call["parent_span_id"]) in spans and wanted["arguments"].items() <= call["arguments"].items()
+    return call["span_id"] in spans
 
 
 def faults(call, wanted):
@@ -55,6 +58,9 @@ def test_every_span_of_a_call_is_exported_with_the_records_id(replay, name):
     stamped = {f"{span.context.span_id:016x}": span.attributes.get("audit.record.id") for span in recorded.exported}
     for wanted in EXPECTED[name]["calls"]:
         (call,) = [call for call in recorded.calls if told_by(call, wanted)]
+        if call["span_id"] is None:
+            # another call has the span that tells of this one, too
+            continue
         assert {call["call_id"]} == {stamped[span.removeprefix("0x")] for span in wanted["spans"]}
         hashes = {span.attributes["tool_audit.hash"] for span in recorded.exported if span.attributes.get("audit.record.id") == call["call_id"]}
         assert hashes <= {record["hash"] for record in call["records"]}

@@ -262,12 +262,50 @@ def test_what_a_tool_gave_back_in_a_span_of_its_own_belongs_to_the_call(trail, s
     assert "shipped" == call["result_summary"]["status"]
 
 
+def test_an_error_told_once_more_belongs_to_the_call(trail, scopes):
+    """In a span of its own after the call's; a tool that is only called so, or whose namesake went well, keeps its call."""
+    one, _, _ = scopes
+    with one.start_as_current_span("agent", attributes=AGENT):
+        for name, broken in (("shop.get_order", True), ("get_order_error", True), ("log_error", True), ("read", False), ("read_error", True)):
+            span = one.start_span(name, attributes={"acme_event_type": "tool", **({} if "error" in name else {"acme_inputs.order_id": "ORD-1"})})
+            if broken:
+                span.record_exception(ValueError("it broke"))
+                span.set_status(trace.StatusCode.ERROR)
+            span.end()
+    assert ["shop.get_order", "log_error", "read", "read_error"] == [call["tool_name"] for call in trail.calls()]
+
+
+def test_a_component_that_runs_several_tools_makes_a_record_of_each(trail, scopes):
+    """The exported span leads to the first; the others name it as the span around them."""
+    one, _, _ = scopes
+    results = [{"result": str(n), "error": n == 2, "origin": {"tool_name": "get_order", "arguments": {"n": n}, "id": f"c{n}"}} for n in range(3)]
+    with one.start_as_current_span("agent", attributes=AGENT):
+        one.start_span("run", attributes={"acme.component.type": "ToolInvoker", "acme.component.output": json.dumps(results)}).end()
+    calls = trail.calls()
+    assert [({"n": 0}, True), ({"n": 1}, True), ({"n": 2}, False)] == [(call["arguments"], call["success"]) for call in calls]
+    (span,) = [span for span in trail.spans() if span.name == "run"]
+    own = f"{span.context.span_id:016x}"
+    assert calls[0]["call_id"] == span.attributes["audit.record.id"]
+    assert [(own, f"{span.parent.span_id:016x}"), (None, own), (None, own)] == [(call["span_id"], call["parent_span_id"]) for call in calls]
+    assert {"shop"} == {call["agent"] for call in calls}
+
+
+def test_a_clients_silence_is_told_from_an_answer(trail, scopes):
+    """A request that was answered may have failed: where the client's span tells no more, the record says that success is assumed."""
+    one, _, _ = scopes
+    for told, kind in (({}, trace.SpanKind.CLIENT), ({"gen_ai.tool.call.result": "{}"}, trace.SpanKind.CLIENT), ({}, trace.SpanKind.INTERNAL)):
+        one.start_span("tools/call get_order", kind=kind, attributes={"mcp.method.name": "tools/call", **told}).end()
+    assert ["mcp success=assumed", "gen_ai", "mcp"] == [call["source"] for call in trail.calls()]
+
+
 @pytest.mark.parametrize(
     "told",
     [
         {"llm.invocation_parameters": '{"model": "gpt-4.1"}', "openinference.span.kind": "LLM"},
         {"traceloop.span.kind": "task", "llm.request.model": "gpt-4.1"},
         {"gen_ai.response.model": "gpt-4.1"},
+        {"span.type": "inference", "entity.2.type": "model.llm.gpt-4.1", "entity.2.name": "gpt-4.1"},
+        {"acme.component.type": "ChatGenerator", "acme.component.output": '{"replies": [{"meta": {"model": "gpt-4.1"}}]}'},
         {"gen_ai.operation.name": "chat", "gen_ai.request.model": "unknown", "traceloop.association.properties.ls_model_name": "gpt-4.1"},
     ],
 )

@@ -69,6 +69,11 @@ TOLD = {
     "a class and the tool": ("Tool.get_order", {"mlflow.spanType": '"TOOL"', "mlflow.spanInputs": AS_JSON}),
     "a callable": ("get_order.__call__", {"openinference.span.kind": "TOOL", "input.value": json.dumps({"kwargs": ARGUMENTS})}),
     "input beside options": ("get_order", {"openinference.span.kind": "TOOL", "tool.name": "get_order", "input.value": json.dumps({"input": ARGUMENTS, "options": None})}),
+    "a value with its type beside it": ("get_order", {"langwatch.span.type": "tool", "langwatch.input": json.dumps({"type": "json", "value": ARGUMENTS})}),
+    "arguments in attributes of their own": ("get_order", {"acme_event_type": "tool", "acme_inputs.order_id": "ORD-1", "acme_inputs.api_key": "k", "acme_metadata.user_id": "u"}),
+    "a kind with its family before it": ("agents.FunctionTool", {"span.type": "agentic.tool.invocation", "entity.1.name": "get_order", "entity.1.type": "tool.acme", "input": AS_JSON}),
+    "an event that is a call": ("FunctionTool.acall", {"llamaindex.step.input_event": "ToolCall", "llamaindex.step.input_summary": f"ToolCall(tool_name='get_order', tool_kwargs={ARGUMENTS}, tool_id='c1')"}),
+    "a component of any name": ("component.run", {"haystack.component.name": "desk", "haystack.component.type": "ToolInvoker", "haystack.component.input": json.dumps({"messages": [{"content": [{"tool_call": {"tool_name": "get_order", "arguments": ARGUMENTS, "id": "c1"}}, {"tool_call": {"tool_name": "cancel_order", "arguments": {"a": 1}, "id": "c2"}}]}]})}),
     "a name after a colon": ("tool:get_order", {"acme.span.kind": "tool", "input": AS_JSON}),
 }
 """All tell of ``get_order(order_id="ORD-1", …)``."""
@@ -87,6 +92,11 @@ NO_TOOLS = {
     "a query": ("SELECT tools", {"db.system": "postgresql", "db.statement": "select tool_name from tools", "status": "error"}),
     "an RPC": ("grpc", {"rpc.method": "Echo", "rpc.service": "s", "error.type": "x"}),
     "a task that has no tool": ("Agent.task", {"traceloop.span.kind": "task", "traceloop.entity.input": AS_JSON}),
+    "a component that asks a model": ("component.run", {"haystack.component.type": "OpenAIChatGenerator", "haystack.component.output": json.dumps({"replies": [{"content": [{"tool_call": {"tool_name": "get_order", "arguments": ARGUMENTS}}]}]})}),
+    "a step of an agent": ("agent.step", {"llamaindex.step.input_event": "AgentSetup", "llamaindex.step.input_summary": "AgentSetup(input=[])"}),
+    "what comes after a call": ("agent.step", {"llamaindex.step.input_event": "ToolCallResult", "llamaindex.step.input_summary": "ToolCallResult(tool_name='get_order', tool_kwargs={'a': 1})"}),
+    "an agent's turn": ("agents.run", {"span.type": "agentic.turn", "entity.1.name": "support", "entity.1.type": "agent.acme"}),
+    "an inference": ("completions.create", {"span.type": "inference.framework", "span.subtype": "tool_call", "entity.3.name": "get_order", "entity.3.type": "tool.function"}),
     "nothing": ("work", {}),
     "pydantic-ai's group": ("running 2 tools", {"tools": ("get_order", "cancel_order")}),
 }

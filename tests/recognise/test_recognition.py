@@ -8,7 +8,7 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from spelling import ARGUMENTS, NO_TOOLS, TOLD
+from spelling import ARGUMENTS, AS_JSON, NO_TOOLS, TOLD
 
 from otel_tool_audit.recognise import Kind, Place, Roles, caller_in, facts_of, kind_of, requests_in
 from otel_tool_audit.recognise import convention as c
@@ -59,6 +59,68 @@ def test_a_part_is_recognised_while_any_sign_of_a_tool_is_left(told, data):
     if (signs and not denied) or kinds:
         assert kind("x", left) is Kind.TOOL
         assert facts("x", left) is not None
+
+
+PREFIXES = st.sampled_from(["", "acme", "gen_ai", "my.agent", "Vendor", "x_y"])
+PLACES = {"name": ("tool.name", "tool_call.name"), "arguments": ("tool.arguments", "tool_call.args", "tool.input", "tool_call.parameters"), "id": ("tool_call.id", "tool.call.id"), "result": ("tool.result", "tool_call.output")}
+OTHERS = ("llm", "LLM", "chat", "generation", "inference.framework", "retriever", "RETRIEVER", "embedding", "EMBEDDING", "rerank", "guardrail", "agent", "invoke_agent", "agentic.turn", "workflow", "evaluator", "prompt")
+
+
+def spelt(draw, words):
+    """The words of a name, joined as one instrumentation or another would."""
+    separator = draw(st.sampled_from([".", "_", "-", ":", "/"]))
+    parts = [part for part in words.replace("_", ".").split(".") if part]
+    if draw(st.booleans()):
+        return parts[0] + "".join(part.capitalize() for part in parts[1:])
+    return separator.join(draw(st.sampled_from([str.lower, str.capitalize]))(part) for part in parts)
+
+
+@given(st.data())
+def test_known_words_are_recognised_however_they_are_joined(data):
+    """Any prefix, separator and case, each attribute in another: tool, arguments and id come out, and the result is found."""
+    told = {"name": "get_order", "arguments": AS_JSON, "id": "c1", "result": '{"status": "shipped"}'}
+    attributes = {}
+    for place, value in told.items():
+        prefix, name = data.draw(PREFIXES), spelt(data.draw, data.draw(st.sampled_from(PLACES[place])))
+        attributes[f"{prefix}.{name}" if prefix else name] = value
+    assert kind("step", attributes) is Kind.TOOL
+    found = facts("step", attributes)
+    assert ("get_order", "c1", ARGUMENTS, {"status": "shipped"}) == (found.tool_name, found.tool_call_id, found.arguments, found.result)
+
+
+@given(st.sampled_from(OTHERS), st.sampled_from(["span.kind", "span.type", "observation.type", "operation.type", "run_type", "node.kind"]), PREFIXES, st.data())
+def test_what_says_that_it_is_something_else_is_never_a_call(said, words, prefix, data):
+    """Whatever else stands on it: models, retrievers, embeddings and agents speak of tools, too."""
+    attributes = {f"{prefix}.{spelt(data.draw, words)}" if prefix else words: said}
+    names = sorted(name for names in PLACES.values() for name in names)
+    attributes |= dict.fromkeys(data.draw(st.lists(st.sampled_from(names), max_size=4)), "get_order")
+    attributes |= data.draw(st.dictionaries(st.sampled_from(["input.value", "output.value", "gen_ai.request.model", "tags"]), st.just(AS_JSON), max_size=3))
+    assert kind(data.draw(st.sampled_from(["get_order", "execute_tool get_order", "x"])), attributes) is not Kind.TOOL
+
+
+@pytest.mark.parametrize("state", ["error", "failed"])
+def test_a_result_says_what_became_of_it_beside_its_parts(state):
+    """A message with a state; a tool's own result may have one, too, and is left alone."""
+    message = {"content": [{"type": "text", "text": "it broke", "created_at": "now"}], "state": state, "id": "c1"}
+    found = facts("t", {"gen_ai.tool.name": "t", "gen_ai.tool.call.result": json.dumps(message)})
+    assert (True, "it broke") == (found.failure is not None, found.error_text)
+    assert facts("t", {"gen_ai.tool.name": "t", "gen_ai.tool.call.result": json.dumps({"state": state, "city": "x"})}).failure is None
+
+
+def test_a_component_that_runs_several_tells_of_each():
+    """What came of it, too; what stands in the history that was handed over was told before."""
+
+    def result(name, call_id, failed):
+        return {"tool_call_result": {"result": f"of {call_id}", "origin": {"tool_name": name, "arguments": {"id": call_id}, "id": call_id}, "error": failed}}
+
+    told = {
+        "haystack.component.name": "desk", "haystack.component.type": "ToolInvoker",
+        "haystack.component.input": json.dumps({"messages": [], "state": [result("a", "c0", False)]}),
+        "haystack.component.output": json.dumps({"tool_messages": [{"content": [result("a", "c1", False)]}, {"content": [result("b", "c2", True)]}], "state": [result("a", "c0", False)]}),
+    }  # fmt: skip
+    found = facts("haystack.component.run", told)
+    calls = [(each.tool_name, each.arguments, each.result, each.failure is not None) for each in (found, *found.others)]
+    assert [("a", {"id": "c1"}, "of c1", False), ("b", {"id": "c2"}, "of c2", True)] == calls
 
 
 class Name(enum.StrEnum):
@@ -261,6 +323,9 @@ def test_an_id_that_was_made_up_gives_way_to_one_in_the_context():
         ({"enduser.id": "u"}, "user", "u"),
         ({"acme.user_id": 5}, "user", 5),
         ({"acme.threadId": "t"}, "conversation", "t"),
+        ({"acme.customer_params.customer_identifier": "u"}, "user", "u"),
+        ({"acme.threads.thread_identifier": "t"}, "conversation", "t"),
+        ({"acme.sessions.session_identifier": "s"}, "conversation", "s"),
     ],
 )
 def test_callers_are_named_in_many_ways(values, field, value):
