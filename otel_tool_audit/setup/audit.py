@@ -11,6 +11,7 @@ import gc
 import logging
 import os
 import threading
+import uuid
 from dataclasses import fields
 from types import TracebackType
 from typing import Any, Final, Self, Unpack, cast
@@ -18,7 +19,7 @@ from typing import Any, Final, Self, Unpack, cast
 from opentelemetry import propagate, trace
 from opentelemetry.propagators.composite import CompositePropagator
 from opentelemetry.propagators.textmap import TextMapPropagator
-from opentelemetry.sdk.resources import SERVICE_NAME, Resource
+from opentelemetry.sdk.resources import SERVICE_INSTANCE_ID, SERVICE_NAME, Resource
 from opentelemetry.sdk.trace import SpanProcessor, Tracer, TracerProvider
 
 from otel_tool_audit.attribution_header import AttributionHeader
@@ -229,9 +230,19 @@ def _sdk(provider: trace.TracerProvider, settings: Settings) -> trace.TracerProv
 
 
 def new_provider(settings: Settings) -> TracerProvider:
-    """Make an SDK provider with the service's name; it is the global one only if someone makes it so."""
+    """
+    Make an SDK provider with the service's name; it is the global one only if someone makes it so.
+
+    Processes of one service are told apart by ``service.instance.id``: the one that ``OTEL_RESOURCE_ATTRIBUTES`` names, else the SDK's,
+    else a new one (older SDKs have none).
+
+    Source: OpenTelemetry semantic conventions, "Service" (``service.instance.id``: a random UUID where there is nothing better).
+    """
     named = {} if settings.service_name is None else {SERVICE_NAME: settings.service_name}
-    return TracerProvider(resource=Resource.create(named))
+    resource = Resource.create(named)
+    if not resource.attributes.get(SERVICE_INSTANCE_ID):
+        resource = resource.merge(Resource({SERVICE_INSTANCE_ID: str(uuid.uuid4())}))
+    return TracerProvider(resource=resource)
 
 
 def _join(audit: Audit, trail: Trail, forward: SpanProcessor | None) -> None:

@@ -32,7 +32,7 @@ CALLS = 8_000
 LARGEST_RATIO = 1.1
 RATE, SECONDS = 5_000, 4
 MANY = 100_000
-MOST_TIMES = 5.0
+MOST_TIMES = 4.0
 
 
 def made_call(order_id: str, note: str) -> dict[str, object]:
@@ -111,6 +111,12 @@ def test_five_thousand_calls_a_second_reach_jaeger_or_are_counted(run_jaeger: Ca
     assert flushed
 
 
+def at_work() -> float:
+    """Seconds that cores worked for this process, and for those it started and saw end."""
+    used = [resource.getrusage(whose) for whose in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(one.ru_utime + one.ru_stime for one in used)
+
+
 class ToFile(SpanExporter):
     """Writes requests as the Collector's file exporter does, as far as they are read."""
 
@@ -136,7 +142,7 @@ class ToFile(SpanExporter):
 @pytest.mark.benchmark
 @pytest.mark.timeout(600)
 def test_reconciling_a_hundred_thousand_calls(run_jaeger: Callable[..., Program], tmp_path, monkeypatch, capsys) -> None:
-    """With a file it takes a few times what parsing both sides takes; the aim is ten seconds, with Jaeger as well."""
+    """With a file it is at most four times the work of parsing both sides, spread over all cores; the aim is ten seconds, with Jaeger as well."""
     jaeger = run_jaeger()
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", f"http://{jaeger.address('otlp_grpc')}")
     monkeypatch.setenv("OTEL_BSP_MAX_QUEUE_SIZE", str(MANY))
@@ -148,19 +154,19 @@ def test_reconciling_a_hundred_thousand_calls(run_jaeger: Callable[..., Program]
                 tool(f"ORD-{at}", note="gift")
         assert made.flush(300)
     segments = [*(tmp_path / "audit" / "general").glob("*.jsonl"), tmp_path / "spans.jsonl"]
-    begun = time.perf_counter()
+    begun = at_work()
     for segment in segments:
         with segment.open("rb") as file:
             for text in file:
                 orjson.loads(text)
-    bare = time.perf_counter() - begun
+    bare = at_work() - begun
     for source in (OtlpFiles([str(tmp_path / "spans.jsonl")]), Jaeger(f"http://{jaeger.address('grpc')}")):
-        begun, worked = time.perf_counter(), time.process_time()
+        begun, worked = time.perf_counter(), at_work()
         found = reconcile(tmp_path / "audit", source, now=time.time_ns())
-        took, worked = time.perf_counter() - begun, time.process_time() - worked
+        took, worked = time.perf_counter() - begun, at_work() - worked
         memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
         with capsys.disabled():
-            print(f"\n{type(source).__name__}: {MANY:,} calls in {took:.1f} s (aim 10), {worked:.1f} s of them at work; parsing alone {bare:.1f} s; {memory} MiB; {machine()}")
+            print(f"\n{type(source).__name__}: {MANY:,} calls in {took:.1f} s (aim 10), {worked:.1f} s of all cores' work; parsing alone {bare:.1f} s; {memory} MiB; {machine()}")
         assert (MANY, "agrees") == (found.comparison.counts["agreed"], found.verdict)
         if isinstance(source, OtlpFiles):
-            assert took <= bare * MOST_TIMES
+            assert worked <= bare * MOST_TIMES

@@ -22,9 +22,8 @@ from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
 from opentelemetry.sdk.resources import Resource
 from otlp import metrics, request, send, span, told, total
 from running import free_ports, wait_for
+from watched import DASHBOARD, RULES, expressions
 
-RULES = CONFIGURATION / "prometheus" / "alerts.yaml"
-DASHBOARD = CONFIGURATION / "grafana" / "dashboard.json"
 VARIABLE = re.compile(r"\$\{env:(\w+)")
 
 
@@ -187,13 +186,6 @@ def test_promtool_refuses_a_slip(promtool: Path, tmp_path: Path, change: tuple[s
         cases.replace("../../collector-config/prometheus/alerts.yaml", "alerts.yaml"), encoding="utf-8"
     )
     assert run(promtool, verb, "rules", tmp_path / ("alerts.yaml" if verb == "check" else "test.yaml")).returncode != 0
-
-
-def expressions() -> list[str]:
-    """Give every expression of the dashboard, its variables filled in."""
-    panels = json.loads(DASHBOARD.read_text(encoding="utf-8"))["panels"]
-    found = [target["expr"] for panel in panels for target in panel.get("targets", ())]
-    return [e.replace("$__rate_interval", "5m").replace("$__range", "1h").replace("$tool", ".*") for e in found]
 
 
 def test_the_dashboard_s_expressions_are_valid(promtool: Path, tmp_path: Path) -> None:

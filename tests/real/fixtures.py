@@ -13,11 +13,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from parts import COLLECTOR, COMPOSE, JAEGER, KAFKA, PROMTOOL, ROOT, Part, PartMissing, built
+from parts import COLLECTOR, COMPOSE, JAEGER, KAFKA, PROMETHEUS, PROMTOOL, ROOT, Part, PartMissing, built
 from running import Program, free_ports
 
 CONFIGURATION = ROOT / "collector-config"
-BUILT_FIRST = frozenset({"collector_program", "compose", "jaeger_program", "kafka_program", "promtool"})
+BUILT_FIRST = frozenset({"collector_program", "compose", "jaeger_program", "kafka_program", "prometheus_program", "promtool"})
 SENDER, TOKEN = "agent-1", "t0ken-of-agent-1-0123456789abcdef"
 LONGEST = 180
 """Seconds for the body of a test that uses a real program; the program may have to be built before it."""
@@ -40,6 +40,12 @@ def collector_program() -> Path:
 def promtool() -> Path:
     """What judges alert rules."""
     return _built(PROMTOOL)
+
+
+@pytest.fixture(scope="session")
+def prometheus_program() -> Path:
+    """What scrapes Collectors and raises alarms."""
+    return _built(PROMETHEUS)
 
 
 @pytest.fixture(scope="session")

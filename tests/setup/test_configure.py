@@ -272,6 +272,38 @@ def test_it_makes_a_provider_where_there_is_none(tmp_path):
     assert out == "True shop shop\n"
 
 
+INSTANCE = """
+import os, otel_tool_audit as a
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+kept = InMemorySpanExporter()
+a.configure(PATH, service_name="shop", forward=SimpleSpanProcessor(kept))
+def seen():
+    a.execute_tool("t", {}, lambda: 1)
+    return kept.get_finished_spans()[-1].resource.attributes["service.instance.id"]
+print(seen(), flush=True)
+"""
+
+
+def test_processes_of_one_service_are_told_apart(tmp_path, monkeypatch):
+    """Each exports a `service.instance.id` of its own; one that the environment names is kept."""
+    code = INSTANCE.replace("PATH", repr(str(tmp_path / "audit")))
+    one, other = (run(code)[0].strip() for _ in range(2))
+    assert [36, 36] == [len(one), len(other)]
+    assert one != other
+    monkeypatch.setenv("OTEL_RESOURCE_ATTRIBUTES", "service.instance.id=shop-1")
+    assert "shop-1\n" == run(code)[0]
+
+
+@pytest.mark.skipif(not hasattr(TracerProvider, "_handle_fork"), reason="this SDK leaves a child its parent's resource")
+def test_a_forked_child_is_told_apart_from_its_parent(tmp_path):
+    """What the SDK gives the child is what the child exports."""
+    out, _ = run(INSTANCE.replace("PATH", repr(str(tmp_path / "audit"))) + "if os.fork() == 0: print(seen(), flush=True); os._exit(0)\nos.wait(); print(seen())")
+    parent, child, again = out.split()
+    assert parent == again != child
+    assert 36 == len(child)
+
+
 @pytest.mark.parametrize("handler", ["", "import signal; signal.signal(signal.SIGTERM, lambda *_: print('theirs', flush=True) or exit(7))\n"])
 def test_sigterm_flushes_when_asked(tmp_path, handler):
     """The trail is closed in order, then what would have happened happens."""
