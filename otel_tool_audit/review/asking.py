@@ -13,10 +13,11 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 from otel_tool_audit import settings
-from otel_tool_audit.review import activity, search, segments, statistics, tables
+from otel_tool_audit.review import activity, questions, search, segments, statistics, tables
 from otel_tool_audit.review.fold import Call, Folding
 from otel_tool_audit.review.folding import foldings
-from otel_tool_audit.review.host import cores
+from otel_tool_audit.review.host import boot_id, cores
+from otel_tool_audit.review.layout import lay_out
 from otel_tool_audit.review.lookup import Stale
 from otel_tool_audit.review.ordering import Order
 from otel_tool_audit.review.query import FILTERS, Query, check_names, moment
@@ -86,7 +87,7 @@ class Asking(TrailRecords):
         engine = self._engine() if query.text is None else None
         if engine is not None:
             with contextlib.suppress(Stale):
-                answers = engine.ask(*tables.statistics_questions(query, every))
+                answers = engine.ask(*tables.statistics_questions(query, every, questions.AT_ONCE))
                 self.unreadable = engine.unreadable
                 return tables.statistics(answers)
         return statistics.by_tool(self._read_all(query), every)
@@ -95,7 +96,7 @@ class Asking(TrailRecords):
         engine = self._engine() if query.text is None else None
         if engine is not None:
             with contextlib.suppress(Stale):
-                asked = tables.statistics_questions(query, every)
+                asked = tables.statistics_questions(query, every, questions.AT_ONCE)
                 answers = engine.ask(*asked, *tables.counts_questions(query))
                 self.unreadable = engine.unreadable
                 return (*tables.statistics(answers[: len(asked)]), tables.counts(answers[len(asked) :]))
@@ -169,7 +170,9 @@ class Asking(TrailRecords):
                 self._note(f"chain {name} cannot be opened: its records are in no answer; run `otel-tool-audit verify`")
         for chain in here:
             with self._folder(chain) as folder:
-                for told in segments.absent(folder, self._head(chain), self._extents(folder, chain)):
+                head = self._head(chain)
+                layout = lay_out(folder, head)
+                for told in segments.absent(folder, layout, segments.extents_of(layout, head, boot_id())):
                     self._note(f"chain {chain}: {told}; run `otel-tool-audit verify`")
 
     def _note(self, text: str) -> None:

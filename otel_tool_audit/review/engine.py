@@ -73,10 +73,7 @@ class Engine:
         self._unread = 0
         self._process = os.getpid()
         self.unreadable = 0
-        self._database = database.connect(_MEMORY, threads=str(cores()))
-        # what a question reads is named by us, and by nobody else
-        for setting in ("autoinstall_known_extensions=false", "autoload_known_extensions=false", "enable_object_cache=true"):
-            self._database.execute(f"SET {setting}")
+        self._database = _connected()
 
     @property
     def usable(self) -> bool:
@@ -164,6 +161,10 @@ class Engine:
             return
         if [(copy.segment, copy.stamp) for copy in copies] != [(copy.segment, copy.stamp) for copy in self._copies]:
             self._lines.close()
+            if self._copies:
+                # what was remembered of files that are gone is forgotten with it
+                self._database.close()
+                self._database = _connected()
             found = [self._lines.record(Line(copy.segment.chain, copy.segment.name, at, size)) for copy in copies for at, size in copy.loose]
             self._loose = [record for record in found if record is not None]
             self._unread = len(found) - len(self._loose)
@@ -238,6 +239,14 @@ class Engine:
             f"CREATE OR REPLACE TEMP VIEW calls AS SELECT * FROM whole{self._without} UNION ALL SELECT * FROM folded_rows"  # noqa: S608 - names of ours
         )
         self._living = living
+
+
+def _connected() -> Any:  # noqa: ANN401 - a DuckDB connection
+    found = database.connect(_MEMORY, threads=str(cores()))
+    # what a question reads is named by us, and by nobody else; a copy that changes is noticed by us, and read by another database
+    for setting in ("autoinstall_known_extensions=false", "autoload_known_extensions=false", "parquet_metadata_cache=true"):
+        found.execute(f"SET {setting}")
+    return found
 
 
 def _by_time(records: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:

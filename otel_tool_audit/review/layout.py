@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 from otel_tool_audit.record.codec import MAX_BODY, leaf_hash
@@ -23,6 +24,8 @@ from otel_tool_audit.trail.head import NONE, ZERO_HASH, Head, Previous
 
 MAX_LINE: Final = MAX_BODY - 1 + HASH_TRAILER
 """The longest line with its LF, in bytes."""
+_SHORT: Final = 4096
+_REMEMBERED: Final = 1024
 
 Key = tuple[int, int]
 """First seq and attempt: what names a segment."""
@@ -201,7 +204,10 @@ class _Way:
     def _first(self, key: Key) -> First | None:
         try:
             with self.folder.opened(segment_name(*key)) as descriptor:
-                line = pread(descriptor, MAX_LINE, 0).split(b"\n", 1)
+                # a first record is short, but for an accepted loss
+                line = pread(descriptor, _SHORT, 0).split(b"\n", 1)
+                if len(line) == 1:
+                    line = pread(descriptor, MAX_LINE, 0).split(b"\n", 1)
         except (OSError, Refused):
             return None
         return read_first(line[0] + b"\n") if len(line) > 1 else None
@@ -231,12 +237,13 @@ class _Way:
         return (head.first_seq, head.attempt) < key <= (later.first_seq, later.attempt)
 
 
+@lru_cache(_REMEMBERED)
 def read_first(line: bytes) -> First | None:
     """
     Read a segment's first record; None when its hash does not hold.
 
     Args:
-        line: With its LF.
+        line: With its LF. What was found in the same bytes is remembered.
     """
     taken = split_line(line)
     if taken is None or leaf_hash(taken[0]).encode() != taken[1]:

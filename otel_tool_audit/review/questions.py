@@ -34,6 +34,8 @@ _MICROSECONDS: Final = "CAST(FLOOR(duration_ms * 1000 + 0.5) AS BIGINT)"
 _STATUSES: Final = ", ".join(f"SUM(CASE WHEN status = '{status}' THEN 1 ELSE 0 END)" for status in (SUCCESS, ERROR, INTERRUPTED, RUNNING))
 PERCENTILE: Final = "PERCENTILE_DISC({part}) WITHIN GROUP (ORDER BY {value})"
 """Nearest rank in standard SQL."""
+AT_ONCE: Final = "QUANTILE_DISC({value}, [0.5, 0.95, 0.99])[{nth}]"
+"""Nearest rank in DuckDB, of which all that are wanted are found in one go."""
 _TAKEN: Final = f"COUNT(duration_ms), SUM({_MICROSECONDS}), MAX({_MICROSECONDS})"
 
 
@@ -93,17 +95,24 @@ def _after(order: Order, tie: tuple[str, str]) -> Question:
     return Question(f"{order.by} {further} ? OR ({order.by} = ? AND {behind}) OR {order.by} IS NULL", (value, value, *place))
 
 
-def totals(query: Query, by: str | None, percentile: str = PERCENTILE) -> Question:
+def overall(query: Query, percentile: str = PERCENTILE) -> Question:
+    """Ask for what totals by a column do not add up to: percentiles and the number of users; as for :func:`totals`."""
+    condition, parameters = where(query)
+    return Question(f"SELECT {_ranks(percentile)}, COUNT(DISTINCT user_id) FROM calls WHERE {condition}", parameters)  # noqa: S608 - names of ours
+
+
+def totals(query: Query, by: str, percentile: str = PERCENTILE) -> Question:
     """
     Count calls: number, outcomes, durations, percentiles, users, first and last.
 
     Args:
         query: Which.
-        by: Group by this column; None: all together.
-        percentile: How the engine writes the nearest rank, with ``{part}`` and ``{value}``.
+        by: Group by this column.
+        percentile: How the engine writes the nearest rank, with ``{part}``, ``{nth}`` (from 1) and ``{value}``.
     """
-    ranks = ", ".join(percentile.format(part=part, value=_MICROSECONDS) for part in ("0.5", "0.95", "0.99"))
-    return _grouped(f"COUNT(*), {_STATUSES}, {_TAKEN}, {ranks}, COUNT(DISTINCT user_id), MIN(timestamp), MAX(timestamp)", query, by)
+    condition, parameters = where(query)
+    what = f"COUNT(*), {_STATUSES}, {_TAKEN}, {_ranks(percentile)}, COUNT(DISTINCT user_id), MIN(timestamp), MAX(timestamp)"
+    return Question(f"SELECT {by}, {what} FROM calls WHERE {condition} GROUP BY {by}", parameters)  # noqa: S608 - names of ours
 
 
 def series(query: Query, by: str | None, every: str) -> Question:
@@ -139,9 +148,5 @@ def counts(query: Query, field: str, *, failed_only: bool = False) -> Question:
     )
 
 
-def _grouped(what: str, query: Query, by: str | None) -> Question:
-    condition, parameters = where(query)
-    grouped = "" if by is None else f" GROUP BY {by}"
-    return Question(f"SELECT {by or 'NULL'}, {what} FROM calls WHERE {condition}{grouped}", parameters)  # noqa: S608 - names of ours
-
-
+def _ranks(percentile: str) -> str:
+    return ", ".join(percentile.format(part=part, nth=nth, value=_MICROSECONDS) for nth, part in enumerate(("0.5", "0.95", "0.99"), 1))

@@ -38,7 +38,11 @@ def extents(folder: Folder, head: Head | None, boot: bytes | None = None) -> lis
         head: The head that speaks for these files, or None: then the last segment is read to its last whole line.
         boot: This boot's id; after a crash of the host the head says nothing of the end.
     """
-    layout: Layout = lay_out(folder, head)
+    return extents_of(lay_out(folder, head), head, boot)
+
+
+def extents_of(layout: Layout, head: Head | None, boot: bytes | None) -> list[Extent]:
+    """Tell what there is to read of a chain that is laid out; as for :func:`extents`."""
     found = [Extent(part, part.end) for part in layout.parts]
     if head is not None and found and found[-1].part.key == (head.first_seq, head.attempt) and (head.clean or head.boot == boot):
         last = found[-1]
@@ -49,16 +53,16 @@ def extents(folder: Folder, head: Head | None, boot: bytes | None = None) -> lis
     return found
 
 
-def absent(folder: Folder, head: Head | None, found: list[Extent]) -> list[str]:
+def absent(folder: Folder, layout: Layout, found: list[Extent]) -> list[str]:
     """
     Tell what of a chain cannot be read, so that no answer passes over it in silence.
 
     Args:
         folder: The chain's directory.
-        head: As for :func:`extents`.
-        found: What :func:`extents` found.
+        layout: How the chain is laid out.
+        found: What there is to read.
     """
-    told = [f"segment {segment_name(*m.key)}, which {m.named_by} names, is not there: its records are in no answer" for m in lay_out(folder, head).missing]
+    told = [f"segment {segment_name(*m.key)}, which {m.named_by} names, is not there: its records are in no answer" for m in layout.missing]
     if found and found[-1].end:
         last_one = found[-1]
         with folder.opened(last_one.part.name) as descriptor:

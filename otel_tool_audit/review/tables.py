@@ -20,8 +20,8 @@ _TOOL = "tool_name"
 
 
 def statistics_questions(query: Query, every: str | None, percentile: str = questions.PERCENTILE) -> list[questions.Question]:
-    """List what has to be asked for statistics: totals, of all and by tool; and the same over time, when asked for."""
-    asked = [questions.totals(query, None, percentile), questions.totals(query, _TOOL, percentile)]
+    """List what has to be asked for statistics: totals by tool, and what they do not add up to; and the same over time, when asked for."""
+    asked = [questions.overall(query, percentile), questions.totals(query, _TOOL, percentile)]
     return asked if every is None else [*asked, questions.series(query, None, every), questions.series(query, _TOOL, every)]
 
 
@@ -36,7 +36,7 @@ def statistics(answers: Sequence[Rows]) -> tuple[ToolStatistics, tuple[ToolStati
     for rows in answers[2:]:
         for row in sorted(rows, key=lambda row: str(row[1])):
             series.setdefault(row[0], []).append(_bucket(row))
-    total = _statistics(answers[0][0], series)
+    total = _statistics(_together(answers[1], answers[0][0]), series)
     tools = sorted((_statistics(row, series) for row in answers[1]), key=lambda tool: (-tool.calls, tool.tool or ""))
     return total, tuple(tools)
 
@@ -51,6 +51,13 @@ def counts(answers: Sequence[Rows]) -> dict[str, tuple[Count, ...]]:
     return {
         name: ordered(Count(value, int(calls), int(failed)) for value, calls, failed in rows) for name, rows in zip(COUNTED, answers, strict=True)
     }
+
+
+def _together(tools: Rows, rest: Sequence[Any]) -> list[Any]:
+    """Add up totals by tool to those of all; the percentiles and the number of users are the engine's."""
+    added = [sum(int(number or 0) for number in column) for column in list(zip(*tools, strict=True))[1:8]] or [0] * 7
+    longest, first, last = ([row[at] for row in tools if row[at] is not None] for at in (8, 13, 14))
+    return [None, *added, max(map(int, longest), default=None), *rest, min(first, default=None), max(last, default=None)]
 
 
 def _statistics(row: Sequence[Any], series: dict[str | None, list[Bucket]]) -> ToolStatistics:
