@@ -10,7 +10,7 @@ Source: ARCHITECTURE.md (value under secret-like key); RFC 9110, section 11.6.2 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from otel_tool_audit.sanitize.keys import KeyName, KeyNames, Kind, words
@@ -23,7 +23,7 @@ _WORD_BEFORE: Final = re.compile(r"[A-Za-z0-9_.-]{1,128}")
 _WORD: Final = re.compile(r"[A-Za-z0-9_.-]{1,128}+")
 _STEMS: Final = (
     "pass", "pwd", "token", "secret", "key", "auth", "cred", "cookie", "ssn", "cvv", "cvc", "jwt", "bearer", "otp", "card", "security",
-    "code", "access", "bundle_", "conn", "mnemonic", "phrase", "ccn", "cc_", "contrasena", "senha",
+    "code", "access", "bundle_", "conn", "mnemonic", "phrase", "ccn", "cc_", "contrasena", "senha", "woord", "kennwort",
 )  # fmt: skip
 """In lower case: one of them stands in every name of a secret."""
 
@@ -44,7 +44,7 @@ _LINE: Final = re.compile(r"[^\"'`\r\n\\<>]+")
 _AUTH: Final = re.compile(
     r"(?i)(?:basic|bearer|token|digest|negotiate|apikey|api-key|api-token|key|hmac|aws4-hmac-sha256|sharedkey|sso-key|flyv1)[ \t]{1,4}"
 )
-_IS: Final = re.compile(r"[\"'`]?\s{1,3}(?:is|was|=|are|to)\s{1,3}:?\s{0,2}")
+_IS: Final = re.compile(r"[\"'`]?\s{1,3}(?:is|was|=|are|to|ist|est|es)\s{1,3}:?\s{0,2}")
 _PAIR: Final = re.compile(
     r"\\{0,7}[\"'`]?\s{0,3}[,;>]?\s{0,40}\\{0,7}[\"'`]?(?:[a-z_]{0,16}value)\\{0,7}[\"'`]?\s{0,4}[:=]\s{0,4}"
 )
@@ -65,9 +65,10 @@ _COMMANDS: Final = (
     "mongo",
     "cqlsh",
     "sqlcmd",
+    "zip -",
 )
 _OPTION: Final = re.compile(
-    r"\b(?:mysql(?:dump|admin)?|mariadb(?:-dump|-admin)?|sshpass|redis-cli|(?:docker|podman) login|openssl \w{2,10}|mongo(?:sh|dump)?|cqlsh|sqlcmd)"
+    r"\b(?:mysql(?:dump|admin)?|mariadb(?:-dump|-admin)?|sshpass|redis-cli|(?:docker|podman) login|openssl \w{2,10}|mongo(?:sh|dump)?|cqlsh|sqlcmd|(?:un)?zip)"
     r"(?:[ \t][^\r\n|;&]{0,128})?[ \t]-(?:p[ \t]?|a[ \t]|k[ \t]|P[ \t])['\"]?([^\s'\"-][^\s'\"]{3,128})"
 )
 _LONGEST_VALUE: Final = 8_192
@@ -82,7 +83,12 @@ _MADE_UP_TEXT: Final = (
 _MADE_UP: Final = frozenset(_MADE_UP_TEXT.split())
 
 
-def find_assignments(text: str, lower: str, names: KeyNames, longest: int) -> Iterator[Span]:
+def stems_in(lower: str, names: KeyNames) -> list[str]:
+    """List the parts of secrets' names that a text in lower case holds."""
+    return [stem for stem in (*_STEMS, *names.stems) if stem in lower]
+
+
+def find_assignments(text: str, lower: str, names: KeyNames, longest: int, stems: Sequence[str]) -> Iterator[Span]:
     """
     Find values that stand after a secret's name.
 
@@ -91,9 +97,10 @@ def find_assignments(text: str, lower: str, names: KeyNames, longest: int) -> It
         lower: The same in lower case, character by character.
         names: Judges names.
         longest: The length of the longest word.
+        stems: What :func:`stems_in` gave.
     """
     done = 0
-    for start, end in _named(text, lower, names.stems, longest):
+    for start, end in _named(text, lower, stems, longest):
         if start < done:
             # inside a value that goes as a whole
             continue
@@ -117,10 +124,10 @@ def find_assignments(text: str, lower: str, names: KeyNames, longest: int) -> It
         yield from ((m.start(1), m.end(1), "command-password") for m in _OPTION.finditer(text) if not is_placeholder(m.group(1)))
 
 
-def _named(text: str, lower: str, extra: tuple[str, ...], longest: int) -> list[tuple[int, int]]:
+def _named(text: str, lower: str, stems: Sequence[str], longest: int) -> list[tuple[int, int]]:
     """Where words stand that may name a secret: those with a stem, the word after one, and what precedes a generated value."""
     found: set[tuple[int, int]] = set()
-    for stem in (*_STEMS, *extra) if extra else _STEMS:
+    for stem in stems:
         at = lower.find(stem)
         while at >= 0:
             left = _WORD_BEFORE.match(text[max(0, at - _LONGEST_NAME) : at][::-1])

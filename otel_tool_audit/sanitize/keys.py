@@ -34,6 +34,7 @@ _SINGLE: Final = _set(
 )
 _SEQUENCES: Final = [
     "mot de passe",
+    "de passe",
     "api key",
     "api keys",
     "app key",
@@ -104,6 +105,11 @@ _SEQUENCES: Final = [
     "gpg key",
     "user pin",
 ]
+_ELSEWHERE: Final = (
+    "kennwort", "wachtwoord", "hasło", "haslo", "şifre", "lösenord", "salasana", "heslo", "passord", "пароль", "密码", "密碼", "口令", "パスワード", "暗証番号",
+    "비밀번호", "암호", "كلمة المرور", "كلمة السر", "סיסמה", "รหัสผ่าน", "पासवर्ड", "कूटशब्द",
+)  # fmt: skip
+"""What a password is called in other languages."""
 _COMPACT: Final = (
     "password",
     "passwd",
@@ -255,7 +261,7 @@ class KeyNames:
 
 
 _BY_FIRST: Final[dict[str, list[tuple[str, ...]]]] = {}
-for _sequence in [*([single] for single in _SINGLE), *(sequence.split() for sequence in _SEQUENCES)]:
+for _sequence in [*([single] for single in _SINGLE), *(sequence.split() for sequence in _SEQUENCES), *map(words, _ELSEWHERE)]:
     _BY_FIRST.setdefault(_sequence[0], []).append(tuple(_sequence))
 _SQUASHED: Final = frozenset("".join(sequence) for sequences in _BY_FIRST.values() for sequence in sequences)
 

@@ -187,12 +187,17 @@ def _closes(text: str, groups: list[_Group], at: int) -> bool:
     end = groups[at].end
     if at + 1 < len(groups):
         return text[end] in " \u00a0" or text[end : end + 2] == ". "
-    return not (text[end : end + 1].isalnum() or text[end : end + 1] == "_")
+    return not _of_word(text[end : end + 1])
+
+
+def _of_word(sign: str) -> bool:
+    # letters of scripts without spaces, or of any but this one, are no part of a number beside them
+    return sign == "_" or (sign.isalnum() and (sign.isascii() or not sign.isalpha()))
 
 
 def _left(text: str, start: int) -> bool:
     """Nothing of a word touches it from the left; the n of a written-out line break is no word."""
-    if not start or not (text[start - 1].isalnum() or text[start - 1] == "_"):
+    if not start or not _of_word(text[start - 1]):
         return True
     return text[start - 1] in "nrt" and text[start - 2 : start - 1] == "\\"
 

@@ -29,6 +29,11 @@ _PEM_BODY: Final = re.compile(r"[A-Za-z0-9+/=\s\\]+")
 _PEM_END: Final = re.compile(r"-----END [A-Z0-9 ]{0,40}-----")
 _PEM_SHORTEST, _PEM_LONGEST = 40, 65_536
 
+_PREFIXED: Final = re.compile(
+    r"(?<![A-Za-z0-9+])(?:[srp]k(?P<sign>[_-])(?:live|test|prod)[_-](?P<body>[A-Za-z0-9]{3,250})|sk-(?P<short>[A-Za-z0-9]{6,13}))(?![A-Za-z0-9_+~-])"
+)
+_DIGITS_OF_SHORT: Final = 2
+
 _AUTHORITY: Final = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]{0,20}://([^\s\"'<>/?#\\]{1,512})@")
 _SLASHED: Final = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]{0,20}://([^\s\"'<>@:/]{0,128}:[^\s\"'<>@]{1,256})@[A-Za-z0-9\[]")
 _BEARER: Final = re.compile(r"(?i)\b(?:bearer|basic)\\?[ \t]{1,4}([A-Za-z0-9._~+/=-]{6,8000})")
@@ -54,6 +59,8 @@ def find_secrets(text: str, lower: str, longest: int) -> Iterator[Span]:
         yield from _bearers(text)
     if '"service_account' in lower:
         yield from ((m.start(1), m.end(1), "gcp-service-account") for m in _ACCOUNT.finditer(text))
+    if longest > len("sk-live-") and ("k-" in lower or "k_" in lower):
+        yield from _prefixed(text)
     if longest >= SHORTEST:
         long = " ".join(chunk for chunk in text.split() if len(chunk) >= SHORTEST)
         likely = [shape for shape in SHAPES if shape.literal in long]
@@ -72,6 +79,19 @@ def _shaped(text: str, shape: Shape, begin: int, stop: int) -> Iterator[Span]:
         body = match.group(1)
         if _generated(body, shape):
             yield start, end, shape.rule
+
+
+def _prefixed(text: str) -> Iterator[Span]:
+    """Find keys whose beginning tells much: their bodies may be short, but are no words; after underscores even that, where they are live."""
+    for match in _PREFIXED.finditer(text):
+        body, short = match["body"], match["short"]
+        if short is not None:
+            found = _DIGITS_OF_SHORT <= sum(c.isdigit() for c in short) < len(short)
+        else:
+            live = match["sign"] == "_" and "live" in match[0]
+            found = (live or any(c.isdigit() for c in body) or len(body) >= SHORTEST) and not is_placeholder(body) and "xxx" not in body.lower()
+        if found:
+            yield *match.span(), "api-key"
 
 
 def _after_escape(text: str, start: int) -> bool:

@@ -181,7 +181,7 @@ _TALK: Final = (
     ("teams-webhook", "/webhookb2/", f"/webhookb2/({_UUID}@{_UUID}/IncomingWebhook/{_A}{{32}}/{_UUID})", 2.5),
     ("discord-webhook", "/api/webhooks/", f"/api/webhooks/([0-9]{{15,22}}/{_U}{{50,90}})", 3.0),
     ("discord-token", ".", r"[MNO][A-Za-z0-9_-]{23,27}\.[A-Za-z0-9_-]{6}\.([A-Za-z0-9_-]{27,40})", 3.5),
-    ("telegram-token", ":A", f"[0-9]{{5,16}}:(A{_U}{{34}})", 3.0),
+    ("telegram-token", ":A", f"(?:bot)?[0-9]{{5,16}}:(A{_U}{{34}})", 3.0),
     ("twitter-bearer", "AAAAAAAA", r"A{20,26}([A-Za-z0-9%+=/]{60,120})", 3.5),
 )
 _OTHERS: Final = (

@@ -11,13 +11,15 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from otel_tool_audit.sanitize.assignments import find_assignments, is_generated_value
+from otel_tool_audit.sanitize.assignments import find_assignments, is_generated_value, stems_in
 from otel_tool_audit.sanitize.keys import KeyName, KeyNames
 from otel_tool_audit.sanitize.personal import find_personal
+from otel_tool_audit.sanitize.phrases import find_phrases
 from otel_tool_audit.sanitize.secrets import find_secrets
 from otel_tool_audit.sanitize.spans import Span, replace
+from otel_tool_audit.sanitize.views import views
 
-_PLAIN: Final = re.compile(r"[A-Za-z_]{0,16}[-_ ]?[0-9]{0,5}")
+_PLAIN: Final = re.compile(r"(?!(?i:pin|cv[vc]|otp|[srp]k_))[A-Za-z_]{0,16}[-_ ]?[0-9]{0,5}")
 """A short word, number or identifier: nothing can match."""
 
 _PROSE: Final = re.compile(r"(?:[A-Za-z]{1,14}[ ,.!?;'\n]{1,3})*[A-Za-z]{0,14}")
@@ -65,6 +67,12 @@ class Texts:
         return text, rules
 
     def _find(self, text: str, *, typed: bool, hinted: bool) -> list[Span]:
+        spans = self._find_in(text, typed=typed, hinted=hinted)
+        for view in views(text):
+            spans += map(view.back, self._find_in(view.text, typed=typed, hinted=hinted))
+        return spans
+
+    def _find_in(self, text: str, *, typed: bool, hinted: bool) -> list[Span]:
         spans: list[Span] = []
         lower = text.lower()
         if len(lower) != len(text):
@@ -72,7 +80,9 @@ class Texts:
             lower = "".join(small if len(small := c.lower()) == 1 else c for c in text)
         longest = max(map(len, text.split()), default=0)
         spans += find_secrets(text, lower, longest)
-        spans += find_assignments(text, lower, self.names, longest)
+        stems = stems_in(lower, self.names)
+        spans += find_assignments(text, lower, self.names, longest, stems)
+        spans += find_phrases(text, lower, self.names, stems)
         if typed:
             spans += find_personal(text, hinted=hinted)
         return spans

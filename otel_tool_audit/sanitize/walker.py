@@ -122,7 +122,7 @@ class Walk:
         if exact is int:
             return self._int(value, path, said)
         if exact is float:
-            return value if math.isfinite(value) else json_safe(value)
+            return self._float(value, path, said)
         return self._object(value, path, depth, said, place)
 
     def text(self, value: str, path: str, depth: int = 0, said: KeyName = PLAIN_NAME, place: str | None = None) -> Any:  # noqa: ANN401
@@ -313,6 +313,12 @@ class Walk:
         if type(value) is not dict or ("value" not in value and "Value" not in value):
             return False
         return any(type(name := value.get(key)) is str and self._names.judge(name).kind is Kind.SECRET for key in _PAIR_NAMES)
+
+    def _float(self, value: float, path: str, said: KeyName) -> Any:  # noqa: ANN401
+        # some JSON readers make every number one with a fraction
+        if abs(value) >= _SMALLEST_CARD and value.is_integer() and self._int(int(value), path, said) == MARK:
+            return MARK
+        return value if math.isfinite(value) else json_safe(value)
 
     def _int(self, value: int, path: str, said: KeyName) -> Any:  # noqa: ANN401
         if -_SMALLEST_CARD < value < _SMALLEST_CARD and not said.phone:
