@@ -15,6 +15,7 @@ from otel_tool_audit.cli.output import AnswerFormat, Format
 from otel_tool_audit.record.model import TRIGGERS
 from otel_tool_audit.review.clocks import zone_name
 from otel_tool_audit.settings import variable
+from otel_tool_audit.trail.format import DOCUMENT
 
 BadUsage: Final = cast("type[Exception]", typer.BadParameter.__mro__[1])
 """What typer raises for wrong arguments: ``UsageError``, whose home differs between typer's versions."""
@@ -97,6 +98,9 @@ def trail_directory(given: str | None) -> str:
         raise BadUsage(f"there is no {path}")
     if not os.path.isdir(path):
         raise BadUsage(f"{path} is not a directory; a trail is one")
+    above = os.path.dirname(os.path.abspath(path))
+    if not os.path.lexists(os.path.join(path, DOCUMENT)) and os.path.lexists(os.path.join(above, DOCUMENT)):
+        raise BadUsage(f"{path} is a part of the trail {above}: name that one")
     return path
 
 

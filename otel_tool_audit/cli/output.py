@@ -148,7 +148,7 @@ def as_json(value: object, *, indent: int | None = None) -> str:
 
 def print_json(value: object) -> None:
     """Print one JSON document."""
-    sys.stdout.write(as_json(value, indent=2) + "\n")
+    write_stdout([as_json(value, indent=2) + "\n"])
 
 
 def json_lines(values: Iterable[object]) -> Iterator[str]:
@@ -239,9 +239,14 @@ def give(pieces: Iterable[str | bytes], file: str | None) -> None:
 def write_stdout(pieces: Iterable[str | bytes], *, flush: bool = False) -> None:
     """Write a result that is for other programs to stdout, as it is; with *flush* nothing waits for more."""
     sys.stdout.flush()
-    sys.stdout.buffer.writelines(_encoded(pieces))
-    if flush:
-        sys.stdout.buffer.flush()
+    encoded = _encoded(pieces)
+    try:
+        sys.stdout.buffer.writelines(encoded)
+        if flush:
+            sys.stdout.buffer.flush()
+    except BrokenPipeError:
+        # without its number: typer would end the process with the exit code of a broken trail
+        raise BrokenPipeError from None
 
 
 def _encoded(pieces: Iterable[str | bytes]) -> Iterator[bytes]:

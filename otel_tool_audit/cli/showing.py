@@ -20,6 +20,7 @@ from otel_tool_audit.cli.options import BadUsage, directory_and
 from otel_tool_audit.cli.output import Cell, Format
 from otel_tool_audit.cli.standing import standing
 from otel_tool_audit.review.proof import Proof, prove
+from otel_tool_audit.review.query import nearest
 from otel_tool_audit.review.reader import TrailReader
 from otel_tool_audit.review.timeline import one_line
 
@@ -55,7 +56,7 @@ def show(
     else:
         raise BadUsage(_no_record(first, record, wanted))
     if found is None:
-        raise BadUsage(f"there is no {wanted} in {directory}")
+        raise BadUsage(f"there is no {wanted} in {directory}{_what_there_is(reader, address)}")
     Watch(Journal(directory, state, name=name, reason=reason), Reading("show", {"record": wanted})).about((found,), 1)
     proof = prove(reader, str(found["chain"]), int(found["seq"]))
     worth = standing(reader, state)
@@ -70,6 +71,16 @@ def show(
     worth.leave()
     if proof is not None and not proof.ok:
         raise typer.Exit(output.BROKEN)
+
+
+def _what_there_is(reader: TrailReader, address: re.Match[str] | None) -> str:
+    """Say which addresses there are, where one was asked for that is none."""
+    ends = {head.chain: head.count for head in reader.heads()}
+    if address is None or not ends:
+        return ""
+    if address[1] in ends:
+        return f"; the last record of chain {address[1]} is {address[1]}/{ends[address[1]] - 1}"
+    return f"; its chains are: {', '.join(nearest(address[1], ends))}"
 
 
 def _no_record(first: str | None, second: str | None, wanted: str) -> str:

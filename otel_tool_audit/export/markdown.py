@@ -1,7 +1,8 @@
 r"""
 Markdown for tickets and chats: headings and tables, in which no value is read as anything but text.
 
-Every sign of a value that Markdown could read as markup gets a backslash, which each dialect shows as the sign itself.
+Every sign of a value that Markdown could read as markup inside a line gets a backslash, which each dialect shows as the sign itself: also what
+begins a link, a mention, a formula or an emoji on the sites where tickets are written.
 
 Source: CommonMark 0.31, section 2.4 (any ASCII punctuation may be escaped); GitHub Flavored Markdown, section 4.10 (tables).
 """
@@ -17,7 +18,7 @@ from otel_tool_audit.export.document import duration, text
 from otel_tool_audit.review.clocks import in_zone, zone_name
 from otel_tool_audit.review.timeline import as_json
 
-_MARKUP: Final = re.compile(r"([!-/:-@\[-`{-~])")
+_MARKUP: Final = re.compile(r"([\\`*_\[\]<>|~&@$#^!]|:(?!\d\d(?!\d))|(?<=www)\.)", re.IGNORECASE)
 
 
 def escaped(value: object) -> str:

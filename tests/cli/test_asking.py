@@ -266,3 +266,19 @@ def test_the_trail_s_size_is_told(command: Command, shop: Path) -> None:
     found = json.loads(command("verify", shop, "--json").out)["chains"]
     assert {name: (shop / name / "000000000000.jsonl").stat().st_size for name in ("general", "trail")} == {name: chain["bytes"] for name, chain in found.items()}
     assert "KiB" in command("verify", shop).out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["show", "{trail}", "generel/1"], "there is no generel/1 in {trail}; its chains are: general, trail"),
+        (["show", "{trail}", "general/24"], "the last record of chain general is general/23"),
+        (["show", "{trail}", "f" * 32], "there is no ffff"),
+        (["calls", "{trail}/general"], "{trail}/general is a part of the trail {trail}: name that one"),
+    ],
+)
+def test_who_asks_for_what_is_not_there_is_told_what_is(command: Command, shop: Path, arguments: list[str], says: str) -> None:
+    """Chains, the last record, the trail that a chain belongs to."""
+    printed = command(*(part.format(trail=shop) for part in arguments))
+    assert (2, "") == (printed.code, printed.out)
+    assert says.format(trail=shop) in printed.err
