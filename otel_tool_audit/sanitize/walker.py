@@ -19,6 +19,7 @@ from otel_tool_audit.sanitize.jsontext import read_json
 from otel_tool_audit.sanitize.keyring import Keyring, is_pseudonym
 from otel_tool_audit.sanitize.keys import PLAIN_NAME, KeyName, KeyNames, Kind
 from otel_tool_audit.sanitize.objects import LONGEST_KEY, as_fields, as_sequence, as_text, error_text, key_text
+from otel_tool_audit.sanitize.pairs import secret_by_neighbour
 from otel_tool_audit.sanitize.rules import ArgumentRules
 from otel_tool_audit.sanitize.texts import Texts
 from otel_tool_audit.sanitize.validators import is_card
@@ -30,7 +31,6 @@ _TEXT_BUDGET: Final = 16
 _LONGEST_PATH: Final = 512
 _SMALLEST_CARD: Final = 10**12
 _PAIR: Final = 2
-_PAIR_NAMES: Final = ("name", "key", "header", "variable", "Name", "Key", "Name", "Key")
 
 
 class Walk:
@@ -171,7 +171,7 @@ class Walk:
         """Sanitize what has names, each value by its name."""
         clean: dict[str, Any] = {}
         names, known = self._names, self._keys
-        paired = self._is_secret_pair(value)
+        paired = secret_by_neighbour(value, names)
         for key, item in value.items():
             if self._left <= 0:
                 clean["_more"] = "<more items>"
@@ -190,9 +190,9 @@ class Walk:
                 if ruled is not None:
                     clean[name] = ruled
                     continue
-                clean[name] = self._named(item, where, depth, said, at, paired=paired and name in ("value", "Value"))
+                clean[name] = self._named(item, where, depth, said, at, paired=name in paired)
             else:
-                clean[name] = self._named(item, where, depth, said, None, paired=paired and name in ("value", "Value"))
+                clean[name] = self._named(item, where, depth, said, None, paired=name in paired)
         return clean
 
     def _own_name(self, clean: dict[str, Any], name: str, path: str, key: object) -> str:
@@ -307,12 +307,6 @@ class Walk:
             and ("-" in name or "_" in name or name.lower() in ("authorization", "cookie"))
             and (self._names.judge(name).kind is Kind.SECRET)
         )
-
-    def _is_secret_pair(self, value: Mapping[Any, Any]) -> bool:
-        """Tell whether it is a named value (``{"name": "DB_PASSWORD", "value": …}``) whose name is a secret's."""
-        if type(value) is not dict or ("value" not in value and "Value" not in value):
-            return False
-        return any(type(name := value.get(key)) is str and self._names.judge(name).kind is Kind.SECRET for key in _PAIR_NAMES)
 
     def _float(self, value: float, path: str, said: KeyName) -> Any:  # noqa: ANN401
         # some JSON readers make every number one with a fraction
