@@ -62,12 +62,15 @@ def parsed(value: object) -> Any:  # noqa: ANN401 - whatever the value holds
     Args:
         value: Of any type.
     """
-    if isinstance(value, (bytes, bytearray)):
+    if type(value) is str:
+        text: str | None = value
+    elif isinstance(value, (bytes, bytearray)):
         try:
-            value = bytes(value[:LONGEST_JSON]).decode()
+            text = bytes(value[:LONGEST_JSON]).decode()
         except UnicodeDecodeError:
             return value
-    text = value if type(value) is str else plain_text(value)
+    else:
+        text = plain_text(value)
     if text is None:
         return value
     start = text[:1] if text[:1] in _OPENINGS else text.lstrip()[:1]
