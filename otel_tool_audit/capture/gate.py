@@ -28,6 +28,8 @@ from otel_tool_audit.trail.trail import Trail
 _DEEPEST: Final = 50
 """Frames of an exception's stack that its event shows."""
 
+_NOWHERE: Final = otel.Context()
+
 _PATIENCE: Final = 5.0
 """Seconds for which a cancelled task waits for its record; the disk may hang, and cancelling must not."""
 
@@ -218,6 +220,8 @@ class OpenCall:
 
     def _end(self, done: ToolCall | None, receipt: Receipt | None, error: BaseException | None, refused: str | None = None) -> None:
         """Stamp the span while it lives, and end it. Nothing that OpenTelemetry does here reaches the caller."""
+        # the context refers back to this call: without this only the collector could free both
+        self._inside = _NOWHERE
         span = self.span
         if span is None or not span.is_recording():
             return

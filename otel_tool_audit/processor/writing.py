@@ -108,13 +108,16 @@ class Writing:
         trail.lost(calls=1, records=1, reason=f"a span of {tool[:100]!r}: {type(error).__name__}: {error}")
 
     def _hand_over(self, submit: Submit, call: ToolCall, recorded: Callable[[Receipt | None], None]) -> None:
+        # a token, not done() itself: a function that refers to itself is freed by the collector only
+        waiting = object()
+
         def done(receipt: Receipt | None) -> None:
             try:
                 recorded(receipt)
             finally:
-                self.pending.discard(done)
+                self.pending.discard(waiting)
 
-        self.pending.add(done)
+        self.pending.add(waiting)
         if not submit(call, done):
             done(None)
 

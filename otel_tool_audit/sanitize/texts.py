@@ -22,12 +22,17 @@ from otel_tool_audit.sanitize.views import views
 _PLAIN: Final = re.compile(r"(?!(?i:pin|cv[vc]|otp|[srp]k_))[A-Za-z_]{0,16}[-_ ]?[0-9]{0,5}")
 """A short word, number or identifier: nothing can match."""
 
+LONGEST_PLAIN: Final = 23
+"""Characters of the longest text that :func:`is_plain` looks at."""
+
+is_plain: Final = _PLAIN.fullmatch
+"""Whether a short text is a word, number or identifier that no rule can match, unless the name it stands under says more."""
+
 _PROSE: Final = re.compile(r"(?:[A-Za-z]{1,14}[ ,.!?;'\n]{1,3})*[A-Za-z]{0,14}")
 """Words of plain letters, none long: no number, no separator, no key can stand in it."""
 
 _PASSES: Final = 4
 _SHORTEST_TEXT: Final = 5
-_SHORT: Final = 24
 
 
 class Texts:
@@ -53,7 +58,7 @@ class Texts:
         """
         rules: list[str] = []
         size = len(text)
-        if size < _SHORTEST_TEXT or (size < _SHORT and not hinted and _PLAIN.fullmatch(text)):
+        if size < _SHORTEST_TEXT or (size <= LONGEST_PLAIN and not hinted and is_plain(text)):
             return text, rules
         if _PROSE.fullmatch(text):
             return text, rules

@@ -21,7 +21,7 @@ from otel_tool_audit.sanitize.keys import PLAIN_NAME, KeyName, KeyNames, Kind
 from otel_tool_audit.sanitize.objects import LONGEST_KEY, as_fields, as_sequence, as_text, error_text, key_text
 from otel_tool_audit.sanitize.pairs import secret_by_neighbour
 from otel_tool_audit.sanitize.rules import ArgumentRules
-from otel_tool_audit.sanitize.texts import Texts
+from otel_tool_audit.sanitize.texts import LONGEST_PLAIN, Texts, is_plain
 from otel_tool_audit.sanitize.validators import is_card
 from otel_tool_audit.sanitize.values import MARK, Redaction
 from otel_tool_audit.sanitize.withheld import Withheld
@@ -182,8 +182,11 @@ class Walk:
                 name = self.key(key)
                 if name in clean or name != key:
                     name = self._own_name(clean, name, path, key)
-            where = f"{path}.{name}" if path else name
             said = names.judge(key) if type(key) is str else names.judge(name)
+            if place is None and not paired and self._is_plain(item, said):
+                clean[name] = item
+                continue
+            where = f"{path}.{name}" if path else name
             if place is not None:
                 at = f"{place}.{key}" if place else str(key)
                 ruled = self._by_rule(item, at, name if type(key) is not str else key, where)
@@ -194,6 +197,16 @@ class Walk:
             else:
                 clean[name] = self._named(item, where, depth, said, None, paired=name in paired)
         return clean
+
+    def _is_plain(self, item: Any, said: KeyName) -> bool:  # noqa: ANN401
+        """Tell whether an item is what most are, short text that stays as it is: the way through all rules is long."""
+        if type(item) is not str or said.kind is not Kind.PLAIN or said.phone:
+            return False
+        size = len(item)
+        if size > LONGEST_PLAIN or size > self._max_text or size > self._chars or is_plain(item) is None:
+            return False
+        self._chars -= size
+        return True
 
     def _own_name(self, clean: dict[str, Any], name: str, path: str, key: object) -> str:
         """Keep two keys that became the same apart, and note that a key was changed."""

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import gc
 import json
 import logging
 import os
 import threading
 import time
+import weakref
 
 import pytest
 from opentelemetry import baggage, trace
@@ -404,3 +407,37 @@ def test_a_fork_reports_for_itself(trail, tracer):
     os.close(read)
     os.close(write)
     assert {"get_order": 2, "in_child": 1} == {name: sum(c["tool_name"] == name for c in trail.calls()) for name in ("get_order", "in_child")}
+
+
+class Following(SpanProcessor):
+    """Knows whether spans are still in memory."""
+
+    def __init__(self):
+        self.spans = []
+
+    def on_start(self, span, parent_context=None):
+        self.spans.append(weakref.ref(span))
+
+
+def test_a_call_leaves_nothing_to_the_garbage_collector(trail, tracer):
+    """What a call held in memory, withheld values among it, goes when the call ends, not when the collector comes by."""
+    following = Following()
+    trail.audit.provider.add_span_processor(following)
+
+    @audit.tool
+    def get_order(order_id, api_key):
+        if order_id == "ORD-2":
+            raise ValueError(order_id)
+        return {"order_id": order_id}
+
+    gc.collect()
+    gc.disable()
+    try:
+        get_order("ORD-1", SECRET)
+        with contextlib.suppress(ValueError):
+            get_order("ORD-2", SECRET)
+        foreign(tracer)
+        assert trail.audit.trail.flush()
+        assert [None, None, None] == [span() for span in following.spans]
+    finally:
+        gc.enable()
