@@ -6,13 +6,15 @@ Source: ARCHITECTURE.md; ARCHITECTURE.md, R6 to R9.
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import functools
 import inspect
 import logging
 from collections.abc import Callable, Mapping
+from contextvars import ContextVar
 from types import TracebackType
-from typing import Any, Final, ParamSpec, Self, TypeVar, cast
+from typing import Any, Final, NamedTuple, ParamSpec, Self, TypeVar, cast
 
 from opentelemetry import context as otel
 
@@ -98,14 +100,59 @@ NOBODY: Final = Attribution()
 """The attribution where nobody set one."""
 
 
+class _Said(NamedTuple):
+    """What the innermost block says, and what OpenTelemetry's context had when it was entered."""
+
+    made: Attribution
+    before: object
+
+
+_said: Final[ContextVar[_Said | None]] = ContextVar("tool_audit_said", default=None)
+"""
+A second memory beside OpenTelemetry's context: whoever attached a context before a block was entered may detach it while the block lasts,
+and puts an older one back. So FastAPI does with its span around dependencies, one of which says who the user is.
+"""
+
+
+def here(context: otel.Context | None = None) -> otel.Context:
+    """
+    Give the context that holds here, with the attribution that holds here.
+
+    Args:
+        context: One that was made here, instead of the current one.
+    """
+    found = otel.get_current() if context is None else context
+    said = _said.get()
+    return found if said is None or found.get(KEY) is not said.before else otel.set_value(KEY, said.made, found)
+
+
+def run_in(context: otel.Context) -> Callable[[], None]:
+    """
+    Let a context hold that was taken elsewhere, with its attribution alone.
+
+    Args:
+        context: From :func:`here`.
+
+    Returns:
+        What lets hold again what held before.
+    """
+    token, said = otel.attach(context), _said.set(None)
+
+    def leave() -> None:
+        _said.reset(said)
+        otel.detach(token)
+
+    return leave
+
+
 def current(context: otel.Context | None = None) -> Attribution:
     """
     Give the attribution that holds here.
 
     Args:
-        context: Look there instead of in the current context.
+        context: Look there instead.
     """
-    found = otel.get_value(KEY, context)
+    found = (here() if context is None else context).get(KEY)
     return found if isinstance(found, Attribution) else NOBODY
 
 
@@ -188,13 +235,19 @@ class attribution:  # noqa: N801 - used like a function, as contextlib's own man
 
     def __enter__(self) -> Attribution:
         """Let the values hold from here on."""
+        before = otel.get_value(KEY)
         made = current().joined(self._values, self._metadata)
-        self._tokens.append(otel.attach(otel.set_value(KEY, made)))
+        self._tokens.append((made, otel.attach(otel.set_value(KEY, made)), _said.set(_Said(made, before))))
         return made
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         """Let hold again what held before."""
-        otel.detach(self._tokens.pop())
+        made, token, said = self._tokens.pop()
+        with contextlib.suppress(ValueError):
+            # entered in another context, as generators are that somebody else closes
+            _said.reset(said)
+        if otel.get_value(KEY) is made:
+            otel.detach(token)
 
     async def __aenter__(self) -> Attribution:
         """Let the values hold from here on."""
@@ -253,25 +306,25 @@ def carry(function: Callable[P, R]) -> Callable[P, R]:
     Args:
         function: A function or a coroutine function.
     """
-    context = otel.get_current()
+    context = here()
     if inspect.iscoroutinefunction(function):
 
         @functools.wraps(function)
         async def carried_async(*args: P.args, **kwargs: P.kwargs) -> Any:  # noqa: ANN401 - the function's own
-            token = otel.attach(context)
+            leave = run_in(context)
             try:
                 return await function(*args, **kwargs)
             finally:
-                otel.detach(token)
+                leave()
 
         return cast("Callable[P, R]", carried_async)
 
     @functools.wraps(function)
     def carried(*args: P.args, **kwargs: P.kwargs) -> R:
-        token = otel.attach(context)
+        leave = run_in(context)
         try:
             return function(*args, **kwargs)
         finally:
-            otel.detach(token)
+            leave()
 
     return carried

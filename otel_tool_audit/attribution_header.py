@@ -25,7 +25,7 @@ from opentelemetry import context as otel
 from opentelemetry.context.context import Context
 from opentelemetry.propagators.textmap import CarrierT, Getter, Setter, TextMapPropagator, default_getter, default_setter
 
-from otel_tool_audit.attribution import FIELDS, KEY, Attribution, checked, current
+from otel_tool_audit.attribution import FIELDS, KEY, Attribution, checked, current, here
 from otel_tool_audit.errors import SettingsError
 
 HEADER: Final = "tool-audit-attribution"
@@ -73,7 +73,7 @@ class AttributionHeader(TextMapPropagator):
             context: Take the attribution from there instead of the current context.
             setter: How a header is set.
         """
-        known = current(context)
+        known = current(here(context))
         if self._writes and (known.values or known.metadata):
             setter.set(carrier, HEADER, self.encode(known))
 

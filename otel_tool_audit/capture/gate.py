@@ -20,6 +20,7 @@ from opentelemetry import trace
 from opentelemetry.trace import INVALID_SPAN, Span, SpanKind, Status, StatusCode
 
 from otel_tool_audit import semconv
+from otel_tool_audit.attribution import here
 from otel_tool_audit.errors import AuditUnavailable
 from otel_tool_audit.record.model import Receipt, ToolCall
 from otel_tool_audit.recorder import CALL_KEY, ENDING, Binding, ToolSpec, binding_for, refusal
@@ -66,7 +67,7 @@ class OpenCall:
         self.learned: tuple[object, int | None, BaseException | None] | None = None
         self._begun = 0
         self._token: Any = None
-        context = otel.get_current()
+        context = here()
         self.call, self._told, self.withheld = self.recorder.started(spec, arguments, context, tool_call_id)
         inside = otel.set_value(CALL_KEY, self, context)
         self.span = self._start_span(binding, inside)

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from opentelemetry import context as otel
 
-from otel_tool_audit.attribution import carry
+from otel_tool_audit.attribution import carry, here, run_in
 
 _lock: Final = threading.Lock()
 _originals: Final[dict[str, Callable[..., Any]]] = {}
@@ -52,7 +52,7 @@ def leave_alone(user: object) -> None:
 def _start(original: Callable[[threading.Thread], None]) -> Callable[[threading.Thread], None]:
     @functools.wraps(original)
     def start(thread: threading.Thread) -> None:
-        if _users and otel.get_current():
+        if _users and here():
             # the thread's own attribute, so that subclasses which override run() are covered; taken away when it has run
             setattr(thread, "run", _once(thread, carry(thread.run)))  # noqa: B010 - mypy forbids assigning to a method
         original(thread)
@@ -77,24 +77,24 @@ def _submit(original: Callable[..., Future[Any]]) -> Callable[..., Future[Any]]:
             return original(pool, fn, *args, **kwargs)
         job = _job(fn)
         # a worker thread that this starts outlives the caller: it must not carry his context into other callers' jobs
-        token = otel.attach(otel.Context())
+        leave = run_in(otel.Context())
         try:
             return original(pool, job, *args, **kwargs)
         finally:
-            otel.detach(token)
+            leave()
 
     return submit
 
 
 def _job(function: Callable[..., Any]) -> Callable[..., Any]:
     """Bind a job to the context that holds here; unlike :func:`carry`, whatever kind of callable it is."""
-    context = otel.get_current()
+    context = here()
 
     def job(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - the job's own
-        token = otel.attach(context)
+        leave = run_in(context)
         try:
             return function(*args, **kwargs)
         finally:
-            otel.detach(token)
+            leave()
 
     return job

@@ -21,6 +21,7 @@ from opentelemetry.sdk.trace.sampling import Sampler
 from opentelemetry.trace import TracerProvider
 
 from otel_tool_audit import semconv
+from otel_tool_audit.attribution import here
 from otel_tool_audit.processor.delivery import Delivery
 from otel_tool_audit.processor.neighbours import exporting_neighbours, processors
 from otel_tool_audit.processor.sampler import follows_callers, records_all
@@ -100,7 +101,7 @@ class AuditSpanProcessor(SpanProcessor):
         if self._retired:
             return
         try:
-            self._started(span, otel.get_current() if parent_context is None else parent_context)
+            self._started(span, here(parent_context))
         except Exception as error:  # noqa: BLE001 - what a processor raises reaches the application
             self.recorder.once("on_start", "the start of a span could not be looked at (%r); its call lacks attribution", error)
 
