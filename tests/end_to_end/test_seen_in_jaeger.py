@@ -14,6 +14,7 @@ from xml.etree import ElementTree as ET
 
 import jaeger_api
 import pytest
+from environments import interpreter
 from jaeger_api import Chain
 from making import lines_of, rewrite
 from running import wait_for
@@ -39,11 +40,11 @@ def reconciled(capsys: pytest.CaptureFixture[str]) -> Reconciled:
     return command
 
 
-def run_with(chain: Chain, *command: object, **settings: str) -> None:
+def run_with(chain: Chain, *command: object, python: Path | str = sys.executable, **settings: str) -> None:
     """Run a program that exports to the agent's Collector, as its user would."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("OTEL_") or name == "OTEL_TOOL_AUDIT_STATE"}
     environment = {**kept, "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://{chain.agent.address('grpc')}", "PYTHONPATH": str(ROOT), **settings}
-    done = subprocess.run([sys.executable, *map(str, command)], env=environment, capture_output=True, encoding="utf-8", check=False, timeout=120)
+    done = subprocess.run([python, *map(str, command)], env=environment, capture_output=True, encoding="utf-8", check=False, timeout=120)
     assert done.returncode == 0, done.stderr
 
 
@@ -161,11 +162,33 @@ def test_nested_agents_are_one_trace_and_a_graph_of_services(chain: Chain, tmp_p
     assert {"planner", "clerk"} == {process["serviceName"] for process in trace["processes"].values()}
     assert ("usr_1", "conv_1", "clerk") == tuple(clerks["tags"][name] for name in ("user.id", "gen_ai.conversation.id", "gen_ai.agent.name"))
     assert {"order_id": "ORD-1", "token": "***REDACTED***"} == json.loads(clerks["tags"]["gen_ai.tool.call.arguments"])
-    edges = json.loads(chain.jaeger.get("http", f"/api/dependencies?endTs={time.time_ns() // 10**6 + 60_000}&lookback=3600000"))["data"]
-    assert ("planner", "clerk", 1) in [(edge["parent"], edge["child"], edge["callCount"]) for edge in edges]
+    assert ("planner", "clerk", 1) in edges(chain)
     for service in ("planner", "clerk"):
         code, found = reconciled(tmp_path / service, Path(os.environ["OTEL_TOOL_AUDIT_STATE"]), "--jaeger", f"http://{chain.jaeger.address('grpc')}")
         assert (0, 1, 1) == (code, found["counts"]["agreed"], found["counts"]["spans_of_other_trails"]), found
+
+
+def edges(chain: Chain) -> list[tuple[str, str, int]]:
+    """Give the service graph: who called whom, how often."""
+    found = json.loads(chain.jaeger.get("http", f"/api/dependencies?endTs={time.time_ns() // 10**6 + 60_000}&lookback=3600000"))["data"]
+    return [(edge["parent"], edge["child"], edge["callCount"]) for edge in found]
+
+
+def test_a_tool_on_an_mcp_server_is_one_trace_from_the_agent_on(chain: Chain, tmp_path: Path) -> None:
+    """The client's span, the server's, and the call that ran are one below the other, on behalf of one user; the graph leads to the server."""
+    python = interpreter("frameworks")
+    run_with(chain, "-W", "ignore", ROOT / "examples" / "mcp_client_and_server.py", tmp_path / "audit", python=python)
+    arrived(chain, "shop-tools", 3)
+    (trace,) = jaeger_api.traces(chain.jaeger, "shop-tools", {"gen_ai.tool.name": "get_order"})
+    by_id = {span["spanID"]: span for span in trace["spans"]}
+    (ran,) = (span for span in trace["spans"] if span["operationName"] == "execute_tool get_order")
+    way = [ran]
+    while way[-1]["references"]:
+        way.append(by_id[way[-1]["references"][0]["spanID"]])
+    told = [(trace["processes"][span["processID"]]["serviceName"], jaeger_api.named(span["tags"])) for span in way]
+    assert [("shop-tools", "internal"), ("shop-tools", "server"), ("shop-agent", "client")] == [(service, tags["span.kind"]) for service, tags in told]
+    assert {("usr_98765", "conv_abc123", "get_order")} == {tuple(tags[n] for n in ("user.id", "gen_ai.conversation.id", "gen_ai.tool.name")) for _, tags in told}
+    assert {"shop-agent"} == {parent for parent, child, _ in edges(chain) if child == "shop-tools" != parent}
 
 
 def test_a_trace_is_drawn(chain: Chain, tmp_path: Path) -> None:
