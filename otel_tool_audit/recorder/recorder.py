@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 import time
 from collections.abc import Callable, Mapping
 from typing import Any, Final
@@ -238,10 +239,13 @@ class Recorder(CallWriter):
         return f"{text}{rest // 1000:06d}Z"
 
     def once(self, topic: str, message: str, *values: object) -> None:
-        """Warn, once for each topic in this process."""
+        """Warn, once for each topic in this process; on standard error where a logging setup has disabled every logger that it does not name."""
         if topic not in self.warned:
             self.warned.add(topic)
-            _log.warning(message, *values)
+            if _log.disabled:
+                print(f"otel-tool-audit: {message % values}", file=sys.stderr)  # noqa: T201 - a warning that no logging setup may hide
+            else:
+                _log.warning(message, *values)
 
     # --- pieces
 

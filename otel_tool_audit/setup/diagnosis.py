@@ -6,6 +6,7 @@ Source: ARCHITECTURE.md.
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -64,6 +65,7 @@ def require_active() -> None:
 def _findings(binding: Binding) -> Iterator[Finding]:
     yield _trail(binding)
     yield from _provider(binding)
+    yield from _loggers()
     yield from _counted(binding)
 
 
@@ -102,6 +104,14 @@ def _provider(binding: Binding) -> Iterator[Finding]:
     if others := exporting_neighbours(provider, AuditSpanProcessor):
         message = f"unsanitized spans are exported by {', '.join(others)} on the same provider"
         yield Finding("neighbours", ok=False, message=message, remedy="hand that processor to AuditSpanProcessor(trail, forward=…) instead")
+
+
+def _loggers() -> Iterator[Finding]:
+    disabled = [name for name in ("tool_audit", "otel_tool_audit") if logging.getLogger(name).disabled]
+    if disabled:
+        message = f"the logging setup disables {' and '.join(disabled)}: records and warnings reach the trail, and no log"
+        remedy = "give dictConfig() or fileConfig() disable_existing_loggers=False, or call it before otel_tool_audit is imported"
+        yield Finding("loggers", ok=False, message=message, remedy=remedy)
 
 
 def _counted(binding: Binding) -> Iterator[Finding]:

@@ -148,3 +148,18 @@ def test_agno_own_spans_become_records(tmp_path: Path) -> None:
     run("agno_agent.py", tmp_path / "audit", str(interpreter("frameworks")))
     (call,) = calls(tmp_path / "audit")
     assert ("get_order", "success", "support", "stub-model") == (call["tool_name"], call["status"], call["agent"], call["model"])
+
+
+def test_what_is_shown_of_tests_passes(tmp_path: Path) -> None:
+    """The fixture, copied from the README into an application's tests, finds what was recorded."""
+    (shown,) = re.findall(r"^```python\n(.*?)^```$", (EXAMPLES / "README.md").read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    plugin, _, test = shown.partition("\n")
+    tool = "import otel_tool_audit as audit\n\n\n@audit.tool\ndef refund(order_id, api_key):\n    return {}\n"
+    (tmp_path / "conftest.py").write_text(plugin, encoding="utf-8")
+    (tmp_path / "test_shop.py").write_text(tool + test, encoding="utf-8")
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--rootdir={tmp_path}", "-c", os.devnull, tmp_path]
+    done = subprocess.run(
+        command, cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, encoding="utf-8", check=False, timeout=120
+    )
+    assert 0 == done.returncode, done.stdout
+    assert "1 passed" in done.stdout

@@ -164,6 +164,22 @@ def test_diagnosis_names_what_was_counted(tmp_path, provider):
     audit.require_active()
 
 
+def test_a_logging_setup_that_disables_loggers_hides_no_warning(tmp_path, provider, capsys):
+    """dictConfig() disables what it does not name unless told otherwise: warnings go to standard error, and diagnosis says so."""
+    audit.configure(tmp_path / "audit", tracer_provider=provider, durability="os")
+    loggers = [logging.getLogger(name) for name in ("tool_audit", "otel_tool_audit")]
+    try:
+        for logger in loggers:
+            logger.disabled = True
+        audit.execute_tool("t", {}, lambda: 1)
+        assert {"loggers", "unattributed"} == set(wrong())
+        assert "otel-tool-audit: the tool t was called without user, conversation or model" in capsys.readouterr().err
+        audit.require_active()
+    finally:
+        for logger in loggers:
+            logger.disabled = False
+
+
 def test_switched_off_is_not_active(monkeypatch):
     """A service that must record refuses to start."""
     monkeypatch.setenv("OTEL_TOOL_AUDIT_DISABLED", "true")
