@@ -10,24 +10,23 @@ import csv
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from otel_tool_audit.errors import AuditError
 from otel_tool_audit.export import manifest
-from otel_tool_audit.export.delimited import original
-from otel_tool_audit.export.files import digest, pyarrow
+from otel_tool_audit.export.files import digest
 from otel_tool_audit.export.manifest import Manifest
+from otel_tool_audit.export.rows import contradicts, rows
 from otel_tool_audit.record.model import EXPORTED, TRAIL_CHAIN
 from otel_tool_audit.review.reader import TrailReader
 from otel_tool_audit.review.timeline import plural
 from otel_tool_audit.review.values import details_of
 
 MOST: Final = 20
-"""Rows that are named when they do not stand in the trail; more are counted."""
+"""Rows that are named when they say what the trail does not; more are counted."""
 
-_LONGEST_FIELD: Final = 16 << 20
 _BATCH: Final = 10_000
 
 
@@ -97,7 +96,7 @@ def _check_files(folder: str, found: Checked) -> bool:
 
 
 class _Rows:
-    """Counts rows, and those that do not stand in the trail."""
+    """Counts rows, and those that say what the trail does not."""
 
     def __init__(self, reader: TrailReader | None, tell: Callable[[int], None] | None) -> None:
         self.count = 0
@@ -109,11 +108,12 @@ class _Rows:
     def read(self, path: str, style: str) -> int:
         """Read a file; gives how many rows it has."""
         before = self.count
-        for chain, seq, found in _rows(path, style):
+        for row in rows(path, style):
             self.count += 1
-            if self._reader is not None and not _stands(self._reader, chain, seq, found):
+            wrong = None if self._reader is None else contradicts(row, self._reader)
+            if wrong is not None:
                 if len(self.strangers) < MOST:
-                    self.strangers.append(f"row {self.count} names {chain}/{seq} with a hash that does not stand there in the trail")
+                    self.strangers.append(f"row {self.count} {wrong}")
                 else:
                     self.more += 1
             if self._tell is not None and self.count % _BATCH == 0:
@@ -122,24 +122,24 @@ class _Rows:
 
 
 def _check_rows(folder: str, found: Checked, reader: TrailReader | None, tell: Callable[[int], None] | None) -> None:
-    rows, made = _Rows(reader, tell), found.manifest
+    counted, made = _Rows(reader, tell), found.manifest
     try:
         for file in made.files:
-            held = rows.read(os.path.join(folder, file.name), made.format)
+            held = counted.read(os.path.join(folder, file.name), made.format)
             if held != file.rows:
                 found.failed.append(f"{file.name} holds {plural(held, 'call')}, not {file.rows:,}")
     except (AuditError, ValueError, KeyError, TypeError, csv.Error) as error:
         found.unknown.append(f"what the rows say: they cannot be read as {made.format} ({error})")
         return
-    if rows.count != made.count:
-        found.failed.append(f"rows that are here: {rows.count:,}; the manifest counts {made.count:,}")
+    if counted.count != made.count:
+        found.failed.append(f"rows that are here: {counted.count:,}; the manifest counts {made.count:,}")
     else:
-        found.passed.append(f"{plural(rows.count, 'call')}, as the manifest counts")
-    found.failed.extend(rows.strangers)
-    if rows.more:
-        found.failed.append(f"and {rows.more:,} more rows that do not stand in the trail")
-    if reader is not None and not rows.strangers:
-        found.passed.append("each row's last record stands in the trail, with its hash")
+        found.passed.append(f"{plural(counted.count, 'call')}, as the manifest counts")
+    found.failed.extend(counted.strangers)
+    if counted.more:
+        found.failed.append(f"and {counted.more:,} more rows that say what the trail does not")
+    if reader is not None and not counted.strangers:
+        found.passed.append("each row's records stand in the trail, with their hashes, and each of its values is what they say")
 
 
 def _check_origin(found: Checked, reader: TrailReader, sha256: str) -> None:
@@ -160,29 +160,6 @@ def _check_origin(found: Checked, reader: TrailReader, sha256: str) -> None:
     else:
         why = made.not_recorded or "no record names its SHA-256"
         found.unknown.append(f"whether the manifest is the one that was written: the trail does not vouch for it ({why})")
-
-
-def _stands(reader: TrailReader, chain: str, seq: int, expected: str) -> bool:
-    record = reader.record(chain, seq)
-    return record is not None and record.get("hash") == expected
-
-
-def _rows(path: str, style: str) -> Iterator[tuple[str, int, str]]:
-    """Give chain, seq and hash of each row's last record."""
-    if style == "parquet":
-        for batch in pyarrow().parquet.ParquetFile(path).iter_batches(_BATCH, columns=["chain", "seq", "hash"]):
-            for row in batch.to_pylist():
-                yield row["chain"], row["seq"], row["hash"]
-    elif style == "csv":
-        csv.field_size_limit(_LONGEST_FIELD)
-        with open(path, encoding="utf-8", newline="") as file:
-            for row in csv.DictReader(file, strict=True):
-                yield original(row["chain"]), int(row["seq"]), row["hash"]
-    else:
-        with open(path, "rb") as lines:
-            for line in lines:
-                row = json.loads(line)
-                yield row["chain"], row["seq"], row["hash"]
 
 
 def as_dict(found: Checked) -> dict[str, Any]:

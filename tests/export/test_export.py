@@ -124,6 +124,54 @@ def test_a_row_that_stands_nowhere_is_found(trail: Path, out: Path) -> None:
     told(trail, out, "row 41 names healthcare/9999 with a hash that does not stand there")
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        (b'"user_id":"usr_1"', b'"user_id":"usr_2"', "what the trail does not: user_id"), (b'"status":"success"', b'"status":"error"', "status"),
+        (b'"duration_ms":', b'"duration_ms":1', "duration_ms"), (b'"success":true,"error"', b'"success":1,"error"', "does not: success"), (b'"error_type":null,', b"", "error_type"),
+        (b'"status":"success"', b'"status":"success","extra":1', "extra"), (b'"call_id":"', b'"call_id":"f', "puts records together that are not of call f"),
+        (b'"records":[', b'"records":[],"x":[', "names no records"),
+    ],
+)  # fmt: skip
+def test_a_value_that_the_trail_does_not_say_is_found(trail: Path, out: Path, old: bytes, new: bytes, said: str) -> None:
+    """Whoever was given a whole export with one value changed, and a manifest that agrees, is told which row and which field."""
+    assert old in (out / "calls.jsonl").read_bytes()
+    _forge(out, lambda data: data.replace(old, new, 1))
+    told(trail, out, said)
+
+
+@pytest.mark.parametrize("style", FORMATS)
+def test_values_are_proven_in_every_format(command: Command, trail: Path, tmp_path: Path, style: str) -> None:
+    """All values of all rows are what the records say: text, numbers, objects, what is null, what a spreadsheet would run."""
+    with Trail.open(trail, durability="os") as more:
+        record(more, call(77, user_id="=cmd|' /C calc'!A0", arguments={"a": [1, 2.5, None, "é\u2028\n"], "b": "'x"}, user_role="+1", session_metadata={"k": "v"}))
+    out = tmp_path / "out"
+    command("export", trail, "--format", style, "-o", out)
+    found = check(str(out), TrailReader(trail))
+    assert [] == found.failed
+    assert any("each of its values is what they say" in line for line in found.passed)
+
+
+@pytest.mark.parametrize("style", ["csv", pytest.param("parquet", marks=pytest.mark.parquet)])
+def test_a_changed_cell_is_found(command: Command, trail: Path, tmp_path: Path, style: str) -> None:
+    """In CSV and Parquet, too."""
+    out = tmp_path / "out"
+    command("export", trail, "--format", style, "-o", out)
+    (path,) = out.glob("calls*")
+    if style == "csv":
+        path.write_bytes(path.read_bytes().replace(b'"usr_1"', b'"usr_2"', 1))
+    else:
+        import pyarrow.parquet as pq  # noqa: PLC0415 - an extra
+
+        table = pq.read_table(path)
+        at = table.schema.get_field_index("user_id")
+        pq.write_table(table.set_column(at, "user_id", [["usr_9", *table["user_id"].to_pylist()[1:]]]), path)
+    made = json.loads((out / "manifest.json").read_bytes())
+    made["files"][0].update(bytes=path.stat().st_size, sha256=files_module.digest(str(path)))
+    (out / "manifest.json").write_text(json.dumps(made))
+    told(trail, out, "what the trail does not: user_id")
+
+
 def test_an_export_of_another_trail_is_found(command: Command, out: Path, tmp_path: Path) -> None:
     """Checked against a trail that it is not from, it fails."""
     with Trail.open(tmp_path / "other", durability="os") as other:

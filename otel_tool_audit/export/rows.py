@@ -1,0 +1,159 @@
+"""
+The rows of an export, read back, and held against the records that they name: each value must be what the trail says.
+
+Source: FORMAT.md, section 4 ("A call is the fold of its records").
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Final, NamedTuple
+
+from otel_tool_audit.export import delimited, jsonl
+from otel_tool_audit.export.delimited import original
+from otel_tool_audit.export.files import pyarrow
+from otel_tool_audit.record.codec import leaf_hash
+from otel_tool_audit.review import segments
+from otel_tool_audit.review.columns import row as columns_of
+from otel_tool_audit.review.fold import INTERRUPTED, RUNNING, Call, fold
+from otel_tool_audit.review.folding import ids_of
+from otel_tool_audit.review.reader import TrailReader
+from otel_tool_audit.trail.format import split_line
+
+_LONGEST_FIELD: Final = 16 << 20
+_BATCH: Final = 10_000
+_MOST_RECORDS: Final = 10_000
+
+
+class Row(NamedTuple):
+    """
+    A row of an export.
+
+    Attributes:
+        chain: Chain of the call's last record.
+        seq: Its seq.
+        hash: Its hash.
+        call_id: Of the call, as the row says.
+        status: What became of it, likewise.
+        records: The records that the call is said to be made of.
+        differing: Names the fields in which the row is not what it would be for a call.
+    """
+
+    chain: str
+    seq: int
+    hash: str
+    call_id: Any
+    status: Any
+    records: Any
+    differing: Callable[[Call], list[str]]
+
+
+def rows(path: str, style: str) -> Iterator[Row]:
+    """
+    Read the rows of a file.
+
+    Args:
+        path: The file.
+        style: ``jsonl``, ``csv`` or ``parquet``.
+
+    Raises:
+        SettingsError: The packages of the format are not installed.
+        ValueError: A row cannot be read.
+        KeyError: Likewise.
+        TypeError: Likewise.
+        csv.Error: Likewise.
+    """
+    if style == "parquet":
+        for batch in pyarrow().parquet.ParquetFile(path).iter_batches(_BATCH):
+            for found in batch.to_pylist():
+                yield _row(found, found["seq"], json.loads(found["records"]), columns_of)
+    elif style == "csv":
+        csv.field_size_limit(_LONGEST_FIELD)
+        with open(path, encoding="utf-8", newline="") as file:
+            for cells in csv.DictReader(file, strict=True):
+                yield _row(cells, int(cells["seq"]), json.loads(original(cells["records"])), _cells)
+    else:
+        with open(path, "rb") as lines:
+            for line in lines:
+                said = json.loads(line)
+                yield _row(said, said["seq"], said["records"], _written)
+
+
+def _row(said: Mapping[str, Any], seq: int, records: Any, as_row: Callable[[Call], Mapping[str, Any]]) -> Row:  # noqa: ANN401 - a row may say anything
+    # none of these begins as a formula does: CSV has them as they are
+    return Row(said["chain"], seq, said["hash"], said["call_id"], said["status"], records, _same_fields(said, as_row))
+
+
+def _same_fields(said: Mapping[str, Any], as_row: Callable[[Call], Mapping[str, Any]]) -> Callable[[Call], list[str]]:
+    def differing(call: Call) -> list[str]:
+        expected = as_row(call)
+        # true is no 1, and a missing field no null
+        return sorted(str(name) for name in {*said, *expected} if name not in said or name not in expected or repr(said[name]) != repr(expected[name]))
+
+    return differing
+
+
+def _cells(call: Call) -> dict[str, str]:
+    texts = next(csv.reader([delimited.line(columns_of(call).values()).decode()], strict=True))
+    return dict(zip(columns_of(call), texts, strict=True))
+
+
+def _written(call: Call) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(jsonl.encode([call]))
+    return found
+
+
+def contradicts(row: Row, reader: TrailReader) -> str | None:
+    """
+    Hold a row against the trail.
+
+    Args:
+        row: The row.
+        reader: The trail.
+
+    Returns:
+        What does not hold, in words; None when everything does.
+    """
+    last = _record(reader, row.chain, row.seq)
+    if last is None or last["hash"] != row.hash:
+        return f"names {row.chain}/{row.seq} with a hash that does not stand there in the trail"
+    named = row.records if isinstance(row.records, list) and 0 < len(row.records) <= _MOST_RECORDS else []
+    found: list[Mapping[str, Any]] = []
+    for one in named:
+        record = _record(reader, one["chain"], one["seq"])
+        if record is None or record["hash"] != one["hash"]:
+            return f"names {one['chain']}/{one['seq']} with a hash that does not stand there in the trail"
+        found.append(record)
+    if not found:
+        return "names no records of its call"
+    if not _are_one(found, row.call_id):
+        return f"puts records together that are not of call {row.call_id}"
+    call = fold(found, str(row.call_id)).call(lambda _: False)
+    if call["status"] == INTERRUPTED and row.status == RUNNING:
+        # that its writer lived then no record tells
+        call["status"] = RUNNING
+    wrong = row.differing(call)
+    return f"says of {row.chain}/{row.seq} what the trail does not: {', '.join(wrong)}" if wrong else None
+
+
+def _record(reader: TrailReader, chain: Any, seq: Any) -> dict[str, Any] | None:  # noqa: ANN401 - a row may say anything
+    line = reader.line(chain, seq) if isinstance(chain, str) and type(seq) is int else None
+    taken = None if line is None else split_line(line + b"\n")
+    if line is None or taken is None or leaf_hash(taken[0]).encode() != taken[1]:
+        return None
+    record = segments.parse(line)
+    return None if record is None else {**record, "chain": chain}
+
+
+def _are_one(records: list[Mapping[str, Any]], call_id: object) -> bool:
+    """Tell whether all records are of the call of that id: by it, or by what amendments among them join with it."""
+    reached, before = {call_id}, 0
+    while len(reached) != before:
+        before = len(reached)
+        for record in records:
+            ids = ids_of(dict(record))
+            if not ids.isdisjoint(reached):
+                reached |= ids
+    return all(record.get("call_id") in reached for record in records)
