@@ -22,7 +22,7 @@ from otel_tool_audit.cli.following import tail
 from otel_tool_audit.cli.options import BadUsage, DirectoryMayBeLeftOut
 from otel_tool_audit.cli.questions import asks
 from otel_tool_audit.cli.reconciling import reconcile
-from otel_tool_audit.cli.reporting import access, activity, report
+from otel_tool_audit.cli.reporting import access, activity, conversation, report
 from otel_tool_audit.cli.sanitizing import sanitize
 from otel_tool_audit.cli.showing import show
 from otel_tool_audit.cli.sql import sql
@@ -52,6 +52,7 @@ app.command(cls=DirectoryMayBeLeftOut)(timeline)
 app.command()(asks(tail))
 app.command()(asks(stats))
 report.command()(asks(access))
+report.command()(asks(conversation))
 report.command()(asks(activity))
 app.add_typer(report, name="report")
 app.command(cls=DirectoryMayBeLeftOut)(asks(sql))

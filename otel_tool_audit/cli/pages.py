@@ -105,5 +105,6 @@ def _rows(table: Table) -> None:
         return
     columns = [Column(column.title.upper(), shrinks=number not in {0, len(table.columns) - 1}, right=column.right) for number, column in enumerate(table.columns)]
     # a line a row: what the lines below hold, JSON and HTML show
-    first = ([Cell(" ".join(cell.lines[: 2 if n == 0 else 1]), STYLES[cell.tone]) for n, cell in enumerate(row)] for row in table.rows)
+    lines = [2 if column.title == "Time" else 1 for column in table.columns]
+    first = ([Cell(" ".join(cell.lines[:number]), STYLES[cell.tone]) for number, cell in zip(lines, row, strict=True)] for row in table.rows)
     output.print_table(columns, first)

@@ -1,4 +1,4 @@
-"""``report access`` and ``report activity``: what a reviewer hands on, on the terminal, as JSON, as HTML or as PDF."""
+"""``report access``, ``report conversation`` and ``report activity``: what a reviewer hands on, on the terminal, as JSON, as HTML or as PDF."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ from otel_tool_audit.cli.questions import Question
 from otel_tool_audit.cli.standing import broken
 from otel_tool_audit.cli.verdicts import progress
 from otel_tool_audit.export import html, pdf
-from otel_tool_audit.export.contents import Heading, access_document, activity_document
+from otel_tool_audit.export.contents import Heading, access_document, activity_document, conversation_document
 from otel_tool_audit.export.document import Document
 from otel_tool_audit.review.findings import BROKEN
 from otel_tool_audit.review.reader import TrailReader
-from otel_tool_audit.review.reports import AccessReport, ActivityReport, Verdict
+from otel_tool_audit.review.reports import AccessReport, ActivityReport, ConversationReport, Verdict
 from otel_tool_audit.review.verify import verify
 
 report: Final = typer.Typer(help="Reports that people read: who saw what, and what happened.", rich_markup_mode=None)
 
 _HOURLY: Final = timedelta(days=3)
 _SLOW_ROWS: Final = 2_000
-_Values = TypeVar("_Values", AccessReport, ActivityReport)
+_Values = TypeVar("_Values", AccessReport, ConversationReport, ActivityReport)
 
 _Format = Annotated[ReportFormat | None, typer.Option("--format", metavar="FORMAT", help="table (default), json, html or pdf.", show_default=False)]
 
@@ -93,6 +93,32 @@ def _stretch(start: datetime | None, end: datetime | None) -> str:
     return "hour" if length is not None and length <= _HOURLY else "day"
 
 
+def conversation(
+    directory: opt.Directory = None,
+    *,
+    question: Question,
+    name: opt.As = None,
+    reason: opt.Reason = None,
+    file: opt.Output = None,
+    style: _Format = None,
+    json: opt.Json = False,
+    state: opt.State = None,
+) -> None:
+    """Tell what happened in a conversation, call by call.
+
+    Exit 1 when the trail is broken; the report says where. The report is recorded in the trail.
+    """
+    if "conversation" not in question.only:
+        raise BadUsage("which conversation? Name it: --conversation ID")
+    asked = _Asked("report conversation", question, Journal(trail_directory(directory), state, name=name, reason=reason), file, choose(ReportFormat, style, file, json=json))
+    filters = question.filters()
+    wanted, start, end = (filters.pop(key) for key in ("conversation", "since", "until"))
+    found = asked.reader.conversation_report(wanted, start, end, check=False, **filters)
+    asked.answer(found, len(found.rows), conversation_document)
+    if not asked.certain:
+        raise typer.Exit(output.CANNOT_TELL)
+
+
 class _Asked:
     """A report that was asked for: everything that can be wrong with the question is found before the trail is read."""
 
@@ -140,13 +166,13 @@ class _Asked:
             output.say(broken(verdict.findings), "bold red")
             raise typer.Exit(output.BROKEN)
 
-    def _refuse_what_no_page_takes(self, values: AccessReport | ActivityReport) -> None:
+    def _refuse_what_no_page_takes(self, values: AccessReport | ConversationReport | ActivityReport) -> None:
         """Say how a report that is too long for a PDF can be had, before it is on record that it was given."""
-        rows = values.rows if isinstance(values, AccessReport) else ()
+        rows = () if isinstance(values, ActivityReport) else values.rows
         if self._style is ReportFormat.pdf and len(rows) > pdf.MOST_ROWS:
             months = list(dict.fromkeys(row.timestamp[:7] for row in rows))
             parts = " to ".join(f"--during {month}" for month in ((months[0], months[-1]) if len(months) > 1 else (rows[0].timestamp[:10], rows[-1].timestamp[:10])))
-            raise BadUsage(f"{len(rows):,} accesses are more than a PDF takes ({pdf.MOST_ROWS:,}): ask for HTML (-o report.html), or for parts of the time, from {parts}")
+            raise BadUsage(f"{len(rows):,} calls are more than a PDF takes ({pdf.MOST_ROWS:,}): ask for HTML (-o report.html), or for parts of the time, from {parts}")
 
     def _heading(self, on_record: str) -> Heading:
         who = self._journal.who()
@@ -167,7 +193,7 @@ def _check(style: ReportFormat, file: str | None) -> None:
             raise BadUsage("a PDF is nothing for a terminal: --output FILE")
 
 
-def _pieces(found: AccessReport | ActivityReport, document: Document, style: ReportFormat) -> Iterable[str | bytes]:
+def _pieces(found: AccessReport | ConversationReport | ActivityReport, document: Document, style: ReportFormat) -> Iterable[str | bytes]:
     if style is ReportFormat.html:
         return html.render(document)
     if style is ReportFormat.pdf:

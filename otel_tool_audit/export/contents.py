@@ -1,11 +1,12 @@
 """
-What reports say: an access report or an activity report, laid out as a document. Pure: the clock is passed in.
+What reports say: of accesses, a conversation, or a period, laid out as a document. Pure: the clock is passed in.
 
 Source: ARCHITECTURE.md, R16, R19; the values are those of review/reports.py.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import tzinfo
@@ -34,7 +35,16 @@ from otel_tool_audit.export.document import (
 )  # fmt: skip
 from otel_tool_audit.review.clocks import in_zone, zone_name
 from otel_tool_audit.review.fold import ERROR, INTERRUPTED, RUNNING, SUCCESS
-from otel_tool_audit.review.reports import Access, AccessReport, ActivityReport, Count, Gap, ToolStatistics, Verdict
+from otel_tool_audit.review.reports import (
+    Access,
+    AccessReport,
+    ActivityReport,
+    ConversationReport,
+    Count,
+    Gap,
+    ToolStatistics,
+    Verdict,
+)
 from otel_tool_audit.review.stretches import filled
 from otel_tool_audit.review.timeline import as_json, plural
 
@@ -54,6 +64,7 @@ _SENTENCES: Final = {
     "broken": "What is here is not what was written. The findings name the records.",
     "cannot tell": "Whether what is here is what was written cannot be told from here. The doubts say why.",
 }
+_OUTCOME: Final = (Column("Outcome", 11), Column("Proof", 21))
 _MONTH: Final = len("2026-03")
 _DATE: Final = len("2026-03-01")
 _MINUTE: Final = len("2026-03-01 12:00")
@@ -102,7 +113,7 @@ def access_document(report: AccessReport, heading: Heading) -> Document:
         Fact("Subject", text(report.subject)),
         Fact("Stored as", ", ".join(name for name in map(text, report.stored_as) if name != text(report.subject)) or text(report.subject), code=True),
     )
-    columns = (Column("Time", 11), Column("Who", 14), Column("What and why", 17), Column("Data viewed", 26), Column("Outcome", 11), Column("Proof", 21))
+    columns = (Column("Time", 11), Column("Who", 14), Column("What and why", 17), Column("Data viewed", 26), *_OUTCOME)
     rows = tuple(_access_row(row, heading.zone) for row in report.rows)
     nothing = _NO_ACCESS if report.recognisable else _CANNOT_TELL
     beside = {name: value for name, value in heading.filters.items() if name != "subject"}
@@ -114,7 +125,41 @@ def access_document(report: AccessReport, heading: Heading) -> Document:
         tiles=tiles,
         series=_accesses(report.rows, heading.zone),
         rankings=tuple(_ranking(title, counts) for title, counts in (("By user", report.users), ("By tool", report.tools), ("By purpose", report.purposes)) if counts),
-        tables=(Table("Every access", columns, rows, nothing, _WHAT_IS_SHOWN),),
+        tables=(Table("Every access", columns, rows, nothing, _what_is_shown("Data viewed")),),
+        remarks=_remarks(report.notes),
+        proof=_proof(report.path),
+    )
+
+
+def conversation_document(report: ConversationReport, heading: Heading) -> Document:
+    """
+    Lay out what happened in a conversation.
+
+    Args:
+        report: The values.
+        heading: What stands above them.
+    """
+    states = Counter(row.status for row in report.rows)
+    tiles = (
+        Tile("calls", count(len(report.rows))),
+        Tile("turns", count(len({row.turn_number for row in report.rows if row.turn_number is not None}))),
+        Tile("failed", count(states[ERROR]), tone=BAD if states[ERROR] else PLAIN),
+        Tile("interrupted", count(states[INTERRUPTED]), tone=UNSURE if states[INTERRUPTED] else PLAIN),
+        Tile("people", count(len(report.users))),
+        Tile("tools", count(len(report.tools))),
+    )
+    columns = (Column("Turn", 6), Column("Time", 11), Column("Who", 14), Column("What and why", 16), Column("Asked and answered", 24), *_OUTCOME)
+    rows = tuple((cell(row.turn_number), *_access_row(row, heading.zone, within=report.conversation)) for row in report.rows)
+    beside = {name: value for name, value in heading.filters.items() if name != "conversation"}
+    return Document(
+        title="Conversation",
+        subject=text(report.conversation),
+        facts=_facts(report, replace(heading, filters=beside)),
+        seal=_seal(report.verdict),
+        tiles=tiles,
+        series=None,
+        rankings=tuple(_ranking(title, counts) for title, counts in (("By user", report.users), ("By tool", report.tools)) if counts),
+        tables=(Table("Call by call", columns, rows, "No call was made in this conversation, as far as the trail tells.", _what_is_shown("Asked and answered")),),
         remarks=_remarks(report.notes),
         proof=_proof(report.path),
     )
@@ -170,13 +215,16 @@ _CANNOT_TELL: Final = (
     "Whether a call touched this subject's data cannot be told: records name subjects by pseudonyms, and there is no key here to make this one's. "
     "Ask with the writers' state directory, or with the pseudonym (psn:…)."
 )
-_WHAT_IS_SHOWN: Final = (
-    "Data viewed: the names of what was asked for and what came back, and the result's summary. Contents of results are never stored. "
-    "Proof: where the call's last record stands, and its hash."
-)
 
 
-def _facts(report: AccessReport | ActivityReport, heading: Heading) -> tuple[Fact, ...]:
+def _what_is_shown(column: str) -> str:
+    return (
+        f"{column}: the names of what was asked for and what came back, and the result's summary. Contents of results are never stored. "
+        "Proof: where the call's last record stands, and its hash."
+    )
+
+
+def _facts(report: AccessReport | ConversationReport | ActivityReport, heading: Heading) -> tuple[Fact, ...]:
     filters = ", ".join(f"{name}: {value}" for name, value in heading.filters.items() if value is not None)
     return (
         Fact("Period", _period(report.start, report.end, heading.zone)),
@@ -211,7 +259,7 @@ def _seal(verdict: Verdict | None) -> Seal:
     )  # fmt: skip
 
 
-def _access_row(row: Access, zone: tzinfo) -> tuple[Cell, ...]:
+def _access_row(row: Access, zone: tzinfo, within: str | None = None) -> tuple[Cell, ...]:
     date, _, clock = in_zone(row.timestamp, zone).partition(" ")
     through = " → ".join(text(name) for name in (row.agent, row.model) if name)
     why = " · ".join(text(name) for name in (row.purpose, row.trigger) if name)
@@ -220,7 +268,7 @@ def _access_row(row: Access, zone: tzinfo) -> tuple[Cell, ...]:
     return (
         cell(date, clock or None),
         cell(row.user_id, row.user_role, through or None),
-        cell(row.tool_name, why or None, f"conversation {row.conversation_id}"),
+        cell(row.tool_name, why or None, None if row.conversation_id == within else f"conversation {row.conversation_id}"),
         cell(", ".join(map(str, row.fields)) or None, code=viewed),
         cell(row.status, took, row.error, tone=_TONES.get(row.status, PLAIN)),
         cell(f"{row.chain}/{row.seq}", code=(row.hash,)),

@@ -7,7 +7,7 @@ Source: ARCHITECTURE.md, R13 to R16, R19.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Unpack
+from typing import Any, Unpack
 
 from otel_tool_audit.errors import TrailCorrupt
 from otel_tool_audit.review import activity, segments, statistics, timeline
@@ -16,8 +16,8 @@ from otel_tool_audit.review.asking import Asking
 from otel_tool_audit.review.fold import ERROR, Call
 from otel_tool_audit.review.ordering import Order
 from otel_tool_audit.review.proof import prove
-from otel_tool_audit.review.query import CommonFilters, Filters, Moment
-from otel_tool_audit.review.reports import AccessReport, ActivityReport, Head, ToolStatistics, Verdict
+from otel_tool_audit.review.query import CommonFilters, Filters, Moment, Query
+from otel_tool_audit.review.reports import AccessReport, ActivityReport, ConversationReport, Head, ToolStatistics, Verdict
 from otel_tool_audit.review.sandbox import Rows, Sandbox
 from otel_tool_audit.review.statistics import Counter
 from otel_tool_audit.review.timeline import plural
@@ -141,15 +141,33 @@ class TrailReader(Asking):
             SettingsError: A filter cannot be understood.
         """
         query = self._query({**filters, "subject": subject, "since": start, "until": end})
-        rows = [activity.access(call) for call in self._ordered(query, Order(asked=True))]
-        counters = {name: Counter() for name in ("user_id", "tool_name", "purpose")}
-        for row in rows:
-            for name, counter in counters.items():
-                counter.add(getattr(row, name), failed=row.status == ERROR)
+        rows, users, tools, purposes = self._rows(query, "user_id", "tool_name", "purpose")
+        verdict = self.verdict() if check else None
         return AccessReport(
-            self.trail_id, self.path, subject, tuple(sorted(query.subjects or ())), query.since, query.until, tuple(rows),
-            counters["user_id"].counts(), counters["tool_name"].counts(), counters["purpose"].counts(), self.verdict() if check else None, self._caveats(),
+            self.trail_id, self.path, subject, tuple(sorted(query.subjects or ())), query.since, query.until, rows, users, tools, purposes, verdict,
+            self._caveats(),
         )  # fmt: skip
+
+    def conversation_report(
+        self, conversation: str, /, start: Moment | None = None, end: Moment | None = None, *, check: bool = True, **filters: Unpack[Filters],
+    ) -> ConversationReport:  # fmt: skip
+        """
+        Tell what happened in a conversation, call by call.
+
+        Args:
+            conversation: ``conversation_id``.
+            start: Not before this moment.
+            end: Before this moment.
+            check: Verify the whole trail, for the report's verdict.
+            filters: More :class:`~otel_tool_audit.review.query.Filters`.
+
+        Raises:
+            SettingsError: A filter cannot be understood.
+        """
+        query = self._query({**filters, "conversation": conversation, "since": start, "until": end})
+        rows, users, tools = self._rows(query, "user_id", "tool_name")
+        verdict = self.verdict() if check else None
+        return ConversationReport(self.trail_id, self.path, conversation, query.since, query.until, rows, users, tools, verdict, self._caveats())
 
     def activity_report(
         self, start: Moment | None = None, end: Moment | None = None, *, every: str | None = None, check: bool = True, **filters: Unpack[Filters],
@@ -228,6 +246,15 @@ class TrailReader(Asking):
         """
         with Sandbox(self.calls(**filters), self.records() if "records" in question.lower() else ()) as sandbox:
             return sandbox.ask(question)
+
+    def _rows(self, query: Query, *counted: str) -> tuple[Any, ...]:
+        """Give the calls as rows of a report, by time, and how often each value of some of their fields occurs."""
+        rows = tuple(activity.access(call) for call in self._ordered(query, Order(asked=True)))
+        counters = [Counter() for _ in counted]
+        for row in rows:
+            for name, counter in zip(counted, counters, strict=True):
+                counter.add(getattr(row, name), failed=row.status == ERROR)
+        return (rows, *(counter.counts() for counter in counters))
 
     def _proven(self, call: Call) -> Call:
         for record in call["records"]:

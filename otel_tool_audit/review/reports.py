@@ -178,6 +178,25 @@ class AccessReport:
 
 
 @dataclass(frozen=True, slots=True)
+class ConversationReport:
+    """What happened in a conversation, call by call."""
+
+    trail_id: str
+    path: str
+    conversation: str
+    start: str | None
+    end: str | None
+    rows: tuple[Access, ...]
+    """By time."""
+    users: tuple[Count, ...]
+    tools: tuple[Count, ...]
+    verdict: Verdict | None
+    """None when the trail was not verified."""
+    notes: tuple[str, ...] = ()
+    """What could not be read or told."""
+
+
+@dataclass(frozen=True, slots=True)
 class Gap:
     """Something that the trail itself says is missing, or was given up."""
 

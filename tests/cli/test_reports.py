@@ -63,6 +63,21 @@ def test_a_file_s_name_says_what_it_is(command: Command, clinic: Path, tmp_path:
         assert 0o600 == target.stat().st_mode & 0o777
 
 
+def test_a_conversation_is_told_call_by_call(command: Command, clinic: Path, tmp_path: Path) -> None:
+    """On the terminal, as JSON and as HTML: each call with its turn, what was asked and answered, and its proof; recorded like any report."""
+    printed = command("report", "conversation", clinic, "--conversation", "conv_1", "--as", "Ada")
+    assert 0 == printed.code
+    assert all(part in printed.out for part in ("Conversation  conv_1", "TURN", "healthcare/1", "integrity", "intact"))
+    found = json.loads(command("report", "conversation", clinic, "--conversation", "conv_1", "--json").out)
+    assert ([0, 1, 2, 3, 4, 5], "conv_1") == ([row["turn_number"] for row in found["rows"]], found["conversation"])
+    entry = next(r for r in TrailReader(clinic).records("trail") if r["event"] == "trail.read")
+    assert ("report conversation", 6) == (entry["details"]["what"], entry["details"]["count"])
+    pytest.importorskip("jinja2")
+    assert 0 == command("report", "conversation", clinic, "--conversation", "conv_1", "-o", tmp_path / "told.html").code
+    assert all(f"healthcare/{2 * n + 1}" in (tmp_path / "told.html").read_text("utf-8") for n in range(4))
+    assert "No call was made" in command("report", "conversation", clinic, "--conversation", "nobody's").out
+
+
 def test_an_activity_report_counts_what_happened(command: Command, clinic: Path) -> None:
     """Calls, failures, users, tools, refused calls and gaps of a period."""
     found = json.loads(command("report", "activity", clinic, "--during", "March 2026", "--json").out)
@@ -94,6 +109,7 @@ def test_a_copy_is_reported_on(command: Command, clinic: Path, tmp_path: Path) -
     ("arguments", "says"),
     [
         (["access"], "--subject"),
+        (["conversation"], "--conversation"),
         (["activity", "--format", "docx"], "docx"),
         (["activity", "--format", "table", "-o", "x.txt"], ".json, .html or .pdf"),
         (["activity", "-o", "/nowhere/x.json"], "cannot be written"),
