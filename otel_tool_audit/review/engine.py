@@ -9,10 +9,10 @@ Source: ARCHITECTURE.md.
 
 from __future__ import annotations
 
-import heapq
 import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
+from itertools import count, islice
 from typing import Any, Final
 
 import duckdb
@@ -22,8 +22,9 @@ from otel_tool_audit.review.columns import arrow, row
 from otel_tool_audit.review.extract import KEPT, ROW
 from otel_tool_audit.review.fetching import FOLDED, Found
 from otel_tool_audit.review.files import Folder, Refused
-from otel_tool_audit.review.fold import Call, Folding
-from otel_tool_audit.review.folding import Amendments, foldings, ids_of
+from otel_tool_audit.review.fold import Call
+from otel_tool_audit.review.folding import ids_of
+from otel_tool_audit.review.held import Held, Told
 from otel_tool_audit.review.host import cores
 from otel_tool_audit.review.index import Copy, Index, Segment, to_table
 from otel_tool_audit.review.lookup import Line, Lines, Stale
@@ -35,6 +36,7 @@ _SORTED: Final = frozenset({"call_id", "status", *KEPT})
 _TIE: Final = ("chain", "first_seq")
 _PLACE: Final = "chain, segment, first_at, first_bytes, last_at, last_bytes"
 _TRIES: Final = 3
+_AT_ONCE: Final = 2_000
 _MEMORY: Final = "1GB"
 
 
@@ -64,9 +66,9 @@ class Engine:
         self._lives = lives
         self._tails: dict[str, Tail] = {}
         self._lines = Lines(root)
-        self._folded: list[Folding] = []
+        self._held = Held((), self._lines)
         self._copies: list[Copy] = []
-        self._loose: list[dict[str, Any]] = []
+        self._loose: list[Told] = []
         self._without = ""
         self._state: Any = None
         self._living: tuple[bool, ...] | None = None
@@ -100,7 +102,7 @@ class Engine:
         """
         asked = questions.select(_PLACE, replace(query, text=None), order, _TIE)
         table = self._stable(lambda: self._database.sql(asked.text, params=asked.parameters).to_arrow_table())
-        return Found(self._root, self._lines, table, query, self._folded, self._lives)
+        return Found(self._root, self._lines, table, query, self._held, self._lives)
 
     def ask(self, *asked: questions.Question) -> list[list[tuple[Any, ...]]]:
         """
@@ -165,9 +167,9 @@ class Engine:
                 # what was remembered of files that are gone is forgotten with it
                 self._database.close()
                 self._database = _connected()
-            found = [self._lines.record(Line(copy.segment.chain, copy.segment.name, at, size)) for copy in copies for at, size in copy.loose]
-            self._loose = [record for record in found if record is not None]
-            self._unread = len(found) - len(self._loose)
+            self.unreadable = 0
+            self._loose = [told for copy in copies for told in self._told(copy.segment.chain, copy.segment.name, copy.loose)]
+            self._unread = self.unreadable
         self._copies, self._tails = copies, opened
         self._publish_rows()
         self.unreadable = self._unread
@@ -195,31 +197,35 @@ class Engine:
 
     def _fold_the_rest(self) -> None:
         """Fold the calls that are no rows: by their loose lines, and the lines of rows that turn out to belong to them."""
-        records = list(self._loose)
+        loose = list(self._loose)
         for tail in self._tails.values():
-            for at, size in sorted((*tail.found.loose, *tail.found.waiting())):
-                record = self._lines.record(Line(tail.chain, tail.name, at, size))
-                if record is None:
-                    self.unreadable += 1
-                else:
-                    records.append(record)
-        ids = sorted(set().union(*map(ids_of, records)) | self._told_twice())
+            loose += self._told(tail.chain, tail.name, sorted((*tail.found.loose, *tail.found.waiting())))
+        ids = sorted(set().union(*map(ids_of, loose)) | self._told_twice())
         rows = self._database.execute(
             f"SELECT call_id, {_PLACE} FROM whole WHERE call_id IN (SELECT unnest(?::VARCHAR[]))", [ids]  # noqa: S608 - names of ours
         ).fetchall() if ids else []  # fmt: skip
         for _, chain, segment, first_at, first_bytes, last_at, last_bytes in rows:
-            for at, size in {(first_at, first_bytes), (last_at, last_bytes)}:
-                record = self._lines.record(Line(chain, segment, at, size))
-                if record is None:
-                    raise Stale(f"{chain}/{segment} does not hold what the index says")
-                records.append(record)
-        ordered = _by_time(records)
-        self._folded = list(foldings(ordered, Amendments(ordered)))
+            places = {(first_at, first_bytes), (last_at, last_bytes)}
+            told = list(self._told(chain, segment, places))
+            if len(told) != len(places):
+                raise Stale(f"{chain}/{segment} does not hold what the index says")
+            loose += told
+        self._held = Held(loose, self._lines)
         taken = sorted({row[0] for row in rows})
         self._database.execute("CREATE OR REPLACE TEMP TABLE taken AS SELECT unnest(?::VARCHAR[]) AS id", [taken])
         self._without = " WHERE call_id NOT IN (SELECT id FROM taken)" if taken else ""
         self._living = None
         self._publish_folded()
+
+    def _told(self, chain: str, segment: str, places: Iterable[tuple[int, int]]) -> Iterator[Told]:
+        """Read lines, and keep what tells which call they are of; a line that is no record counts as unreadable."""
+        for at, size in places:
+            line = Line(chain, segment, at, size)
+            record = self._lines.record(line)
+            if record is not None:
+                yield Told(record, line)
+            else:
+                self.unreadable += 1
 
     def _told_twice(self) -> set[str]:
         """List the calls that are rows of several segments."""
@@ -228,13 +234,10 @@ class Engine:
 
     def _publish_folded(self) -> None:
         """Make the table of folded calls and the view that questions go to; anew when a writer died since."""
-        living = tuple(self._lives(str(folding.writer)) for folding in self._folded if not folding.ended)
+        living = tuple(map(self._lives, self._held.open))
         if living == self._living:
             return
-        rows = [_row(folding.call(self._lives), number) for number, folding in enumerate(self._folded)]
-        table = to_table(list(zip(*rows, strict=True)) or [()] * len(ROW), "", FOLDED)
-        chains = arrow().array([folding.records[0]["chain"] for folding in self._folded], table.schema.field("chain").type)
-        self._database.register("folded_rows", table.set_column(table.schema.get_field_index("chain"), "chain", chains))
+        self._database.register("folded_rows", arrow().concat_tables(_tables(self._held.calls(self._lives))))
         self._database.execute(
             f"CREATE OR REPLACE TEMP VIEW calls AS SELECT * FROM whole{self._without} UNION ALL SELECT * FROM folded_rows"  # noqa: S608 - names of ours
         )
@@ -249,18 +252,24 @@ def _connected() -> Any:  # noqa: ANN401 - a DuckDB connection
     return found
 
 
-def _by_time(records: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Order records as a reader does: of a chain as written, chains by time."""
-    chains: dict[str, list[dict[str, Any]]] = {}
-    for record in sorted(records, key=lambda record: (str(record["chain"]), int(record["seq"]))):
-        chains.setdefault(str(record["chain"]), []).append(record)
-    return list(heapq.merge(*chains.values(), key=lambda record: str(record.get("timestamp"))))
+def _tables(calls: Iterator[Call]) -> Iterator[Any]:
+    """Make rows of calls, some thousands at a time: Arrow tables, at least one."""
+    rows = map(_row, calls, count())
+    while True:
+        part = list(islice(rows, _AT_ONCE))
+        chains, *columns = list(zip(*part, strict=True)) or [()] * (1 + len(ROW))
+        table = to_table(columns, "", FOLDED)
+        at = table.schema.get_field_index("chain")
+        yield table.set_column(at, "chain", arrow().array(chains, table.schema.field(at).type))
+        if len(part) < _AT_ONCE:
+            return
 
 
 def _row(call: Call, number: int) -> tuple[Any, ...]:
+    """Give the chain of a call's first record, and the values of its row."""
     fitting = row(call)
-    first = call["records"][0]["seq"]
-    return (*(fitting[name] for name in ROW[: len(KEPT) + 2]), first, number, 0, call["seq"], number, 0)
+    first = call["records"][0]
+    return (first["chain"], *(fitting[name] for name in ROW[: len(KEPT) + 2]), first["seq"], number, 0, call["seq"], number, 0)
 
 
 def _quoted(path: str) -> str:

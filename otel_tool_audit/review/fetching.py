@@ -8,20 +8,21 @@ Source: ARCHITECTURE.md, "questions go to copies, answers come from the trail".
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import Any, ClassVar, Final, NamedTuple, TypeVar
 
 from otel_tool_audit.errors import TrailCorrupt
 from otel_tool_audit.review.files import Folder
-from otel_tool_audit.review.fold import Call, Folding, fold
+from otel_tool_audit.review.fold import Call, fold
+from otel_tool_audit.review.held import Held
 from otel_tool_audit.review.host import cores
 from otel_tool_audit.review.lookup import Line, Lines, Stale
 from otel_tool_audit.review.pool import Desk, Pool
 from otel_tool_audit.review.query import Query
 
 FOLDED: Final = "folded"
-"""Stands for the segment of a call that the engine holds, folded already; no segment has that name."""
+"""Stands for the segment of a call that the engine holds; no segment has that name."""
 WORTH_HELPERS: Final = 10_000
 """Calls from which on helper processes pay."""
 _ROWS: Final = 1_000
@@ -75,7 +76,7 @@ class FetchDesk(Desk):
 class Found(Iterator[Call]):
     """The calls that an index found, in its order, read as they are asked for; to be gone through once."""
 
-    def __init__(self, root: Folder, lines: Lines, table: Any, query: Query, held: Sequence[Folding], lives: Lives) -> None:  # noqa: ANN401 - an Arrow table
+    def __init__(self, root: Folder, lines: Lines, table: Any, query: Query, held: Held, lives: Lives) -> None:  # noqa: ANN401 - an Arrow table
         """
         Begin.
 
@@ -84,7 +85,7 @@ class Found(Iterator[Call]):
             lines: Reads its lines.
             table: Columns as :data:`Row` has them.
             query: What the calls are held against.
-            held: The calls that are folded already, by the offset in their row.
+            held: The calls that are no rows of one segment, by the offset in their row.
             lives: Tells whether a writer lives.
         """
         self._root = root
@@ -163,7 +164,7 @@ class Found(Iterator[Call]):
 
     def _calls(self, rows: list[Row]) -> list[Call]:
         read = fold_rows(self._lines, [row for row in rows if row[1] != FOLDED], self._lives)
-        found = (self._held[row[2]].call(self._lives) if row[1] == FOLDED else next(read) for row in rows)
+        found = (self._held.call(row[2], self._lives) if row[1] == FOLDED else next(read) for row in rows)
         try:
             return list(filter(self._query.matcher(), found))
         except Stale as stale:

@@ -8,12 +8,19 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterable, Iterator
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from otel_tool_audit.record.model import AMENDED
 from otel_tool_audit.review.fold import Folding
 
 _WINDOW: Final = 10_000
+
+
+class Record(Protocol):
+    """A record, or what was kept of one."""
+
+    def get(self, name: str, /) -> Any:  # noqa: ANN401 - a value of a record
+        """Give a field; None when it is not there."""
 
 
 class Amendments:
@@ -25,7 +32,7 @@ class Amendments:
         awaited: How many amendments a call has.
     """
 
-    def __init__(self, records: Iterable[dict[str, Any]]) -> None:
+    def __init__(self, records: Iterable[Record]) -> None:
         """
         Look at all amendments.
 
@@ -46,7 +53,7 @@ class Amendments:
                 continue
             ids = ids_of(record)
             roots = {root(i) for i in ids if i in above}
-            joined = min((named[i] for i in roots), default=str(record["call_id"]))
+            joined = min((named[i] for i in roots), default=str(record.get("call_id")))
             # of several groups the largest stays: so no id moves more often than groups double
             top = max(roots, key=lambda i: counted[i], default=joined)
             above.update(dict.fromkeys(roots | (ids - above.keys()) | {top}, top))
@@ -92,7 +99,7 @@ def foldings(records: Iterable[dict[str, Any]], amendments: Amendments) -> Itera
     yield from heapq.merge(late.values(), held.values(), key=lambda folding: folding.timestamp)
 
 
-def ids_of(record: dict[str, Any]) -> set[str]:
+def ids_of(record: Record) -> set[str]:
     """Give all ids by which a record names its call."""
     joins = record.get("joins")
     return {i for i in (record.get("call_id"), *(joins if isinstance(joins, list) else ())) if isinstance(i, str)}
