@@ -22,7 +22,7 @@ from otel_tool_audit.cli.app import run
 from otel_tool_audit.record import codec
 from otel_tool_audit.record.model import new_call
 from otel_tool_audit.review import records as trail_records
-from otel_tool_audit.review.reconcile import jaeger, otlp_files, records
+from otel_tool_audit.review.reconcile import jaeger, otlp_files, records, spill
 from otel_tool_audit.review.reconcile.spill import pack_recorded
 
 LATER = "2100-01-01"
@@ -223,6 +223,20 @@ def test_a_backend_that_is_not_there_cannot_tell(exported: Callable[..., Exporte
     """Exit 3, and what to look at."""
     assert 3 == run(["reconcile", str(exported(1).path), "--jaeger", "127.0.0.1:9"])
     assert "is it running" in capsys.readouterr().err
+
+
+def test_without_room_to_sort_it_cannot_tell(exported: Callable[..., Exported], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Exit 3, not the 1 that means that they disagree, and where room is needed."""
+    made = exported(1)
+    monkeypatch.setattr(spill.Heap.__init__, "__defaults__", (1,))
+    monkeypatch.setattr(spill.Spill.__init__, "__defaults__", (1,))
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("tempfile.TemporaryFile", full)
+    assert 3 == run(["reconcile", str(made.path), "--otlp-file", str(to_file(made))])
+    assert "No space left on device): make room there, or let TMPDIR" in capsys.readouterr().err.replace("\n", " ")
 
 
 def test_a_trail_whose_numbers_no_writer_wrote(exported: Callable[..., Exported], reconciled) -> None:

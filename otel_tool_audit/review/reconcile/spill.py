@@ -15,6 +15,7 @@ from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from typing import IO, Final, Self
 
+from otel_tool_audit.errors import AuditError
 from otel_tool_audit.review.reconcile.values import Recorded, Seen
 
 HELD: Final = 32 << 20
@@ -95,11 +96,21 @@ class Heap:
             self._file.close()
 
     def put(self, entries: Sequence[bytes]) -> None:
-        """Take some."""
+        """
+        Take some.
+
+        Raises:
+            AuditError: The temporary file cannot be written.
+        """
         self._held += entries
         self._size += sum(map(len, entries)) + _OVERHEAD * len(entries)
-        if self._size >= self._most:
+        if self._size < self._most:
+            return
+        try:
             self._write()
+        except OSError as error:
+            message = f"what is compared cannot be sorted in {tempfile.gettempdir()} ({error}): make room there, or let TMPDIR name another place"
+            raise AuditError(message) from error
 
     def sorted(self) -> Iterator[bytes]:
         """Give all; nothing may be put afterwards."""
