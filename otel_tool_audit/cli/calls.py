@@ -53,7 +53,7 @@ def calls(
 ) -> None:
     """List tool calls, oldest first.
 
-    What shows a subject's data is recorded in the trail. Exit 1 when the trail is seen to be broken, 3 when a subject cannot be told from others.
+    What shows a subject's data is recorded in the trail. Exit 1 when the trail is seen to be broken, 3 when there is no key to recognise the subject by.
     """
     if limit is not None and limit < 1:
         raise BadUsage("--limit must be 1 or more")

@@ -54,7 +54,7 @@ def export(
     """Write calls to files with a manifest, or check such files.
 
     An export that was interrupted goes on when its command is given again. Exit 1 when the trail is broken, or a file is not what was
-    exported; 3 when a subject cannot be told from others.
+    exported; 3 when there is no key to recognise the subject by.
     """
     if examined is not None:
         _check(directory, examined, state, json=json)

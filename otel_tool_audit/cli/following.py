@@ -57,7 +57,7 @@ def tail(
 ) -> None:
     """Show the latest calls; -f goes on with those that come.
 
-    What shows a subject's data is recorded in the trail. Exit 1 when the trail is seen to be broken, 3 when a subject cannot be told from others.
+    What shows a subject's data is recorded in the trail. Exit 1 when the trail is seen to be broken, 3 when there is no key to recognise the subject by.
     """
     chosen = choose(Shown, style, None, json=json)
     if chosen is Shown.json and follow:

@@ -34,7 +34,7 @@ def sql(
     """Put a SELECT to the tables calls and records.
 
     The filters say which calls the table holds. It cannot write, open files or reach the network. The question is recorded in the trail.
-    Exit 1 when the trail is seen to be broken, 3 when a subject cannot be told from others.
+    Exit 1 when the trail is seen to be broken, 3 when there is no key to recognise the subject by.
     """
     directory, text = directory_and(first, select, "SELECT")
     chosen = choose(AnswerFormat, style, file, json=json)

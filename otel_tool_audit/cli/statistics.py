@@ -50,7 +50,7 @@ def stats(
 ) -> None:
     """Count calls, tool by tool: outcomes, durations, users, over time.
 
-    What is asked about a subject is recorded in the trail. Exit 1 when the trail is seen to be broken, 3 when a subject cannot be told from others.
+    What is asked about a subject is recorded in the trail. Exit 1 when the trail is seen to be broken, 3 when there is no key to recognise the subject by.
     """
     chosen = choose(AnswerFormat, style, file, json=json)
     path = trail_directory(directory)
