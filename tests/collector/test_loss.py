@@ -20,7 +20,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from fixtures import SENDER, TOKEN, Starter, hashed
+from fixtures import SENDER, TOKEN, Starter, certificate, hashed
 from load import Load
 from losing import VARIANTS, lose
 from otlp import ids_in, metrics, record_ids, request, send, span, spans_in, told, total
@@ -203,6 +203,29 @@ def test_a_wrong_token_costs_what_the_counters_say(starter: Starter, tmp_path: P
     accepted, sent, failed, queued = settled(agent)
     assert accepted == sent + failed + queued
     assert sent == len(audited(gateway))
+
+
+def test_a_wrong_certificate_costs_nothing(starter: Starter, tmp_path: Path) -> None:
+    """Where the gateway asks for one, spans wait until the sender's is right, which needs no restart; the token alone is not enough."""
+    for name in ("right", "wrong"):
+        (tmp_path / name).mkdir()
+        certificate(tmp_path / name)
+    gateway = starter.gateway(GATEWAY_CLIENT_CA=str(tmp_path / "right" / "gateway.crt"))
+    shown = {"AGENT_CERT": tmp_path / "shown.crt", "AGENT_KEY": tmp_path / "shown.key"}
+
+    def show(which: str) -> None:
+        for file in shown.values():
+            file.write_bytes((tmp_path / which / f"gateway{file.suffix}").read_bytes())
+
+    show("wrong")
+    agent = starter.agent(gateway=gateway, **{name: str(file) for name, file in shown.items()})
+    assert [200] * 20 == [send(agent, request(span(n))) for n in range(20)]
+    wait_for(lambda: "Exporting failed. Will retry" in agent.text(), 30, agent.text)
+    assert (20, 0, 0, 20) == settled(agent)
+    assert 0 == send(gateway, request(span(99)), name=SENDER, token=TOKEN)
+    show("right")
+    wait_for(lambda: settled(agent) == (20, 20, 0, 0), 90, lambda: f"{settled(agent)}; it said:\n{agent.text()[-2000:]}")
+    wait_for(lambda: 20 == len(audited(gateway)), 30, "the file is not whole")
 
 
 def test_a_gateway_that_is_away_costs_nothing(starter: Starter) -> None:
