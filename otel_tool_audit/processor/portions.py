@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
+import orjson
 from opentelemetry.sdk.trace import Event, ReadableSpan
 
 from otel_tool_audit.processor.spans import SpanCopy, plain
@@ -35,6 +36,11 @@ def portions(spans: Sequence[ReadableSpan]) -> Iterator[Sequence[ReadableSpan]]:
     Yields:
         All of them, in order, as many at once as a request takes; texts of one that is too large alone are cut.
     """
+    if sum(map(_at_most, spans)) <= LARGEST:
+        # nearly every batch: seen so without a look at each value
+        if spans:
+            yield spans
+        return
     begin = size = 0
     cut: list[ReadableSpan] | None = None
     for at, span in enumerate(spans):
@@ -50,6 +56,20 @@ def portions(spans: Sequence[ReadableSpan]) -> Iterator[Sequence[ReadableSpan]]:
     if begin < len(spans):
         whole = spans if cut is None else cut
         yield whole[begin:] if begin else whole
+
+
+def _at_most(span: ReadableSpan) -> int:
+    """Estimate like :func:`size_of`, higher and faster."""
+    if span.events or span.links:
+        return size_of(span)
+    attributes = plain(span.attributes)
+    try:
+        # an item of a list is at least two characters of JSON, and at most twice that in a request
+        written = len(orjson.dumps(attributes)) * 2
+    except TypeError:
+        # bytes, or an integer of more than 64 bits
+        return size_of(span)
+    return _SPAN + len(span.name) * _WIDEST + len(span.status.description or "") * _WIDEST + _ENTRY * len(attributes) + written
 
 
 def size_of(span: ReadableSpan) -> int:
