@@ -19,8 +19,9 @@ from opentelemetry.sdk.trace import ReadableSpan
 from otel_tool_audit.processor.open_spans import ModelSeen, OpenSpan
 from otel_tool_audit.recognise import Facts, Kind, Place, Request, Roles, Told, kind_of, may_hold
 from otel_tool_audit.recognise import convention as c
-from otel_tool_audit.recognise.caller import MODEL_SPAN
+from otel_tool_audit.recognise.caller import MODEL_SPAN, is_made_up
 from otel_tool_audit.recognise.convention import Found
+from otel_tool_audit.recognise.requests import listed
 from otel_tool_audit.recognise.sameness import agree
 from otel_tool_audit.recognise.values import parsed, scalar
 from otel_tool_audit.record.model import UNKNOWN
@@ -97,7 +98,10 @@ class Models:
         for seen in (*candidates, *(seen for seen in reversed(self._recent) if seen not in candidates)):
             request = _request(facts, seen.requests)
             # in another trace only the provider's id, or arguments that agree, tell that it is this call
-            if request is not None and (seen in candidates or facts.tool_call_id is not None or facts.arguments):
+            if request is None:
+                continue
+            same_id = facts.tool_call_id is not None and request.call_id == facts.tool_call_id
+            if seen in candidates or same_id or facts.arguments:
                 return _place(named or seen, roles), _completed(facts, request)
         return None if named is None else _place(named, roles), None
 
@@ -144,8 +148,17 @@ def _seen(span: ReadableSpan, attributes: Mapping[str, Any], found: Found) -> Mo
             # what says that it is a model is named for it
             name, key = span.name, "gen_ai.request.model"
     held = {at: value for at, value in attributes.items() if may_hold(str(at))}
+    if c.NAME in found.by and c.ARGUMENTS in found.by:
+        held["tool_calls"] = _own(found, attributes)
     events = tuple((event.name, event.attributes or _NOTHING) for event in span.events)
     return ModelSeen(name, key, span.start_time or 0, held, events)
+
+
+def _own(found: Found, attributes: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Some tell what a model asked for in the attributes that a tool's span has."""
+    name = scalar(attributes[found.by[c.NAME][0]])
+    call_id = next((attributes[at] for at in found.keys(c.CALL_ID)), None)
+    return listed(name, attributes[found.by[c.ARGUMENTS][0]], call_id) if isinstance(name, str) else []
 
 
 def _elsewhere(span: str, attributes: Mapping[str, Any]) -> tuple[str | None, str]:
@@ -193,7 +206,9 @@ def _beside_answer(attributes: Mapping[str, Any]) -> str | None:
 def _request(facts: Facts, requests: list[Request]) -> Request | None:
     """Choose what was asked for: by the provider's id, else by name and arguments; of several that fit none is guessed."""
     if facts.tool_call_id is not None:
-        return next((r for r in requests if r.call_id == facts.tool_call_id and r.tool == facts.tool_name), None)
+        by_id = next((r for r in requests if r.call_id == facts.tool_call_id and r.tool == facts.tool_name), None)
+        if by_id is not None or not is_made_up(facts.tool_call_id):
+            return by_id
     fitting = [r for r in requests if r.tool == facts.tool_name and agree(facts.arguments, r.arguments)]
     if len({repr(r.arguments) for r in fitting}) == 1 and (facts.arguments is not None or len(fitting) == 1):
         return fitting[-1]

@@ -139,12 +139,13 @@ def _order_told(answer: Told) -> int:
 
 def _conversation(told: list[Told], known: Mapping[str, Told]) -> Told:
     best = known.get(c.CONVERSATION) or known[c.SESSION]
-    if _is_made_up(best.value):
+    if is_made_up(best.value):
         # an id that looks made up gives way to one that somebody put into the context by hand
         named = [a for fact in (c.CONVERSATION, c.SESSION) for a in told if a.fact == fact]
-        return next((a for a in named if a.place == CONTEXT and not _is_made_up(a.value)), best)
+        return next((a for a in named if a.place == CONTEXT and not is_made_up(a.value)), best)
     return best
 
 
-def _is_made_up(value: object) -> bool:
+def is_made_up(value: object) -> bool:
+    """Tell whether an id is a UUID: an instrumentation's own, not what an application or a provider gave."""
     return isinstance(value, str) and len(value) in _UUID_LENGTHS and _MADE_UP.match(value) is not None

@@ -141,6 +141,9 @@ def failure_in(found: Found, attributes: Mapping[str, Any]) -> Failure | None:
         failed = failed or attributes[key] is False or (plain_text(attributes[key]) or "").strip().lower() in {"false", "no"}
     if not failed and kind is None:
         return None
+    if kind is not None and " " in kind.strip():
+        # some put the message where the kind belongs
+        message, kind = message or kind, None
     return Failure(message_in(found, attributes) or message, kind)
 
 

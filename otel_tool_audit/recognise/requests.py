@@ -75,6 +75,29 @@ def requests_in(attributes: Mapping[str, Any], events: Iterable[tuple[str, Mappi
     return _distinct(found)[-_MOST_CALLS:]
 
 
+def listed(name: str, arguments: object, call_id: object) -> list[dict[str, Any]]:
+    """
+    Read calls that a model's span tells as a tool's own would; of several, each attribute lists all, with commas.
+
+    Args:
+        name: Of the tool or tools.
+        arguments: As the attribute holds them.
+        call_id: The same.
+
+    Returns:
+        Mappings with ``name``, ``arguments`` and ``id``; none where the lists do not fit together.
+    """
+    names = name.split(", ")
+    text = plain_text(arguments)
+    held = [arguments] if text is None else parsed(f"[{text}]")
+    if not isinstance(held, list) or len(held) != len(names):
+        return []
+    told = plain_text(call_id)
+    ids = [] if told is None else told.split(", ")
+    fitting = ids if len(ids) == len(names) else [None] * len(names)
+    return [{"name": one, "arguments": asked, "id": own} for one, asked, own in zip(names, held, fitting, strict=True)]
+
+
 def requests_of(values: Iterable[object]) -> list[Request]:
     """
     Find the calls that values hold.

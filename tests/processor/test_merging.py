@@ -319,6 +319,29 @@ def test_a_model_is_named_in_many_ways(trail, scopes, told):
     trail.assert_recorded("get_order", times=1, model="gpt-4.1")
 
 
+def test_what_a_model_asked_for_may_stand_where_a_tools_own_does(trail, scopes):
+    """Of several calls each attribute lists all; each tool finds its own by the provider's id."""
+    one, _, _ = scopes
+    asked = {"gen_ai.tool.name": "get_order, get_order", "gen_ai.tool.args": '{"n": 1}, {"n": 2}', "gen_ai.tool.call.id": "c1, c2"}
+    with one.start_as_current_span("agent"):
+        one.start_span("chat", attributes=MODEL | asked).end()
+        for call_id in ("c2", "c1"):
+            one.start_span("t", attributes=TOOL | {"gen_ai.tool.call.id": call_id}).end()
+    assert [("c2", {"n": 2}), ("c1", {"n": 1})] == [(call["tool_call_id"], call["arguments"]) for call in trail.calls()]
+
+
+def test_an_id_that_an_instrumentation_made_hides_no_request(trail, scopes):
+    """A run's UUID is no provider's id: the nearby model that asked for this tool alone tells its arguments. In another trace it tells none."""
+    one, _, _ = scopes
+    asked = json.dumps([{"role": "assistant", "parts": [{"type": "tool_call", "id": "c7", "name": "get_order", "arguments": {"n": 1}}]}])
+    run = TOOL | {"gen_ai.tool.call.id": "01a21791-d4f4-7387-a39b-b95fac859c8c"}
+    with one.start_as_current_span("agent"):
+        one.start_span("chat", attributes=MODEL | {"gen_ai.output.messages": asked}).end()
+        one.start_span("t", attributes=run).end()
+    beside(one, run).end()
+    assert [{"n": 1}, None] == [call["arguments"] for call in trail.calls()]
+
+
 def test_the_model_in_another_trace_is_found_by_the_calls_id(trail, scopes):
     """Where nothing else joins the two traces."""
     one, _, _ = scopes

@@ -360,6 +360,12 @@ def test_what_a_model_asked_for_is_read_from_its_span(attributes):
     assert [("t", {"a": 1}, "c1")] == [tuple(r) for r in requests_in(attributes)]
 
 
+def test_a_message_in_the_kinds_place_is_the_message():
+    """What has a blank in it is no kind of error."""
+    failure = facts("t", {"gen_ai.tool.name": "t", "error.type": "it broke"}).failure
+    assert ("it broke", None) == (failure.message, failure.type)
+
+
 def test_a_class_name_hides_no_message():
     """A result may name the error and tell it beside."""
     assert "it broke" == facts("t", {"gen_ai.tool.name": "t", "output.value": '{"error": "RuntimeError", "details": "it broke"}'}).error_text
