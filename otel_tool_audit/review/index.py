@@ -36,6 +36,8 @@ VERSION: Final = 2
 _DAY: Final = re.compile(rb'"timestamp":"(\d{4}-\d\d-\d\d)T')
 _FIRST: Final = 1024
 _BLOCK: Final = 1 << 20
+_WORTH_HELPERS: Final = 16 << 20
+"""Bytes of segments from which on helpers pay: what was sealed since the last question is copied sooner than one has started."""
 _SETTLED: Final = 0.05
 """Seconds after which a change of a file shows in its time of change, on every file system that we know."""
 _GROUP: Final = 4096
@@ -277,7 +279,8 @@ class Index:
         for folder in {os.path.dirname(self._path(segment)) for segment in segments}:
             for private in (os.path.dirname(folder), folder):
                 os.makedirs(private, mode=0o700, exist_ok=True)
-        with Pool(self._root, min(jobs, len(segments)), IndexDesk) as pool:
+        worth = sum(segment.end for segment in segments) >= _WORTH_HELPERS
+        with Pool(self._root, min(jobs, len(segments)) if worth else 1, IndexDesk) as pool:
             for number, (job, note) in enumerate(pool.each(_Job(*segment, self._path(segment)) for segment in segments), 1):
                 notes[Segment(job.chain, job.name, job.end)] = note
                 if progress is not None:
