@@ -7,14 +7,16 @@ A hook of the SDK (``on_tool_start``) could stop a call as well, but hears nothi
 attribution while the tool runs. Tools that the provider runs, and tools that the SDK fetches from MCP servers during a run,
 are not function tools of the agent: put the gate into that server.
 
-Source: openai-agents 0.24, ``agents.tool``.
+Source: openai-agents 0.12 to 0.24, ``agents.tool``.
 """
 
 from __future__ import annotations
 
 import copy
+import re
 from collections.abc import Awaitable, Callable, Iterable
 from contextvars import ContextVar
+from importlib.metadata import version
 from typing import Any, Final
 
 from agents import FunctionTool
@@ -22,9 +24,13 @@ from agents.tracing import get_current_span
 
 from otel_tool_audit.capture.adapting import About, Who, attributed, by_name, parsed
 from otel_tool_audit.capture.block import tool_call
+from otel_tool_audit.errors import SettingsError
 from otel_tool_audit.recorder import error_text, error_type
 
 Invoke = Callable[[Any, str], Awaitable[Any]]
+
+_OLDEST: Final = (0, 12)
+"""The first version whose invokers can be looked into: before, a failed tool's call would be on record as a success."""
 
 _raised: Final[ContextVar[list[Exception]]] = ContextVar("tool_audit_raised")
 """What the tool that runs here has raised: the SDK makes a text of it for the model before anybody outside sees it."""
@@ -42,7 +48,14 @@ def audited(tools: Iterable[Any], *, who: Who | None = None, about: About | None
     Returns:
         Copies. A copy's call raises ``AuditUnavailable`` when there is no durable record: the tool does not run, and neither
         does the agent any longer.
+
+    Raises:
+        SettingsError: The SDK is so old that it hides from everybody which tools failed.
     """
+    installed = version("openai-agents")
+    if tuple(int(part) for part in re.findall(r"\d+", installed)[:2]) < _OLDEST:
+        message = f"openai-agents {installed} makes a text of a tool's failure before anybody sees it: use {'.'.join(map(str, _OLDEST))} or newer"
+        raise SettingsError(message)
     return [_audited(tool, who, about or {}) if isinstance(tool, FunctionTool) else tool for tool in tools]
 
 
@@ -97,7 +110,7 @@ def _tell(call: tool_call, result: object, raised: list[Exception]) -> None:
     if raised:
         call.fail(error_text(raised[-1]), error_type(raised[-1]))
         return
-    # older versions handle the error where nothing of ours can be; their span, if they trace, has it
+    # an invoker of the application's own may handle its error; the span of the tool, if they trace, has it
     span = get_current_span()
     error = None if span is None else span.error
     if error is not None:

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+
 import pytest
+from environments import interpreter
+from telling import ROOT
 
 pytestmark = [pytest.mark.timeout(180, func_only=True)]
 
@@ -73,6 +78,27 @@ def test_an_mcp_server_without_a_trail_runs_nothing(tell, environment):
     assert "" == (told.directory / "ran").read_text()
     assert 2 == told.outcome.count("its call cannot be recorded, so it is not run")
     assert str(told.directory) not in told.outcome
+
+
+OLD = """
+import importlib.metadata as metadata
+known = metadata.version
+metadata.version = lambda name: "0.11.1" if name == "openai-agents" else known(name)
+from otel_tool_audit.capture.openai_agents import audited
+try:
+    audited([])
+except Exception as error:
+    print(type(error).__name__, error)
+"""
+
+
+def test_an_sdk_that_hides_failures_is_refused():
+    """Before 0.12 nobody outside learns that a tool of the OpenAI Agents SDK failed: a trail that calls it a success is worse than none."""
+    done = subprocess.run(
+        [interpreter("frameworks"), "-c", OLD], env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, encoding="utf-8", check=True, timeout=100
+    )
+    assert done.stdout.startswith("SettingsError openai-agents 0.11.1 makes a text of a tool's failure")
+    assert "use 0.12 or newer" in done.stdout
 
 
 def test_corners_of_the_adapters(tell):
