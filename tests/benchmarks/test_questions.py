@@ -88,6 +88,33 @@ def test_questions_cost_a_fraction_of_reading(tmp_path: Path, capsys: pytest.Cap
     assert all(ours <= scan / 5 for _, ours, scan in rows), rows
 
 
+def test_a_copy_costs_a_few_times_parsing(tmp_path: Path) -> None:
+    """Making the copy of a segment takes at most six times the processor time of parsing its lines, and nothing else, in one run."""
+    from otel_tool_audit.review.extract import Extraction  # noqa: PLC0415 - only here
+    from otel_tool_audit.review.index import Segment, to_parquet  # noqa: PLC0415 - an extra
+
+    fill(tmp_path / "trail", tmp_path / "state", 10_000)
+    data = min((tmp_path / "trail" / "healthcare").glob("*.jsonl")).read_bytes()
+    lines = data.split(b"\n")[:-1]
+
+    def copied() -> float:
+        start = time.process_time()
+        found = Extraction()
+        found.feed(lines, 0)
+        to_parquet(found, Segment("healthcare", "000000000000.jsonl", len(data)), {})
+        return time.process_time() - start
+
+    def parsed() -> float:
+        start = time.process_time()
+        for _ in map(orjson.loads, lines):
+            pass
+        return time.process_time() - start
+
+    ours, plain = (min(one) for one in zip(*((copied(), parsed()) for _ in range(5)), strict=True))
+    sys.stdout.write(f"\n  a copy {len(lines) / ours:,.0f} records/s of a core, parsing {len(lines) / plain:,.0f}, ratio {ours / plain:.1f}\n")
+    assert ours < 6 * plain
+
+
 def test_memory_grows_little(tmp_path: Path) -> None:
     """Asking takes at most 400 MiB over the bare interpreter, DuckDB and Arrow themselves among it."""
     import subprocess  # noqa: PLC0415 - only here
