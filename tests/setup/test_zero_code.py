@@ -195,6 +195,7 @@ def test_required_is_told_before_the_agent_starts(monkeypatch):
     assert "another" == os.environ["OTEL_PYTHON_DISTRO"]
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # the oldest SDK's own, when it is imported
 def test_the_distro_by_entry_point_is_the_one_that_would_have_been_taken(monkeypatch):
     """It adds nothing where auditing is not required, and stands in for none."""
     monkeypatch.delenv("OTEL_TOOL_AUDIT_REQUIRED", raising=False)
