@@ -38,7 +38,6 @@ _TOOL_WORDS: Final = """
 _MODEL_WORDS: Final = """
     chat llm generation completion completions textcompletion chatcompletion generatecontent generate model chatmodel llmcall response
     aigeneratetextdogenerate aistreamtextdostream aigenerateobjectdogenerate aistreamobjectdostream inference modelinvoke
-    generator chatgenerator
 """
 _AGENT_WORDS: Final = "agent invokeagent agentrun runagent createagent aigeneratetext aistreamtext agentic agentinvoke crew"
 _PSEUDO_WORDS: Final = "handoff transfer mergedtools"
@@ -74,7 +73,8 @@ _SPELT: Final[Mapping[str, Kind]] = {
 """What is told most, as it is spelt."""
 
 _LETTERS: Final = re.compile(r"[^a-z]")
-_BETWEEN: Final = re.compile(r"[^A-Za-z]+|(?<=[a-z])(?=[A-Z])")
+_FAMILY: Final = re.compile(r"^[a-z_]+(?:\.[a-z_]+)+$")
+_GENERATOR: Final = re.compile(r"^[A-Z]\w*Generator$")
 _RUNNERS: Final = frozenset({"toolinvoker", "toolnode", "toolsnode", "toolexecutor", "toolcomponent"})
 """Kinds of what runs tools, several at a time."""
 
@@ -212,12 +212,14 @@ def _said(value: object) -> Kind:
 
 
 def _by_parts(word: str) -> Kind | None:
-    """A kind with its family before it: ``agentic.tool.invocation``, ``inference.framework``, ``OpenAIChatGenerator``."""
-    parts = [part.lower() for part in _BETWEEN.split(word) if part]
-    if not 1 < len(parts) <= _MOST_PARTS:
+    """A kind with its family before it: ``agentic.tool.invocation``, ``OpenAIChatGenerator``; ``GetTool`` is a method of anything."""
+    if _GENERATOR.match(word):
+        return Kind.MODEL
+    if not _FAMILY.match(word):
         return None
+    parts = word.replace("_", "").split(".")[:_MOST_PARTS]
     for at in range(1, len(parts)):
         known = _WORDS.get("".join(parts[at:]))
         if known is not None:
             return known
-    return _WORDS.get(parts[0]) if "." in word else None
+    return _WORDS.get(parts[0])

@@ -91,6 +91,8 @@ NO_TOOLS = {
     "a request": ("GET /tools/call", {"http.request.method": "GET", "url.path": "/tools/call", "user.id": "u"}),
     "a query": ("SELECT tools", {"db.system": "postgresql", "db.statement": "select tool_name from tools", "status": "error"}),
     "an RPC": ("grpc", {"rpc.method": "Echo", "rpc.service": "s", "error.type": "x"}),
+    "an RPC about tools": ("shop.v1.Tools/GetTool", {"rpc.method": "GetTool", "rpc.service": "shop.v1.Tools"}),
+    "an RPC about tools, with its service": ("shop.v1.Tools/RunTool", {"rpc.method": "shop.v1.Tools/RunTool"}),
     "a task that has no tool": ("Agent.task", {"traceloop.span.kind": "task", "traceloop.entity.input": AS_JSON}),
     "a component that asks a model": ("component.run", {"haystack.component.type": "OpenAIChatGenerator", "haystack.component.output": json.dumps({"replies": [{"content": [{"tool_call": {"tool_name": "get_order", "arguments": ARGUMENTS}}]}]})}),
     "a step of an agent": ("agent.step", {"llamaindex.step.input_event": "AgentSetup", "llamaindex.step.input_summary": "AgentSetup(input=[])"}),
