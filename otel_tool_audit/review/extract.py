@@ -186,7 +186,7 @@ def _columns(firsts: list[_Line], lasts: list[_Line]) -> list[Sequence[Any]] | N
         "first_seq": before[_SEQ], "first_at": [at for _, at, _ in firsts], "first_bytes": [size for _, _, size in firsts],
         "last_seq": after[_SEQ], "last_at": [at for _, at, _ in lasts], "last_bytes": [size for _, _, size in lasts],
     }  # fmt: skip
-    fitting = all(_ALLOWED[kind].issuperset(map(type, told[name])) for name, kind in KINDS.items())
+    fitting = None not in told["timestamp"] and all(_ALLOWED[kind].issuperset(map(type, told[name])) for name, kind in KINDS.items())
     return [told[name] for name in ROW] if fitting and all(_small(told[name]) for name in _COUNTED) else None
 
 

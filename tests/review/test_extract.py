@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import orjson
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from otel_tool_audit.record.model import AMENDED, FINISHED, OBSERVED, STARTED, new_call
@@ -63,8 +63,12 @@ def rows_of(found: Extraction) -> list[dict[str, Any]]:
     return sorted((dict(zip(ROW, values, strict=True)) for values in zip(*found.columns, strict=True)), key=lambda one: one["last_at"])
 
 
+NO_TIME = orjson.dumps({"seq": 0, "previous_hash": "", "event": OBSERVED, **new_call(IDS[0], "tool", ""), "timestamp": None})
+
+
 @settings(max_examples=400, deadline=None)
 @given(lines())
+@example([NO_TIME])
 def test_rows_are_what_folding_gives(data: list[bytes]) -> None:
     """A row holds what its lines fold to, and a line is part of one row, loose, or of the trail's own life."""
     found = extracted(data, 1000)
