@@ -107,15 +107,22 @@ def raising(span):
 
 
 def typed(span):
+    span.set_attribute("error.type", "timeout")
+
+
+def misplaced(span):
     span.set_attribute("error.type", "it broke")
 
 
-@pytest.mark.parametrize(("how", "kind"), [(failing, None), (raising, "ValueError"), (typed, "it broke")])
-def test_failures_of_foreign_spans_are_seen(trail, tracer, how, kind):
-    """Status, exception event or error.type: each is a failure."""
+@pytest.mark.parametrize(
+    ("how", "error", "kind"),
+    [(failing, "it broke", None), (raising, "it broke", "ValueError"), (typed, "timeout", "timeout"), (misplaced, "it broke", None)],
+)
+def test_failures_of_foreign_spans_are_seen(trail, tracer, how, error, kind):
+    """Status, exception event or error.type: each is a failure, also where the message stands in the place of the kind."""
     with tracer.start_as_current_span("execute_tool get_order", attributes=TOOL) as span:
         how(span)
-    trail.assert_recorded("get_order", times=1, success=False, error="it broke", error_type=kind)
+    trail.assert_recorded("get_order", times=1, success=False, error=error, error_type=kind)
 
 
 def test_a_cancelled_foreign_span_is_no_success(trail, tracer):
