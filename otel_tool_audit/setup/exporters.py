@@ -84,7 +84,7 @@ def _otlp() -> SpanExporter:
     protocol = next((os.environ[name] for name in _PROTOCOLS if os.environ.get(name)), "grpc").strip().lower()
     # imported here: gRPC alone takes longer to import than all the rest
     if protocol == "grpc":
-        from otel_tool_audit.setup.grpc_exporter import QuickOTLPSpanExporter as Exporter  # noqa: PLC0415
+        from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter as Exporter  # noqa: PLC0415
     elif protocol == "http/protobuf":
         from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter as Exporter  # type: ignore[assignment]  # noqa: PLC0415 - another class of the same use
     else:

@@ -214,7 +214,7 @@ def exporter_of(processor):
 @pytest.mark.parametrize(
     ("environment", "module"),
     [
-        ({}, "otel_tool_audit.setup.grpc_exporter"),
+        ({}, "opentelemetry.exporter.otlp.proto.grpc.trace_exporter"),
         ({"OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf"}, "opentelemetry.exporter.otlp.proto.http.trace_exporter"),
         ({"OTEL_EXPORTER_OTLP_PROTOCOL": "grpc", "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL": "http/protobuf"}, "opentelemetry.exporter.otlp.proto.http.trace_exporter"),
         ({"OTEL_TRACES_EXPORTER": "otlp_proto_http"}, "opentelemetry.exporter.otlp.proto.http.trace_exporter"),

@@ -14,8 +14,6 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2_grpc import TraceS
 from opentelemetry.sdk.trace import TracerProvider
 
 import otel_tool_audit as audit
-from otel_tool_audit.processor import encoding
-from otel_tool_audit.setup import grpc_exporter
 
 
 @pytest.fixture
@@ -81,14 +79,3 @@ def test_a_stamped_and_sanitized_span_arrives(request, tmp_path, monkeypatch, pr
     assert "4111" not in str(message)
     assert made.trail.counters["spans_forwarded"] == 1
     assert made.trail.counters["spans_dropped"] == 0
-
-
-def test_over_grpc_the_quick_encoder_is_asked(over_grpc, tmp_path, monkeypatch):
-    """OpenTelemetry's exporter still has the place where the encoder is put in; without it every span would cost the process thrice as much."""
-    url, received = over_grpc
-    asked = []
-    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", url)
-    monkeypatch.setattr(grpc_exporter, "request", lambda spans: asked.append(len(spans)) or encoding.request(spans))
-    with audit.configure(tmp_path / "audit", tracer_provider=TracerProvider(shutdown_on_exit=False), durability="os"):
-        audit.execute_tool("pay", {}, dict)
-    assert ([1], 1) == (asked, len(received))
