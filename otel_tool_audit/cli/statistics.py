@@ -17,7 +17,7 @@ from otel_tool_audit.cli.pages import sparkline
 from otel_tool_audit.cli.questions import Question
 from otel_tool_audit.cli.standing import standing
 from otel_tool_audit.export import delimited, markdown
-from otel_tool_audit.export.document import duration
+from otel_tool_audit.export.document import duration, percent
 from otel_tool_audit.review.reader import TrailReader
 from otel_tool_audit.review.reports import ToolStatistics
 from otel_tool_audit.review.stretches import named
@@ -95,8 +95,7 @@ def _row(row: ToolStatistics, span: Sequence[str]) -> list[Cell]:
     return [
         Cell(row.tool if row.tool is not None else "all", "bold"),
         Cell(f"{row.calls:,}", weight),
-        # never rounded up to all of them
-        Cell("" if row.success_rate is None else f"{int(row.success_rate * 1000) / 10:.1f} %", weight),
+        Cell("" if row.success_rate is None else percent(row.success_rate), weight),
         Cell(f"{row.failed:,}", "red" if row.failed else "dim"),
         Cell(f"{row.interrupted:,}", "yellow" if row.interrupted else "dim"),
         Cell(f"{row.unique_users:,}", weight),

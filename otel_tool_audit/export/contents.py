@@ -31,6 +31,7 @@ from otel_tool_audit.export.document import (
     cell,
     count,
     duration,
+    percent,
     text,
 )  # fmt: skip
 from otel_tool_audit.review.clocks import in_zone, zone_name
@@ -176,7 +177,7 @@ def activity_document(report: ActivityReport, heading: Heading) -> Document:
     total = report.total
     tiles = (
         Tile("calls", count(total.calls)),
-        Tile("success", _percent(total.success_rate), f"{count(total.succeeded)} of {count(total.calls - total.running)}"),
+        Tile("success", percent(total.success_rate), f"{count(total.succeeded)} of {count(total.calls - total.running)}"),
         Tile("failed", count(total.failed), tone=BAD if total.failed else PLAIN),
         Tile("interrupted", count(total.interrupted), "no end is on record", UNSURE if total.interrupted else PLAIN),
         Tile("users", count(total.unique_users)),
@@ -281,7 +282,7 @@ def _short(shown: str) -> str:
 
 def _tool_row(tool: ToolStatistics) -> tuple[Cell, ...]:
     return (
-        cell(tool.tool), cell(count(tool.calls)), cell(_percent(tool.success_rate)), cell(count(tool.failed), tone=BAD if tool.failed else PLAIN),
+        cell(tool.tool), cell(count(tool.calls)), cell(percent(tool.success_rate)), cell(count(tool.failed), tone=BAD if tool.failed else PLAIN),
         cell(count(tool.interrupted), tone=UNSURE if tool.interrupted else PLAIN), cell(count(tool.unique_users)),
         *(cell(duration(value)) for value in (tool.mean_ms, tool.p50_ms, tool.p95_ms, tool.max_ms)),
     )  # fmt: skip
@@ -336,8 +337,3 @@ def _proof(path: str) -> tuple[str, ...]:
         f"otel-tool-audit verify {where}",
         f"otel-tool-audit show {where} CHAIN/SEQ",
     )
-
-
-def _percent(rate: float | None) -> str:
-    # never rounded up to all of them
-    return text(None) if rate is None else f"{int(rate * 1000) / 10:g} %"

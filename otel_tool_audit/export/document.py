@@ -178,6 +178,14 @@ def cell(*lines: Any, code: Sequence[str] = (), tone: str = PLAIN) -> Cell:  # n
     return Cell(shown or ((text(None),) if not code else ()), tuple(printable(line) for line in code), tone)
 
 
+def percent(rate: float | None) -> str:
+    """Show a rate of 0 to 1 to a tenth of a percent: 100.0 % only of all, 0.0 % only of none."""
+    if rate is None:
+        return text(None)
+    tenths = round(rate * 1000) if rate in {0, 1} else min(max(round(rate * 1000), 1), 999)
+    return f"{tenths / 10:.1f} %"
+
+
 def duration(milliseconds: float | None) -> str:
     """Show a duration: milliseconds below a second, then seconds; what took a while never shows as nothing."""
     if milliseconds is None:

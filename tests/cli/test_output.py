@@ -13,7 +13,7 @@ from rich.console import Console
 
 from otel_tool_audit.cli import output
 from otel_tool_audit.cli.output import Cell, Column, safe
-from otel_tool_audit.export.document import duration
+from otel_tool_audit.export.document import duration, percent
 from otel_tool_audit.export.markdown import escaped
 from otel_tool_audit.review.timeline import plural
 
@@ -124,3 +124,12 @@ def test_a_narrow_table_gives_up_blanks_then_spare_columns_then_text(capsys: pyt
     assert titles.split() == lines[0].split()
     assert all(len(line) <= room for line in lines)
     assert ["123", "12/9"] == [cell for cell in lines[1].split() if cell[0] == "1"]
+
+
+@pytest.mark.parametrize(
+    ("rate", "shown"),
+    [(0.0, "0.0 %"), (0.0001, "0.1 %"), (2 / 3, "66.7 %"), (0.5, "50.0 %"), (0.9999, "99.9 %"), (1.0, "100.0 %"), (None, "–")],
+)
+def test_a_rate_is_all_or_nothing_only_when_it_is(rate: float | None, shown: str) -> None:
+    """Percentages are rounded to a tenth, but one failure in ten thousand calls is not a hundred percent."""
+    assert shown == percent(rate)
