@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import http.server
+import re
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -76,6 +77,6 @@ def test_a_stamped_and_sanitized_span_arrives(request, tmp_path, monkeypatch, pr
     assert span.name == "execute_tool pay"
     assert attributes["tool_audit.hash"].string_value == call["hash"]
     assert attributes["audit.sequence.number"].int_value == call["seq"]
-    assert "4111" not in str(message)
+    assert not re.search(r"4111.?1111", str(message))
     assert made.trail.counters["spans_forwarded"] == 1
     assert made.trail.counters["spans_dropped"] == 0
