@@ -6,6 +6,7 @@ Source: manifest.py; ARCHITECTURE.md.
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import hashlib
 import json
@@ -18,7 +19,7 @@ from otel_tool_audit.errors import AuditError
 from otel_tool_audit.export import manifest
 from otel_tool_audit.export.files import digest
 from otel_tool_audit.export.manifest import Manifest
-from otel_tool_audit.export.rows import contradicts, rows
+from otel_tool_audit.export.rows import Line, contradicts, rows
 from otel_tool_audit.record.model import EXPORTED, TRAIL_CHAIN
 from otel_tool_audit.review.reader import TrailReader
 from otel_tool_audit.review.timeline import plural
@@ -98,11 +99,11 @@ def _check_files(folder: str, found: Checked) -> bool:
 class _Rows:
     """Counts rows, and those that say what the trail does not."""
 
-    def __init__(self, reader: TrailReader | None, tell: Callable[[int], None] | None) -> None:
+    def __init__(self, line: Line | None, tell: Callable[[int], None] | None) -> None:
         self.count = 0
         self.strangers: list[str] = []
         self.more = 0
-        self._reader = reader
+        self._line = line
         self._tell = tell
 
     def read(self, path: str, style: str) -> int:
@@ -110,7 +111,7 @@ class _Rows:
         before = self.count
         for row in rows(path, style):
             self.count += 1
-            wrong = None if self._reader is None else contradicts(row, self._reader)
+            wrong = None if self._line is None else contradicts(row, self._line)
             if wrong is not None:
                 if len(self.strangers) < MOST:
                     self.strangers.append(f"row {self.count} {wrong}")
@@ -122,12 +123,14 @@ class _Rows:
 
 
 def _check_rows(folder: str, found: Checked, reader: TrailReader | None, tell: Callable[[int], None] | None) -> None:
-    counted, made = _Rows(reader, tell), found.manifest
+    made = found.manifest
     try:
-        for file in made.files:
-            held = counted.read(os.path.join(folder, file.name), made.format)
-            if held != file.rows:
-                found.failed.append(f"{file.name} holds {plural(held, 'call')}, not {file.rows:,}")
+        with contextlib.nullcontext() if reader is None else reader.finding() as line:
+            counted = _Rows(line, tell)
+            for file in made.files:
+                held = counted.read(os.path.join(folder, file.name), made.format)
+                if held != file.rows:
+                    found.failed.append(f"{file.name} holds {plural(held, 'call')}, not {file.rows:,}")
     except (AuditError, ValueError, KeyError, TypeError, csv.Error) as error:
         found.unknown.append(f"what the rows say: they cannot be read as {made.format} ({error})")
         return

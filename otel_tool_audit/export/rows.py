@@ -14,13 +14,13 @@ from typing import Any, Final, NamedTuple
 from otel_tool_audit.export import delimited, jsonl
 from otel_tool_audit.export.delimited import original
 from otel_tool_audit.export.files import pyarrow
-from otel_tool_audit.record.codec import leaf_hash
 from otel_tool_audit.review import segments
 from otel_tool_audit.review.columns import row as columns_of
 from otel_tool_audit.review.fold import INTERRUPTED, RUNNING, Call, fold
 from otel_tool_audit.review.folding import ids_of
-from otel_tool_audit.review.reader import TrailReader
-from otel_tool_audit.trail.format import split_line
+
+Line = Callable[[str, int], bytes | None]
+"""Finds a record's line by its address."""
 
 _LONGEST_FIELD: Final = 16 << 20
 _BATCH: Final = 10_000
@@ -105,24 +105,24 @@ def _written(call: Call) -> dict[str, Any]:
     return found
 
 
-def contradicts(row: Row, reader: TrailReader) -> str | None:
+def contradicts(row: Row, line: Line) -> str | None:
     """
     Hold a row against the trail.
 
     Args:
         row: The row.
-        reader: The trail.
+        line: Finds a record's line in the trail, or None, by its chain and seq.
 
     Returns:
         What does not hold, in words; None when everything does.
     """
-    last = _record(reader, row.chain, row.seq)
+    last = _record(line, row.chain, row.seq)
     if last is None or last["hash"] != row.hash:
         return f"names {row.chain}/{row.seq} with a hash that does not stand there in the trail"
     named = row.records if isinstance(row.records, list) and 0 < len(row.records) <= _MOST_RECORDS else []
     found: list[Mapping[str, Any]] = []
     for one in named:
-        record = _record(reader, one["chain"], one["seq"])
+        record = last if (one["chain"], one["seq"]) == (row.chain, row.seq) else _record(line, one["chain"], one["seq"])
         if record is None or record["hash"] != one["hash"]:
             return f"names {one['chain']}/{one['seq']} with a hash that does not stand there in the trail"
         found.append(record)
@@ -138,12 +138,11 @@ def contradicts(row: Row, reader: TrailReader) -> str | None:
     return f"says of {row.chain}/{row.seq} what the trail does not: {', '.join(wrong)}" if wrong else None
 
 
-def _record(reader: TrailReader, chain: Any, seq: Any) -> dict[str, Any] | None:  # noqa: ANN401 - a row may say anything
-    line = reader.line(chain, seq) if isinstance(chain, str) and type(seq) is int else None
-    taken = None if line is None else split_line(line + b"\n")
-    if line is None or taken is None or leaf_hash(taken[0]).encode() != taken[1]:
+def _record(line: Line, chain: Any, seq: Any) -> dict[str, Any] | None:  # noqa: ANN401 - a row may say anything
+    found = line(chain, seq) if isinstance(chain, str) and type(seq) is int else None
+    if found is None or not segments.holds(found):
         return None
-    record = segments.parse(line)
+    record = segments.parse(found)
     return None if record is None else {**record, "chain": chain}
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextlib
 import heapq
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Final, NamedTuple, Self
 
 from otel_tool_audit.errors import TrailCorrupt
@@ -212,10 +212,25 @@ class TrailRecords:
             chain: The chain's name.
             seq: The record's position in it.
         """
-        if chain not in self.chains():
-            return None
-        with self._folder(chain) as folder:
-            return segments.find(folder, self._extents(folder, chain), seq)
+        with self.finding() as find:
+            return find(chain, seq)
+
+    @contextlib.contextmanager
+    def finding(self) -> Iterator[Callable[[str, int], bytes | None]]:
+        """Give a function for many addresses that finds what :meth:`line` finds, each chain as it stood when it was first asked for."""
+        with contextlib.ExitStack() as opened:
+            chains = set(self.chains())
+            known: dict[str, tuple[Folder, list[segments.Extent]]] = {}
+
+            def find(chain: str, seq: int) -> bytes | None:
+                if chain not in known:
+                    if chain not in chains:
+                        return None
+                    folder = opened.enter_context(self._folder(chain))
+                    known[chain] = folder, self._extents(folder, chain)
+                return segments.find(*known[chain], seq)
+
+            yield find
 
     def appended(self, marks: dict[str, Mark]) -> Iterator[dict[str, Any]]:
         """

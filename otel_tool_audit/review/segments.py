@@ -21,6 +21,13 @@ from otel_tool_audit.trail.head import Head
 BLOCK: Final = 1 << 20
 """Bytes that are read at once."""
 
+_NEAR: Final = 16 << 10
+"""Bytes that are searched line by line."""
+_PROBE: Final = 4 << 10
+"""Bytes in which a line usually begins."""
+_PLACE: Final = 128
+"""Bytes that hold the seq of a line, see :func:`~otel_tool_audit.trail.format.parse_place`."""
+
 
 class Extent(NamedTuple):
     """A segment and where its lines end, in bytes."""
@@ -157,20 +164,27 @@ def find(folder: Folder, found: list[Extent], seq: int) -> bytes | None:
     extent = inside[-1]
     low, high = 0, extent.end
     with folder.opened(extent.part.name) as descriptor:
-        while high - low > 2 * MAX_LINE:
-            middle = (low + high) // 2
-            block = pread(descriptor, 2 * MAX_LINE, middle)
-            begin = block.find(b"\n") + 1
-            stop = block.find(b"\n", begin)
-            place = parse_place(block[begin:stop]) if begin and stop > 0 else None
-            if place is None:
+        while high - low > _NEAR:
+            at, here = _next_line(descriptor, (low + high) // 2)
+            if here is None or at >= high:
                 break
-            low, high = (middle + begin, high) if place[0] <= seq else (low, middle + begin)
-    for line in lines(folder, extent, low):
-        place = parse_place(line)
-        if place is not None and place[0] == seq:
-            return line
+            low, high = (at, high) if here <= seq else (low, at)
+        for line in whole_lines(descriptor, low, high):
+            place = parse_place(line)
+            if place is not None and place[0] == seq:
+                return line
     return None
+
+
+def _next_line(descriptor: int, at: int) -> tuple[int, int | None]:
+    """Tell where the first line after *at* begins, and its seq; None when none begins soon, or it is no record."""
+    for size in (_PROBE, 2 * MAX_LINE):
+        block = pread(descriptor, size, at)
+        begin = block.find(b"\n") + 1
+        if begin and len(block) - begin >= _PLACE:
+            place = parse_place(block[begin : begin + _PLACE])
+            return at + begin, None if place is None else place[0]
+    return at, None
 
 
 def last(folder: Folder, found: list[Extent]) -> dict[str, Any] | None:
