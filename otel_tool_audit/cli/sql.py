@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
-from collections.abc import Iterable
-from typing import Annotated, Any
+from collections.abc import Iterable, Iterator
+from typing import Annotated, Any, Final
 
 import typer
 
@@ -17,6 +18,9 @@ from otel_tool_audit.cli.questions import Question
 from otel_tool_audit.cli.standing import Standing, standing
 from otel_tool_audit.export import delimited, markdown
 from otel_tool_audit.review.reader import TrailReader
+
+_MEMORY: Final = 4 << 30
+"""Bytes that answering may take beside what the process has."""
 
 
 def sql(
@@ -39,7 +43,9 @@ def sql(
     directory, text = directory_and(first, select, "SELECT")
     chosen = choose(AnswerFormat, style, file, json=json)
     reader = TrailReader(directory, state=state)
-    answer = reader.sql(sys.stdin.read() if text == "-" else text, **question.filters())
+    asked = sys.stdin.read() if text == "-" else text
+    with _memory_bounded():
+        answer = reader.sql(asked, **question.filters())
     reading = Reading("sql", {**question.on_record(), "sql": text})
     announce(Journal(directory, state, name=name, reason=reason).note(reading, len(answer.rows)))
     worth = standing(reader, state, question)
@@ -50,6 +56,26 @@ def sql(
     else:
         output.give(_pieces(answer.names, answer.rows, chosen, worth), file)
     worth.leave()
+
+
+@contextlib.contextmanager
+def _memory_bounded() -> Iterator[None]:
+    """Keep one huge value, which DuckDB does not count, from taking the host's memory; where the host has no such limit, nothing is bound."""
+    try:
+        import resource  # noqa: PLC0415 - POSIX only
+
+        with open("/proc/self/statm", encoding="ascii") as file:
+            used = int(file.read().split()[0]) * resource.getpagesize()
+        soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+    except (ImportError, OSError):
+        yield
+        return
+    most = [limit for limit in (used + _MEMORY, soft, hard) if limit != resource.RLIM_INFINITY]
+    resource.setrlimit(resource.RLIMIT_AS, (min(most), hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
 
 
 def _pieces(names: tuple[str, ...], rows: list[tuple[Any, ...]], style: AnswerFormat, worth: Standing) -> Iterable[str | bytes]:

@@ -2,7 +2,8 @@
 SQL that somebody wrote, put to a trail: it reads the tables ``calls`` and ``records``, and can do nothing else.
 
 The tables are filled before the text is looked at, in a database of its own in memory that then cannot open files, reach the network, load
-code, see this process's variables or change its own settings; it is bounded in memory, time and rows.
+code, see this process's variables or change its own settings; it is bounded in rows, time, and memory as DuckDB counts it. One huge value
+(``repeat('x', 3000000000)``) it does not count: the command bounds its whole process.
 
 Source: ARCHITECTURE.md, R13.
 """
@@ -107,6 +108,8 @@ class Sandbox:
             rows = found.fetchmany(ROWS + 1)
         except duckdb.InterruptException as error:
             raise SettingsError(f"the question took longer than {SECONDS:.0f} s and was stopped; ask for less") from error
+        except (duckdb.OutOfMemoryException, MemoryError) as error:
+            raise SettingsError("the question takes more memory than it may; ask for less") from error
         except duckdb.Error as error:
             raise SettingsError(f"SQL: {error}") from error
         finally:

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import re
+import resource
 import signal
 import subprocess
 import sys
@@ -210,6 +211,16 @@ def test_sql_can_do_nothing_else(command: Command, shop: Path, text: str) -> Non
     printed = command("sql", shop, text)
     assert (2, "") == (printed.code, printed.out)
     assert "Traceback" not in printed.err
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="only Linux tells and bounds a process' memory so")
+def test_one_huge_value_takes_no_more_memory_than_it_may(command: Command, shop: Path) -> None:
+    """DuckDB does not count a single value; the process is bounded while it answers, and no longer."""
+    pytest.importorskip("duckdb")
+    before = resource.getrlimit(resource.RLIMIT_AS)
+    printed = command("sql", shop, "SELECT repeat('x', 4000000000)")
+    assert (2, "error: the question takes more memory than it may; ask for less\n") == (printed.code, printed.err)
+    assert before == resource.getrlimit(resource.RLIMIT_AS)
 
 
 def test_calls_can_be_verified_one_by_one(command: Command, shop: Path) -> None:
