@@ -27,7 +27,12 @@ MONO: Final = "ui-monospace, SFMono-Regular, Menlo, Consolas, 'DejaVu Sans Mono'
 INK, SOFT, FAINT, RULE = "#1f2933", "#5b6875", "#8a96a3", "#e4e8ec"
 COLOURS: Final = {"invoke_agent": "#7c6bd6", "chat": "#c9a227", "execute_tool": "#2a8f78"}
 FAILED, OTHER = "#c8453b", "#6b7785"
-LEGEND: Final = ((277, "agent", COLOURS["invoke_agent"]), (213, "model", COLOURS["chat"]), (148, "tool call", COLOURS["execute_tool"]), (76, "failed", FAILED))
+LEGEND: Final = (
+    (277, "agent", COLOURS["invoke_agent"]),
+    (213, "model", COLOURS["chat"]),
+    (148, "tool call", COLOURS["execute_tool"]),
+    (76, "failed", FAILED),
+)
 SHORT: Final = {"conversation": "gen_ai.conversation.id", "user": "user.id", "tool": "gen_ai.tool.name", "trigger": "tool_audit.trigger"}
 
 
@@ -169,7 +174,9 @@ def draw(trace: Mapping[str, Any], service: str) -> str:
         y += span.height
     size = f'width="{WIDTH}" height="{bottom + 24}" viewBox="0 0 {WIDTH} {bottom + 24}"'
     frame = f'<rect x="0.5" y="0.5" width="{WIDTH - 1}" height="{bottom + 23}" rx="10" fill="#ffffff" stroke="{RULE}"/>'
-    return "\n".join([f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img" aria-label="A trace of {escape(service)}">', frame, *parts, "</svg>", ""])
+    return "\n".join(
+        [f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img" aria-label="A trace of {escape(service)}">', frame, *parts, "</svg>", ""]
+    )
 
 
 def main(address: str, service: str, *tags: str) -> None:

@@ -70,12 +70,7 @@ class Attribution:
 
     __slots__ = ("cache", "claimed", "metadata", "values")
 
-    def __init__(
-        self,
-        values: Mapping[str, Any] = _NOTHING,
-        metadata: Mapping[str, Any] = _NOTHING,
-        claimed: Mapping[str, Any] = _NOTHING,
-    ) -> None:
+    def __init__(self, values: Mapping[str, Any] = _NOTHING, metadata: Mapping[str, Any] = _NOTHING, claimed: Mapping[str, Any] = _NOTHING) -> None:
         """Take the mappings as they are; the caller no longer changes them."""
         self.values = values
         self.metadata = metadata

@@ -150,9 +150,7 @@ def audit_trail(**settings: Any) -> Iterator[RecordedCalls]:  # noqa: ANN401 - a
         path = str(settings.pop("path", os.path.join(place, "audit")))
         state = str(settings.pop("state", os.path.join(place, "state")))
         stack.enter_context(_environment(variable("state"), state))
-        audit = configure(
-            path, state=state, tracer_provider=provider, forward=SimpleSpanProcessor(exporter), **({"durability": "os"} | settings)
-        )
+        audit = configure(path, state=state, tracer_provider=provider, forward=SimpleSpanProcessor(exporter), **({"durability": "os"} | settings))
         stack.callback(provider.shutdown)
         stack.callback(audit.shutdown)
         clock = FixedClock()

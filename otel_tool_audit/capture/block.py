@@ -171,13 +171,7 @@ def execute_tool(
 
 
 async def _execute_async(
-    spec: ToolSpec,
-    given: Mapping[str, Any],
-    handler: Callable[..., Awaitable[Any]],
-    tool_call_id: str | None,
-    trail: Trail | None,
-    *,
-    reraise: bool,
+    spec: ToolSpec, given: Mapping[str, Any], handler: Callable[..., Awaitable[Any]], tool_call_id: str | None, trail: Trail | None, *, reraise: bool
 ) -> Any:  # noqa: ANN401 - the handler's own
     opened = offer(await begin_async(spec, given, trail, tool_call_id), given)
     try:

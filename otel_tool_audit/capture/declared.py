@@ -72,11 +72,4 @@ def _said(spec: ToolSpec) -> dict[str, Any]:
     """Give what a tool's author said of it, as it would be said again."""
     rules = spec.rules
     ruled = {} if rules is None else {"redact": rules.redact, "keep": rules.keep, "pseudonymize": rules.pseudonymize}
-    return {
-        "subject": spec.subject,
-        "purpose": spec.purpose,
-        "trigger": spec.trigger,
-        "retention": spec.retention,
-        "fails": spec.fails,
-        **ruled,
-    }
+    return {"subject": spec.subject, "purpose": spec.purpose, "trigger": spec.trigger, "retention": spec.retention, "fails": spec.fails, **ruled}

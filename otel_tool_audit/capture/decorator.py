@@ -79,7 +79,9 @@ def _tool(given: Any, name: str | None, trail: Trail | None, said: Mapping[str, 
         return type(given)(inner)
     if isinstance(given, type) or not callable(given):
         what = given.__name__ if isinstance(given, type) else f"a {type(given).__name__}"
-        message = f"tool() makes tools of functions and callable objects, not of {what}; put it below a framework's own decorator, next to the function"
+        message = (
+            f"tool() makes tools of functions and callable objects, not of {what}; put it below a framework's own decorator, next to the function"
+        )
         raise SettingsError(message)
     function, ahead, always = _unwrapped(given)
     spec = tool_spec(name or _name(function), **said)

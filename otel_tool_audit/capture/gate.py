@@ -236,9 +236,7 @@ class OpenCall:
         finally:
             ENDING.pop(span_id, None)
 
-    def _stamp(
-        self, span: Span, done: ToolCall | None, receipt: Receipt | None, error: BaseException | None, refused: str | None
-    ) -> None:
+    def _stamp(self, span: Span, done: ToolCall | None, receipt: Receipt | None, error: BaseException | None, refused: str | None) -> None:
         if done is None:
             span.set_status(Status(StatusCode.ERROR, refused))
             if refused is not None:
@@ -296,9 +294,7 @@ def begin(spec: ToolSpec, arguments: Mapping[str, Any], trail: Trail | None = No
     return opened
 
 
-async def begin_async(
-    spec: ToolSpec, arguments: Mapping[str, Any], trail: Trail | None = None, tool_call_id: object = None
-) -> OpenCall | None:
+async def begin_async(spec: ToolSpec, arguments: Mapping[str, Any], trail: Trail | None = None, tool_call_id: object = None) -> OpenCall | None:
     """As :func:`begin`, without holding up the event loop."""
     opened = _opened(spec, arguments, trail, tool_call_id)
     if opened is None:

@@ -99,10 +99,7 @@ class _Gate:
         name = str(params.get("name"))
         token = otel.attach(_received(params.get("_meta")))
         try:
-            async with (
-                attributed({}, self._who, params),
-                tool_call(name, params.get("arguments") or {}, **self._about.get(name, {})) as call,
-            ):
+            async with attributed({}, self._who, params), tool_call(name, params.get("arguments") or {}, **self._about.get(name, {})) as call:
                 result = await proceed()
                 _tell(call, result)
             return result

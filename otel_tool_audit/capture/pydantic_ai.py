@@ -37,13 +37,7 @@ class AuditCapability(AbstractCapability[Any]):
         return CapabilityOrdering(position="innermost")
 
     async def wrap_tool_execute(
-        self,
-        ctx: RunContext[Any],
-        *,
-        call: ToolCallPart,
-        tool_def: ToolDefinition,
-        args: dict[str, Any],
-        handler: WrapToolExecuteHandler,
+        self, ctx: RunContext[Any], *, call: ToolCallPart, tool_def: ToolDefinition, args: dict[str, Any], handler: WrapToolExecuteHandler
     ) -> Any:  # noqa: ANN401 - the tool's own
         """
         Run one tool.
@@ -52,10 +46,7 @@ class AuditCapability(AbstractCapability[Any]):
             AuditUnavailable: No durable record, so no call.
         """
         said = self.about.get(tool_def.name, {})
-        async with (
-            attributed(_known(ctx), self.who, ctx),
-            tool_call(tool_def.name, args, tool_call_id=call.tool_call_id, **said) as opened,
-        ):
+        async with attributed(_known(ctx), self.who, ctx), tool_call(tool_def.name, args, tool_call_id=call.tool_call_id, **said) as opened:
             result = await handler(args)
             opened.result(result)
         return result

@@ -68,9 +68,7 @@ def wrap_generator(function: Callable[..., Stream], spec: ToolSpec, bind: Binder
     return wrapper
 
 
-def wrap_async_generator(
-    function: Callable[..., AsyncStream], spec: ToolSpec, bind: Binder, trail: Trail | None
-) -> Callable[..., AsyncStream]:
+def wrap_async_generator(function: Callable[..., AsyncStream], spec: ToolSpec, bind: Binder, trail: Trail | None) -> Callable[..., AsyncStream]:
     """
     Record an async generator function's calls.
 

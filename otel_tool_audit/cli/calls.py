@@ -39,15 +39,27 @@ def calls(
     directory: opt.Directory = None,
     *,
     question: Question,
-    order_by: Annotated[str | None, typer.Option("--order-by", metavar="FIELD", help="A field of a call, such as duration_ms; by default the time.", show_default=False)] = None,
+    order_by: Annotated[
+        str | None,
+        typer.Option("--order-by", metavar="FIELD", help="A field of a call, such as duration_ms; by default the time.", show_default=False),
+    ] = None,
     descending: Annotated[bool, typer.Option("--descending", help="The largest, or latest, first.", show_default=False)] = False,
     limit: opt.Limit = None,
-    verified: Annotated[bool, typer.Option("--verified", help="Check each call's records before it is shown; stop at one that does not hold.", show_default=False)] = False,
-    after: Annotated[str | None, typer.Option("--after", metavar="KEY", help="The next page: the key that the page before named.", show_default=False)] = None,
+    verified: Annotated[
+        bool, typer.Option("--verified", help="Check each call's records before it is shown; stop at one that does not hold.", show_default=False)
+    ] = False,
+    after: Annotated[
+        str | None, typer.Option("--after", metavar="KEY", help="The next page: the key that the page before named.", show_default=False)
+    ] = None,
     name: opt.As = None,
     reason: opt.Reason = None,
     file: opt.Output = None,
-    style: Annotated[CallsFormat | None, typer.Option("--format", metavar="FORMAT", help="table (default), json (one document), jsonl (one object a line), csv or parquet.", show_default=False)] = None,
+    style: Annotated[
+        CallsFormat | None,
+        typer.Option(
+            "--format", metavar="FORMAT", help="table (default), json (one document), jsonl (one object a line), csv or parquet.", show_default=False
+        ),
+    ] = None,
     json: opt.Json = False,
     state: opt.State = None,
 ) -> None:

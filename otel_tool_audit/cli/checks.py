@@ -217,7 +217,11 @@ def _counters(records: list[Mapping[str, Any]]) -> Iterator[Check]:
             totals[name] = totals.get(name, 0) + count if isinstance(count, int) else totals.get(name, 0)
     if not totals:
         return
-    yield Check("calls", Level.good, f"{totals.get('calls', 0):,} attempted, {totals.get('recorded', 0):,} recorded, by {plural(len(records), 'writer')} that told")
+    yield Check(
+        "calls",
+        Level.good,
+        f"{totals.get('calls', 0):,} attempted, {totals.get('recorded', 0):,} recorded, by {plural(len(records), 'writer')} that told",
+    )
     for name, remedy in _REMEDIES.items():
         if totals.get(name):
             yield Check(name, Level.warning, f"{totals[name]:,}", remedy)
@@ -254,4 +258,3 @@ def _flags(path: str) -> int:
             os.close(descriptor)
     except (ImportError, OSError):
         return 0
-

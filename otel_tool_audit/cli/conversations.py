@@ -40,7 +40,9 @@ def timeline(
     name: opt.As = None,
     reason: opt.Reason = None,
     file: opt.Output = None,
-    style: Annotated[Told | None, typer.Option("--format", metavar="FORMAT", help="table (default), json, jsonl, csv or md.", show_default=False)] = None,
+    style: Annotated[
+        Told | None, typer.Option("--format", metavar="FORMAT", help="table (default), json, jsonl, csv or md.", show_default=False)
+    ] = None,
     json: opt.Json = False,
     state: opt.State = None,
 ) -> None:
@@ -52,7 +54,9 @@ def timeline(
     chosen = choose(Told, style, file, json=json)
     clocks = opt.asked(None, None, None, zone).zone
     reader = TrailReader(directory, state=state)
-    found = audited(reader.calls(conversation=wanted), Journal(directory, state, name=name, reason=reason), Reading("timeline", {"conversation": wanted}))
+    found = audited(
+        reader.calls(conversation=wanted), Journal(directory, state, name=name, reason=reason), Reading("timeline", {"conversation": wanted})
+    )
     worth = functools.cache(lambda: standing(reader, state))
     if chosen is Told.table:
         _print(found, wanted)

@@ -12,8 +12,7 @@ from otel_tool_audit.cli import output
 
 def demo(
     directory: Annotated[
-        str | None,
-        typer.Option("--dir", metavar="DIR", help="Where to put everything; by default a new temporary directory.", show_default=False),
+        str | None, typer.Option("--dir", metavar="DIR", help="Where to put everything; by default a new temporary directory.", show_default=False)
     ] = None,
 ) -> None:
     """Watch an agent work, its trail verify, a forger fail."""

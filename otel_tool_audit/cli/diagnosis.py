@@ -18,13 +18,7 @@ from otel_tool_audit.settings import STATELESS, state_directory, variable
 _SIGNS: Final = {Level.good: ("✓", "green"), Level.notice: ("·", "cyan"), Level.warning: ("!", "yellow"), Level.problem: ("✗", "bold red")}
 
 
-def doctor(
-    directory: opt.Directory = None,
-    *,
-    style: opt.TableOrJson = Format.table,
-    json: opt.Json = False,
-    state: opt.State = None,
-) -> None:
+def doctor(directory: opt.Directory = None, *, style: opt.TableOrJson = Format.table, json: opt.Json = False, state: opt.State = None) -> None:
     """Find what could keep calls off the record.
 
     Examines this machine, its settings and, if one is named, a trail. Exit 1 if there is a problem, 0 if there are warnings at most.

@@ -42,9 +42,13 @@ class Files(StrEnum):
 def export(
     directory: opt.Directory = None,
     *,
-    folder: Annotated[str | None, typer.Option("--output", "-o", metavar="DIR", help="Where the files go: a new directory.", show_default=False)] = None,
+    folder: Annotated[
+        str | None, typer.Option("--output", "-o", metavar="DIR", help="Where the files go: a new directory.", show_default=False)
+    ] = None,
     style: Annotated[Files, typer.Option("--format", metavar="FORMAT", help="jsonl (default), csv or parquet.", show_default=False)] = Files.jsonl,
-    examined: Annotated[str | None, typer.Option("--check", metavar="DIR", help="Check the export that lies there; with the trail, against it.", show_default=False)] = None,
+    examined: Annotated[
+        str | None, typer.Option("--check", metavar="DIR", help="Check the export that lies there; with the trail, against it.", show_default=False)
+    ] = None,
     question: Question,
     name: opt.As = None,
     reason: opt.Reason = None,

@@ -51,7 +51,10 @@ def tail(
     count: Annotated[int, typer.Option("--lines", "-n", metavar="N", help="So many of the latest, by default 10.", show_default=False)] = 10,
     name: opt.As = None,
     reason: opt.Reason = None,
-    style: Annotated[Shown | None, typer.Option("--format", help="table (default), json (without -f), jsonl (one object a line) or csv.", metavar="FORMAT", show_default=False)] = None,
+    style: Annotated[
+        Shown | None,
+        typer.Option("--format", help="table (default), json (without -f), jsonl (one object a line) or csv.", metavar="FORMAT", show_default=False),
+    ] = None,
     json: opt.Json = False,
     state: opt.State = None,
 ) -> None:

@@ -57,7 +57,12 @@ def environment() -> Iterator[Check]:
         yield Check("settings", Level.problem, str(error), "mend or unset that variable")
         return
     if settings.off:
-        yield Check("settings", Level.problem, f"{variable('disabled')} is set: tools run and nothing is recorded", f"unset it, or set {variable('required')}=true")
+        yield Check(
+            "settings",
+            Level.problem,
+            f"{variable('disabled')} is set: tools run and nothing is recorded",
+            f"unset it, or set {variable('required')}=true",
+        )
     elif settings.on_unavailable == "allow":
         yield Check("settings", Level.warning, f"{variable('on_unavailable')}=allow: tools run even when nothing can be recorded", "use refuse")
     else:
@@ -67,11 +72,20 @@ def environment() -> Iterator[Check]:
 
 def _telemetry() -> Iterator[Check]:
     if os.environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
-        yield Check("spans", Level.warning, "OTEL_SDK_DISABLED is set: no spans; own calls are recorded all the same, other instrumentations' are not", "unset it")
+        yield Check(
+            "spans",
+            Level.warning,
+            "OTEL_SDK_DISABLED is set: no spans; own calls are recorded all the same, other instrumentations' are not",
+            "unset it",
+        )
         return
     sampler = os.environ.get("OTEL_TRACES_SAMPLER", "")
     if sampler and not sampler.endswith("always_on"):
-        yield Check("sampler", Level.notice, f"OTEL_TRACES_SAMPLER={sampler}: unsampled spans are recorded, if configure() made or found the provider, and not exported")
+        yield Check(
+            "sampler",
+            Level.notice,
+            f"OTEL_TRACES_SAMPLER={sampler}: unsampled spans are recorded, if configure() made or found the provider, and not exported",
+        )
     if os.environ.get("OTEL_TRACES_EXPORTER", "otlp").strip() == "none":
         yield Check("exporter", Level.notice, "OTEL_TRACES_EXPORTER=none: spans are not exported")
         return

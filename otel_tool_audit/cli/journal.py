@@ -124,9 +124,7 @@ class Journal:
         from otel_tool_audit.trail.trail import Trail  # noqa: PLC0415 - the writer, which reading alone never loads
 
         settings = Settings.resolve()
-        with Trail.open(
-            self.path, state=self.state, service=output.NAME, pseudonym_key=settings.pseudonym_key, group=_group(self.path)
-        ) as trail:
+        with Trail.open(self.path, state=self.state, service=output.NAME, pseudonym_key=settings.pseudonym_key, group=_group(self.path)) as trail:
             keyring = Keyring(trail.keys, settings.tenant)
             sanitizer = Sanitizer(keyring, secret_keys=settings.secret_keys, keep_keys=settings.keep_keys)
             said = {"reason": None if self.reason is None else sanitizer.text(self.reason).value}

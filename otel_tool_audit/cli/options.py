@@ -40,16 +40,14 @@ def _option(*names: str, help: str, metavar: str | None = None) -> Any:  # noqa:
     return typer.Option(*names, help=help, metavar=metavar, show_default=False, show_envvar=False)
 
 
-Directory = Annotated[
-    str | None,
-    typer.Argument(metavar="DIR", help=f"The trail; by default what {variable('trail')} names.", show_default=False),
-]
+Directory = Annotated[str | None, typer.Argument(metavar="DIR", help=f"The trail; by default what {variable('trail')} names.", show_default=False)]
 State = Annotated[
-    str | None,
-    _option("--state", metavar="DIR", help=f"The state directory, or 'none'; by default {variable('state')}, else the user's own."),
+    str | None, _option("--state", metavar="DIR", help=f"The state directory, or 'none'; by default {variable('state')}, else the user's own.")
 ]
 TableOrJson = Annotated[Format, _option("--format", help="table (default) or json.", metavar="FORMAT")]
-TableOrRows = Annotated[AnswerFormat | None, _option("--format", help="table (default), json (one document), jsonl (one object a line), csv or md.", metavar="FORMAT")]
+TableOrRows = Annotated[
+    AnswerFormat | None, _option("--format", help="table (default), json (one document), jsonl (one object a line), csv or md.", metavar="FORMAT")
+]
 Json = Annotated[bool, _option("--json", help="The same as --format json.")]
 
 User = Annotated[str | None, _option("--user", metavar="ID", help="On behalf of this user.")]
@@ -62,16 +60,24 @@ TriggerIs = Annotated[Trigger | None, _option("--trigger", metavar="WHY", help=f
 Subject = Annotated[str | None, _option("--subject", metavar="ID", help="Whose data was touched; the id itself or its pseudonym.")]
 Purpose = Annotated[str | None, _option("--purpose", metavar="WHY", help="Why it was touched.")]
 StatusIs = Annotated[Status | None, _option("--status", metavar="STATUS", help=f"Came to: {', '.join(Status)}.")]
-Since = Annotated[str | None, _option("--since", metavar="TIME", help="From then on: 2026-03-01, '2026-03-01 09:30', March, yesterday, '2 days ago', 7d.")]
+Since = Annotated[
+    str | None, _option("--since", metavar="TIME", help="From then on: 2026-03-01, '2026-03-01 09:30', March, yesterday, '2 days ago', 7d.")
+]
 Until = Annotated[str | None, _option("--until", metavar="TIME", help="Before then; of a day or month its beginning.")]
-During = Annotated[str | None, _option("--during", metavar="PERIOD", help="Within: March, 'March 2026', 2026-Q1, 2026-03-01, yesterday, 'last week'.")]
-TimeZone = Annotated[str | None, _option("--time-zone", metavar="ZONE", help="Times are meant, and shown to people, in it: UTC (default), Europe/Berlin, +01:00.")]
+During = Annotated[
+    str | None, _option("--during", metavar="PERIOD", help="Within: March, 'March 2026', 2026-Q1, 2026-03-01, yesterday, 'last week'.")
+]
+TimeZone = Annotated[
+    str | None, _option("--time-zone", metavar="ZONE", help="Times are meant, and shown to people, in it: UTC (default), Europe/Berlin, +01:00.")
+]
 Retention = Annotated[str | None, _option("--retention", metavar="CLASS", help="Kept in this retention class.")]
 Words = Annotated[str | None, _option("--text", metavar="TEXT", help="Stands in the arguments, upper and lower case alike.")]
 Trace = Annotated[str | None, _option("--trace-id", metavar="HEX", help="In this trace, 32 hex digits.")]
 As = Annotated[str | None, _option("--as", metavar="NAME", help="Who asks; recorded beside the name of the account.")]
 Reason = Annotated[str | None, _option("--reason", metavar="TEXT", help="Why you ask; recorded.")]
-Output = Annotated[str | None, typer.Option("--output", "-o", metavar="FILE", help="Write it there; the file's name names the format, too.", show_default=False)]
+Output = Annotated[
+    str | None, typer.Option("--output", "-o", metavar="FILE", help="Write it there; the file's name names the format, too.", show_default=False)
+]
 Limit = Annotated[int | None, _option("--limit", metavar="N", help="At most so many.")]
 
 

@@ -38,7 +38,9 @@ _GAP: Final = 2
 _NARROWEST: Final = 6
 _LEGIBLE: Final = 14
 """Characters of a value that is cut which tell what it is; for less of it a spare column goes."""
-_UNSAFE: Final = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ud800-\udfff\ufeff\ufff9-\ufffb\U000e0000-\U000e007f]")
+_UNSAFE: Final = re.compile(
+    "[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ud800-\udfff\ufeff\ufff9-\ufffb\U000e0000-\U000e007f]"
+)
 """What JSON may hold raw and a terminal should not see; a line feed stands between values only."""
 
 

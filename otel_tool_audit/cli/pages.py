@@ -43,7 +43,9 @@ def show(report: Document) -> None:
         for item in remarks.items:
             console.print(Text.assemble((f"{remarks.title.lower()}: ", STYLES[remarks.tone] or "dim"), item))
     _heading("In figures")
-    for line in output.fields((tile.name, Cell(f"{tile.value}{f'  ({tile.note})' if tile.note else ''}", STYLES[tile.tone])) for tile in report.tiles):
+    for line in output.fields(
+        (tile.name, Cell(f"{tile.value}{f'  ({tile.note})' if tile.note else ''}", STYLES[tile.tone])) for tile in report.tiles
+    ):
         console.print(line)
     if report.series is not None:
         _heading(report.series.title)
@@ -103,7 +105,10 @@ def _rows(table: Table) -> None:
     if not table.rows:
         output.stdout().print(Text(table.empty, "dim"))
         return
-    columns = [Column(column.title.upper(), shrinks=number not in {0, len(table.columns) - 1}, right=column.right) for number, column in enumerate(table.columns)]
+    columns = [
+        Column(column.title.upper(), shrinks=number not in {0, len(table.columns) - 1}, right=column.right)
+        for number, column in enumerate(table.columns)
+    ]
     # a line a row: what the lines below hold, JSON and HTML show
     lines = [2 if column.title == "Time" else 1 for column in table.columns]
     first = ([Cell(" ".join(cell.lines[:number]), STYLES[cell.tone]) for number, cell in zip(lines, row, strict=True)] for row in table.rows)

@@ -30,15 +30,16 @@ STYLES: Final = {"agrees": "bold green", "disagrees": "bold red", "cannot tell":
 _WRONG: Final = frozenset({MISSING_IN_BACKEND, MISSING_IN_TRAIL, MISMATCHED})
 
 _Jaeger = Annotated[
-    str | None, typer.Option("--jaeger", metavar="URL", help=f"Jaeger's gRPC query service, http://HOST:16685 or https://…; headers from {HEADERS}.", show_default=False)
+    str | None,
+    typer.Option(
+        "--jaeger", metavar="URL", help=f"Jaeger's gRPC query service, http://HOST:16685 or https://…; headers from {HEADERS}.", show_default=False
+    ),
 ]
 _Files = Annotated[
     list[str] | None,
     typer.Option("--otlp-file", metavar="FILE", help="What the Collector's file exporter wrote; may be repeated.", show_default=False),
 ]
-_AllowMissing = Annotated[
-    bool, typer.Option("--allow-missing", help="Spans may be missing: sampled, or lost. Records may not.", show_default=False)
-]
+_AllowMissing = Annotated[bool, typer.Option("--allow-missing", help="Spans may be missing: sampled, or lost. Records may not.", show_default=False)]
 
 
 def reconcile(
@@ -67,14 +68,7 @@ def reconcile(
     source: sources.Source = OtlpFiles(otlp_file) if otlp_file else Jaeger(str(jaeger))
     with progress() as report:
         found = compare_both(
-            path,
-            source,
-            now=time.time_ns(),
-            since=within.since,
-            until=within.until,
-            allow_missing=allow_missing,
-            state=state,
-            progress=report,
+            path, source, now=time.time_ns(), since=within.since, until=within.until, allow_missing=allow_missing, state=state, progress=report
         )
     if json or style is Format.json:
         output.print_json(found.as_dict())
@@ -104,9 +98,7 @@ def _print(found: Reconciliation, path: str) -> None:
         ("time", Cell(f"{found.since[:19]}Z to {found.until[:19]}Z")),
         ("verdict", Cell(found.verdict, STYLES[found.verdict])),
     ]
-    pairs += [
-        (name, Cell(f"{counts[name]:,}", "red" if name in _WRONG else "")) for name in COUNTS if counts[name] or name in {"calls", "agreed"}
-    ]
+    pairs += [(name, Cell(f"{counts[name]:,}", "red" if name in _WRONG else "")) for name in COUNTS if counts[name] or name in {"calls", "agreed"}]
     for line in output.fields(pairs):
         console.print(line)
     shown = found.comparison.findings[:FINDINGS_SHOWN]
@@ -114,7 +106,9 @@ def _print(found: Reconciliation, path: str) -> None:
         console.print()
     for finding in shown:
         told = f"  {output.safe(finding.message)}"
-        console.print(Text.assemble(("✗ ", "bold red"), (output.safe(finding.where), "bold"), f"  {finding.call_id}", told, (f"  [{finding.kind}]", "dim")))
+        console.print(
+            Text.assemble(("✗ ", "bold red"), (output.safe(finding.where), "bold"), f"  {finding.call_id}", told, (f"  [{finding.kind}]", "dim"))
+        )
     left = sum(counts[kind] for kind in _WRONG) - len(shown)
     if left:
         console.print(Text(f"… and {left:,} more; --json lists up to 1,000 of each kind"))

@@ -54,7 +54,13 @@ def access(
     """
     if "subject" not in question.only:
         raise BadUsage("whose data? Name the subject: --subject ID")
-    asked = _Asked("report access", question, Journal(trail_directory(directory), state, name=name, reason=reason), file, choose(ReportFormat, style, file, json=json))
+    asked = _Asked(
+        "report access",
+        question,
+        Journal(trail_directory(directory), state, name=name, reason=reason),
+        file,
+        choose(ReportFormat, style, file, json=json),
+    )
     filters = question.filters()
     subject, start, end = (filters.pop(key) for key in ("subject", "since", "until"))
     found = asked.reader.access_report(subject, start, end, check=False, **filters)
@@ -79,7 +85,13 @@ def activity(
     Volume, failures, tools, users, triggers, refused calls, gaps, integrity. Exit 1 when the trail is broken; the report says where. The
     report is recorded in the trail.
     """
-    asked = _Asked("report activity", question, Journal(trail_directory(directory), state, name=name, reason=reason), file, choose(ReportFormat, style, file, json=json))
+    asked = _Asked(
+        "report activity",
+        question,
+        Journal(trail_directory(directory), state, name=name, reason=reason),
+        file,
+        choose(ReportFormat, style, file, json=json),
+    )
     filters = question.filters()
     start, end = filters.pop("since"), filters.pop("until")
     found = asked.reader.activity_report(start, end, every=_stretch(start, end), check=False, **filters)
@@ -110,7 +122,13 @@ def conversation(
     """
     if "conversation" not in question.only:
         raise BadUsage("which conversation? Name it: --conversation ID")
-    asked = _Asked("report conversation", question, Journal(trail_directory(directory), state, name=name, reason=reason), file, choose(ReportFormat, style, file, json=json))
+    asked = _Asked(
+        "report conversation",
+        question,
+        Journal(trail_directory(directory), state, name=name, reason=reason),
+        file,
+        choose(ReportFormat, style, file, json=json),
+    )
     filters = question.filters()
     wanted, start, end = (filters.pop(key) for key in ("conversation", "since", "until"))
     found = asked.reader.conversation_report(wanted, start, end, check=False, **filters)
@@ -122,9 +140,7 @@ def conversation(
 class _Asked:
     """A report that was asked for: everything that can be wrong with the question is found before the trail is read."""
 
-    def __init__(
-        self, what: str, question: Question, journal: Journal, file: str | None, style: ReportFormat
-    ) -> None:
+    def __init__(self, what: str, question: Question, journal: Journal, file: str | None, style: ReportFormat) -> None:
         _check(style, file)
         self._what = what
         self._question = question
@@ -171,8 +187,12 @@ class _Asked:
         rows = () if isinstance(values, ActivityReport) else values.rows
         if self._style is ReportFormat.pdf and len(rows) > pdf.MOST_ROWS:
             months = list(dict.fromkeys(row.timestamp[:7] for row in rows))
-            parts = " to ".join(f"--during {month}" for month in ((months[0], months[-1]) if len(months) > 1 else (rows[0].timestamp[:10], rows[-1].timestamp[:10])))
-            raise BadUsage(f"{len(rows):,} calls are more than a PDF takes ({pdf.MOST_ROWS:,}): ask for HTML (-o report.html), or for parts of the time, from {parts}")
+            parts = " to ".join(
+                f"--during {month}" for month in ((months[0], months[-1]) if len(months) > 1 else (rows[0].timestamp[:10], rows[-1].timestamp[:10]))
+            )
+            raise BadUsage(
+                f"{len(rows):,} calls are more than a PDF takes ({pdf.MOST_ROWS:,}): ask for HTML (-o report.html), or for parts of the time, from {parts}"
+            )
 
     def _heading(self, on_record: str) -> Heading:
         who = self._journal.who()

@@ -19,7 +19,9 @@ from otel_tool_audit.settings import Settings
 def sanitize(
     value: Annotated[
         str | None,
-        typer.Argument(metavar="VALUE", help="Text or JSON; read from stdin when left out, which keeps it out of the shell's history.", show_default=False),
+        typer.Argument(
+            metavar="VALUE", help="Text or JSON; read from stdin when left out, which keeps it out of the shell's history.", show_default=False
+        ),
     ] = None,
     *,
     style: opt.TableOrJson = Format.table,
@@ -40,7 +42,9 @@ def sanitize(
     console.print(Text(output.safe(found.value) if isinstance(found.value, str) else output.as_json(found.value, indent=2)))
     for redaction in redactions:
         count = f", {redaction['count']} times" if redaction["count"] != 1 else ""
-        console.print(Text.assemble(("✗ ", "red"), output.safe(redaction["path"] or "the text"), (f"  {output.safe(redaction['rule'])}{count}", "dim")))
+        console.print(
+            Text.assemble(("✗ ", "red"), output.safe(redaction["path"] or "the text"), (f"  {output.safe(redaction['rule'])}{count}", "dim"))
+        )
     if not redactions:
         output.say("nothing was taken out", "dim")
 

@@ -31,11 +31,14 @@ _RECORD_FIELDS_SHOWN_ELSEWHERE: Final = ("records", "hash", "previous_hash", "sa
 
 def show(
     first: opt.Directory = None,
-    record: Annotated[
-        str | None, typer.Argument(metavar="RECORD", help="A record's address, CHAIN/SEQ, or a call's id.", show_default=False)
-    ] = None,
+    record: Annotated[str | None, typer.Argument(metavar="RECORD", help="A record's address, CHAIN/SEQ, or a call's id.", show_default=False)] = None,
     *,
-    trace_url: Annotated[str | None, typer.Option("--trace-url", metavar="URL", help="Where traces are seen, such as http://localhost:16686/trace/{trace_id}.", show_default=False)] = None,
+    trace_url: Annotated[
+        str | None,
+        typer.Option(
+            "--trace-url", metavar="URL", help="Where traces are seen, such as http://localhost:16686/trace/{trace_id}.", show_default=False
+        ),
+    ] = None,
     name: opt.As = None,
     reason: opt.Reason = None,
     style: opt.TableOrJson = Format.table,
@@ -118,7 +121,10 @@ def _standing(proof: Proof | None) -> Iterator[tuple[str, Cell]]:
     for name, neighbour in (("before it", proof.before), ("after it", proof.after)):
         if neighbour is not None:
             told = one_line(neighbour) if neighbour.get("tool_name") else ""
-            yield name, Cell(f"{neighbour['chain']}/{neighbour['seq']}  {neighbour.get('timestamp')}  {neighbour.get('event')}  {told}".rstrip(), "dim")
+            yield (
+                name,
+                Cell(f"{neighbour['chain']}/{neighbour['seq']}  {neighbour.get('timestamp')}  {neighbour.get('event')}  {told}".rstrip(), "dim"),
+            )
     yield "proof", Cell(f"{proof.in_words()}; `verify` tells of the whole chain", "green" if proof.ok else "bold red")
 
 

@@ -31,7 +31,9 @@ def sql(
     name: opt.As = None,
     reason: opt.Reason = None,
     file: opt.Output = None,
-    style: Annotated[AnswerFormat | None, typer.Option("--format", metavar="FORMAT", help="table (default), json, jsonl, csv or md.", show_default=False)] = None,
+    style: Annotated[
+        AnswerFormat | None, typer.Option("--format", metavar="FORMAT", help="table (default), json, jsonl, csv or md.", show_default=False)
+    ] = None,
     json: opt.Json = False,
     state: opt.State = None,
 ) -> None:

@@ -33,7 +33,9 @@ _FIGURES_WIDE: Final = 90
 _LONGEST: Final = 60
 """Stretches that a line of bars shows, the latest; JSON has all."""
 
-_Every = Annotated[str | None, typer.Option("--every", metavar="STRETCH", help="Over time, too: minute, hour, day or month (UTC).", show_default=False)]
+_Every = Annotated[
+    str | None, typer.Option("--every", metavar="STRETCH", help="Over time, too: minute, hour, day or month (UTC).", show_default=False)
+]
 
 
 def stats(

@@ -127,7 +127,9 @@ def read_zone(name: str) -> tzinfo:
     near = [known[n] for n in difflib.get_close_matches(wanted.casefold(), known, 3)] or [
         cities[n] for n in difflib.get_close_matches(wanted.casefold().replace(" ", "_"), cities, 3, 0.75)
     ]
-    message = f"there is no time zone {name!r}; {'nearest: ' + ', '.join(near) if near else 'write UTC, an IANA name such as Europe/Berlin, or +01:00'}"
+    message = (
+        f"there is no time zone {name!r}; {'nearest: ' + ', '.join(near) if near else 'write UTC, an IANA name such as Europe/Berlin, or +01:00'}"
+    )
     raise Unclear(message)
 
 

@@ -20,20 +20,12 @@ from otel_tool_audit.review.findings import CHECKS, DEEP, Verification
 from otel_tool_audit.review.timeline import plural
 from otel_tool_audit.review.verify import verify as verify_trail
 
-STYLES: Final = {
-    "intact": "bold green",
-    "broken": "bold red",
-    "complete": "green",
-    "known gaps": "yellow",
-    "cannot tell": "bold yellow",
-}
+STYLES: Final = {"intact": "bold green", "broken": "bold red", "complete": "green", "known gaps": "yellow", "cannot tell": "bold yellow"}
 FINDINGS_SHOWN: Final = 20
 """Findings that a table shows; ``--format json`` has them all."""
 
 _Deep = Annotated[bool, typer.Option("--deep", help="Parse every line strictly, too.", show_default=False)]
-_RequireComplete = Annotated[
-    bool, typer.Option("--require-complete", help="Exit 3 unless it is known that nothing is missing.", show_default=False)
-]
+_RequireComplete = Annotated[bool, typer.Option("--require-complete", help="Exit 3 unless it is known that nothing is missing.", show_default=False)]
 
 
 def verify(

@@ -36,16 +36,7 @@ from otel_tool_audit.export.document import (
 )  # fmt: skip
 from otel_tool_audit.review.clocks import in_zone, zone_name
 from otel_tool_audit.review.fold import ERROR, INTERRUPTED, RUNNING, SUCCESS
-from otel_tool_audit.review.reports import (
-    Access,
-    AccessReport,
-    ActivityReport,
-    ConversationReport,
-    Count,
-    Gap,
-    ToolStatistics,
-    Verdict,
-)
+from otel_tool_audit.review.reports import Access, AccessReport, ActivityReport, ConversationReport, Count, Gap, ToolStatistics, Verdict
 from otel_tool_audit.review.stretches import filled
 from otel_tool_audit.review.timeline import as_json, plural
 
@@ -125,7 +116,11 @@ def access_document(report: AccessReport, heading: Heading) -> Document:
         seal=_seal(report.verdict),
         tiles=tiles,
         series=_accesses(report.rows, heading.zone),
-        rankings=tuple(_ranking(title, counts) for title, counts in (("By user", report.users), ("By tool", report.tools), ("By purpose", report.purposes)) if counts),
+        rankings=tuple(
+            _ranking(title, counts)
+            for title, counts in (("By user", report.users), ("By tool", report.tools), ("By purpose", report.purposes))
+            if counts
+        ),
         tables=(Table("Every access", columns, rows, nothing, _what_is_shown("Data viewed")),),
         remarks=_remarks(report.notes),
         proof=_proof(report.path),
@@ -160,7 +155,15 @@ def conversation_document(report: ConversationReport, heading: Heading) -> Docum
         tiles=tiles,
         series=None,
         rankings=tuple(_ranking(title, counts) for title, counts in (("By user", report.users), ("By tool", report.tools)) if counts),
-        tables=(Table("Call by call", columns, rows, "No call was made in this conversation, as far as the trail tells.", _what_is_shown("Asked and answered")),),
+        tables=(
+            Table(
+                "Call by call",
+                columns,
+                rows,
+                "No call was made in this conversation, as far as the trail tells.",
+                _what_is_shown("Asked and answered"),
+            ),
+        ),
         remarks=_remarks(report.notes),
         proof=_proof(report.path),
     )
@@ -204,7 +207,13 @@ def activity_document(report: ActivityReport, heading: Heading) -> Document:
         rankings=tuple(_ranking(title, counts) for title, counts in counted if counts),
         tables=(
             Table("Tools", columns, tuple(_tool_row(tool) for tool in report.tools), "No tool was called in this time, as far as the trail tells."),
-            Table("Gaps", gap_columns, tuple(_gap_row(gap, heading.zone) for gap in report.gaps), "The trail names no gap in this time.", "What the trail itself says is missing, or was given up."),
+            Table(
+                "Gaps",
+                gap_columns,
+                tuple(_gap_row(gap, heading.zone) for gap in report.gaps),
+                "The trail names no gap in this time.",
+                "What the trail itself says is missing, or was given up.",
+            ),
         ),
         remarks=_remarks(report.notes),
         proof=_proof(report.path),
@@ -252,7 +261,12 @@ def _seal(verdict: Verdict | None) -> Seal:
     if verdict is None:
         return Seal("not verified", "not verified", UNSURE, UNSURE, _UNVERIFIED, (), ())
     heads = tuple(Fact(f"{text(head.chain)}, {plural(head.count, 'record')}", head.hash, code=True) for head in verdict.heads)
-    remarks = (Remarks("Findings", verdict.findings, BAD), Remarks("Doubts", verdict.doubts, UNSURE), Remarks("Gaps", verdict.gaps, UNSURE), Remarks("Notes", verdict.notes))
+    remarks = (
+        Remarks("Findings", verdict.findings, BAD),
+        Remarks("Doubts", verdict.doubts, UNSURE),
+        Remarks("Gaps", verdict.gaps, UNSURE),
+        Remarks("Notes", verdict.notes),
+    )
     return Seal(
         verdict.integrity, verdict.completeness, _VERDICTS.get(verdict.integrity, UNSURE), _VERDICTS.get(verdict.completeness, UNSURE),
         _SENTENCES.get(verdict.integrity, ""), heads,
@@ -333,7 +347,4 @@ def _remarks(notes: Sequence[str]) -> tuple[Remarks, ...]:
 
 def _proof(path: str) -> tuple[str, ...]:
     where = text(path)
-    return (
-        f"otel-tool-audit verify {where}",
-        f"otel-tool-audit show {where} CHAIN/SEQ",
-    )
+    return (f"otel-tool-audit verify {where}", f"otel-tool-audit show {where} CHAIN/SEQ")

@@ -50,7 +50,9 @@ def conversation(name: str, calls: Iterable[Mapping[str, Any]], zone: tzinfo) ->
         zone: Whose clocks the reader is shown.
     """
     yield f"# Conversation {escaped(name)}\n\n"
-    yield from table((f"Time ({zone_name(zone)})", *_TITLES), (_told(call, zone) for call in calls), (False, True, False, False, False, False, False, True))
+    yield from table(
+        (f"Time ({zone_name(zone)})", *_TITLES), (_told(call, zone) for call in calls), (False, True, False, False, False, False, False, True)
+    )
 
 
 _TITLES: Final = ("Turn", "User", "Tool", "Arguments", "Result", "Outcome", "Took", "Record")

@@ -60,7 +60,13 @@ def render(report: Document) -> bytes:
         # the standard refuses text that no font can show
         unknown = _without_font(engine, "".join(sorted({*_FOREIGN.findall("".join(texts.values()))})))
     pattern = re.compile(f"[{re.escape(unknown)}]" if unknown else r"(?!)")
-    told = Remarks("Letters", (f"{plural(len(unknown), 'sign')} that no font here can show: in place of each stands its number (\\u…); the same report as HTML has all of them.",), UNSURE)
+    told = Remarks(
+        "Letters",
+        (
+            f"{plural(len(unknown), 'sign')} that no font here can show: in place of each stands its number (\\u…); the same report as HTML has all of them.",
+        ),
+        UNSURE,
+    )
     escaped = {name: pattern.sub(_escape, value) for name, value in _texts(replace(report, remarks=(*report.remarks, told))).items()}
     try:
         return bytes(engine.compile(template, sys_inputs=escaped, pdf_standards=STANDARD))

@@ -90,7 +90,9 @@ def _same_fields(said: Mapping[str, Any], as_row: Callable[[Call], Mapping[str, 
     def differing(call: Call) -> list[str]:
         expected = as_row(call)
         # true is no 1, and a missing field no null
-        return sorted(str(name) for name in {*said, *expected} if name not in said or name not in expected or repr(said[name]) != repr(expected[name]))
+        return sorted(
+            str(name) for name in {*said, *expected} if name not in said or name not in expected or repr(said[name]) != repr(expected[name])
+        )
 
     return differing
 

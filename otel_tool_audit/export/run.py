@@ -125,7 +125,9 @@ def run(folder: str, progress: Progress, style: str, calls: Iterable[Call], tell
         finally:
             files.close()
     except OSError as error:
-        raise SettingsError(f"the export to {folder} stopped after {plural(progress.count, 'call')} ({error.strerror or error}); mend that and give the command again: it goes on") from error
+        raise SettingsError(
+            f"the export to {folder} stopped after {plural(progress.count, 'call')} ({error.strerror or error}); mend that and give the command again: it goes on"
+        ) from error
     return progress.files
 
 

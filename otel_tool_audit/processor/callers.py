@@ -103,7 +103,5 @@ def _key(known: Attribution, places: Sequence[Place]) -> tuple[Any, ...] | None:
 def _claims(known: Attribution, told: Mapping[str, Told]) -> dict[str, str]:
     """Name the fields of the record that only baggage tells: whoever sent it may claim to be anyone."""
     return {
-        _COLUMNS.get(name, name): f"{BAGGAGE} {answer.key}"
-        for name, answer in told.items()
-        if answer.place == BAGGAGE and name not in known.values
+        _COLUMNS.get(name, name): f"{BAGGAGE} {answer.key}" for name, answer in told.items() if answer.place == BAGGAGE and name not in known.values
     }

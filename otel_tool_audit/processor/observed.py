@@ -36,14 +36,7 @@ _OUTCOME: Final = ("success", "error", "error_type", "result_summary")
 
 
 def observed_call(
-    recorder: Recorder,
-    span: ReadableSpan,
-    facts: Facts,
-    calling: Calling,
-    source: str,
-    raised: BaseException | None,
-    *,
-    interrupted: bool = False,
+    recorder: Recorder, span: ReadableSpan, facts: Facts, calling: Calling, source: str, raised: BaseException | None, *, interrupted: bool = False
 ) -> ToolCall:
     """
     Make the call that a span tells of.

@@ -50,12 +50,7 @@ class AuditSpanProcessor(SpanProcessor):
     """
 
     def __init__(
-        self,
-        trail: Trail,
-        forward: SpanProcessor | None = None,
-        *,
-        settings: Settings | None = None,
-        tracer_provider: TracerProvider | None = None,
+        self, trail: Trail, forward: SpanProcessor | None = None, *, settings: Settings | None = None, tracer_provider: TracerProvider | None = None
     ) -> None:
         """
         Stand before a processor.

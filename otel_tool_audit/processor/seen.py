@@ -159,7 +159,12 @@ class RecentCalls:
             return None
         for seen in (*self._running.values(), *reversed(self._ended)):
             known = seen.call
-            if scope not in seen.scopes and known["tool_call_id"] == call["tool_call_id"] and known["trace_id"] == call["trace_id"] and may_be_one(known, call):
+            if (
+                scope not in seen.scopes
+                and known["tool_call_id"] == call["tool_call_id"]
+                and known["trace_id"] == call["trace_id"]
+                and may_be_one(known, call)
+            ):
                 return seen
         return None
 

@@ -105,9 +105,7 @@ class SpanSanitizer:
 
     def stamped(self, span: ReadableSpan, attributes: Mapping[str, Any]) -> ReadableSpan:
         """Copy a sanitized span with other attributes."""
-        return SpanCopy(
-            span, name=span.name, attributes=attributes, events=span.events, links=span.links, resource=span.resource, status=span.status
-        )
+        return SpanCopy(span, name=span.name, attributes=attributes, events=span.events, links=span.links, resource=span.resource, status=span.status)
 
     def bare(self, span: ReadableSpan) -> ReadableSpan:
         """Keep of a span only what no one can have put a secret into: when and where it happened, and whether it failed."""

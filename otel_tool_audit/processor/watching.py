@@ -153,15 +153,7 @@ class Watcher:
             self._leave(entry, Kind.TOOL, attributes, found, [each for each in seen if each is not None])
 
     def _tool(
-        self,
-        span: ReadableSpan,
-        entry: OpenSpan | None,
-        facts: Facts,
-        attributes: Mapping[str, Any],
-        found: Found,
-        told: Recorded,
-        *,
-        alone: bool,
+        self, span: ReadableSpan, entry: OpenSpan | None, facts: Facts, attributes: Mapping[str, Any], found: Found, told: Recorded, *, alone: bool
     ) -> Seen | None:
         raised = sys.exc_info()[1]
         try:

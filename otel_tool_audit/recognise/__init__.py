@@ -8,17 +8,4 @@ from otel_tool_audit.recognise.kinds import Kind, kind_of
 from otel_tool_audit.recognise.requests import Request, may_hold, requests_in
 from otel_tool_audit.recognise.roles import Roles
 
-__all__ = [
-    "Event",
-    "Facts",
-    "Kind",
-    "Place",
-    "Request",
-    "Roles",
-    "Told",
-    "caller_in",
-    "facts_of",
-    "kind_of",
-    "may_hold",
-    "requests_in",
-]
+__all__ = ["Event", "Facts", "Kind", "Place", "Request", "Roles", "Told", "caller_in", "facts_of", "kind_of", "may_hold", "requests_in"]

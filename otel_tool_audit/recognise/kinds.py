@@ -96,7 +96,29 @@ _TOOL_ENDINGS: Final = (
     ".tool", ".tool_call", ".function_tool", ".__call__", ".call", ".acall", ".run", ".arun", ".invoke", ".ainvoke", ".execute", ".forward", " tool", " (tool)",
 )  # fmt: skip
 _NAMELESS: Final = frozenset(
-    ["error", "success", "start", "finish", "end", "retry", "run", "arun", "call", "acall", "invoke", "ainvoke", "execute", "function", "tool", "_run", "_arun", "__call__", "tool_call", "tool_use", "unknown"]
+    [
+        "error",
+        "success",
+        "start",
+        "finish",
+        "end",
+        "retry",
+        "run",
+        "arun",
+        "call",
+        "acall",
+        "invoke",
+        "ainvoke",
+        "execute",
+        "function",
+        "tool",
+        "_run",
+        "_arun",
+        "__call__",
+        "tool_call",
+        "tool_use",
+        "unknown",
+    ]
 )
 """What a span may be named without naming a tool."""
 _PSEUDO_STARTS: Final = frozenset("(hH")

@@ -12,10 +12,7 @@ from typing import Final
 from otel_tool_audit.recognise import convention as c
 
 NATIVE: Final = (
-    c.Convention(
-        "pydantic_ai",
-        {c.ARGUMENTS: ("tool_arguments",), c.RESULT: ("tool_response",), c.MODEL: ("model_name",), c.AGENT: ("agent_name",)},
-    ),
+    c.Convention("pydantic_ai", {c.ARGUMENTS: ("tool_arguments",), c.RESULT: ("tool_response",), c.MODEL: ("model_name",), c.AGENT: ("agent_name",)}),
     c.Convention(
         "vercel_ai",
         {
@@ -77,7 +74,12 @@ NATIVE: Final = (
     ),
     c.Convention(
         "spring_ai",
-        {c.KIND: ("spring.ai.kind",), c.NAME: ("spring.ai.tool.definition.name",), c.ARGUMENTS: ("spring.ai.tool.call.arguments",), c.RESULT: ("spring.ai.tool.call.result",)},
+        {
+            c.KIND: ("spring.ai.kind",),
+            c.NAME: ("spring.ai.tool.definition.name",),
+            c.ARGUMENTS: ("spring.ai.tool.call.arguments",),
+            c.RESULT: ("spring.ai.tool.call.result",),
+        },
     ),
     c.Convention(
         "braintrust",

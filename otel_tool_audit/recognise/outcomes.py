@@ -14,7 +14,9 @@ from otel_tool_audit.recognise import convention as c
 from otel_tool_audit.recognise.convention import Found
 from otel_tool_audit.recognise.values import is_typed, parsed, plain_text
 
-_BAD: Final = frozenset({"error", "failure", "failed", "fail", "exception", "errored", "timeout", "cancelled", "canceled", "denied", "rejected", "aborted"})
+_BAD: Final = frozenset(
+    {"error", "failure", "failed", "fail", "exception", "errored", "timeout", "cancelled", "canceled", "denied", "rejected", "aborted"}
+)
 _SIGNS: Final = frozenset({c.ERROR_TYPE, c.STATUS, c.FAILED, c.SUCCEEDED})
 _FALSE: Final = frozenset({"", "false", "0", "none", "null", "no", "off"})
 _TRUE: Final = frozenset({"true", "1", "yes"})
@@ -35,9 +37,29 @@ _EMPTY_TALK: Final = re.compile(
 """What only says that something went wrong; the whole message, see below."""
 
 _ERROR_KEYS: Final = ("error", "error_message", "errorMessage", "message", "detail", "details", "reason", "exception")
-_MARKS: Final = frozenset({"tool_call_id", "toolUseId", "lc", "is_error", "isError", "structuredContent", "artifact", "additional_kwargs", "tool_output", "raw_output"})
-_ENVELOPES: Final = frozenset({"tool", "constructor", "tool_result", "tool_call_response", "function_response", "function_call_output", "tool_call_output"})
-_INNER: Final = ("toolResult", "tool_result", "function_response", "functionResponse", "tool_output", "raw_output", "output", "result", "response", "data", "kwargs", "structuredContent", "content", "parts", "text")
+_MARKS: Final = frozenset(
+    {"tool_call_id", "toolUseId", "lc", "is_error", "isError", "structuredContent", "artifact", "additional_kwargs", "tool_output", "raw_output"}
+)
+_ENVELOPES: Final = frozenset(
+    {"tool", "constructor", "tool_result", "tool_call_response", "function_response", "function_call_output", "tool_call_output"}
+)
+_INNER: Final = (
+    "toolResult",
+    "tool_result",
+    "function_response",
+    "functionResponse",
+    "tool_output",
+    "raw_output",
+    "output",
+    "result",
+    "response",
+    "data",
+    "kwargs",
+    "structuredContent",
+    "content",
+    "parts",
+    "text",
+)
 _ENVELOPE_WORDS: Final = frozenset({*_MARKS, *_INNER, "type", "tool_use_id", "tool_id"})
 """Without one of them a mapping is a tool's own result."""
 
@@ -221,5 +243,27 @@ def _only_part(value: Sequence[Any]) -> Any:  # noqa: ANN401 - a part of a messa
     part = value[0]
     if part.get("type") == "text" and isinstance(part.get("text"), str):
         return part["text"]
-    known = {"function_response", "functionResponse", "block_type", "text", "json", "type", "annotations", "meta", "_meta", "toolResult", "parts", "role", "content", "response", "id", "name"}
-    return part if part.keys() <= known and not part.keys().isdisjoint({"function_response", "functionResponse", "text", "json", "toolResult", "parts", "response", "content"}) else None
+    known = {
+        "function_response",
+        "functionResponse",
+        "block_type",
+        "text",
+        "json",
+        "type",
+        "annotations",
+        "meta",
+        "_meta",
+        "toolResult",
+        "parts",
+        "role",
+        "content",
+        "response",
+        "id",
+        "name",
+    }
+    return (
+        part
+        if part.keys() <= known
+        and not part.keys().isdisjoint({"function_response", "functionResponse", "text", "json", "toolResult", "parts", "response", "content"})
+        else None
+    )

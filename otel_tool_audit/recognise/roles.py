@@ -71,7 +71,12 @@ _RULES: Final[tuple[tuple[str, re.Pattern[str]], ...]] = tuple(
         (c.ROLE, r"(?:^|\.)(?:end)?user\.role$"),
         (c.CONVERSATION, r"(?:^|\.)(?:conversation|thread|chat|dialog(?:ue)?)\.?id(?:entifier)?$"),
         (c.SESSION, r"(?:^|\.)session\.?id(?:entifier)?$"),
-        (c.MODEL, r"(?:^|\.)(?:(?:request|response|llm|chat|ai|gen\.ai)\.model(?:\.(?:name|id))?|model\.(?:name|id))$|(?:^|\.)" + _VENDOR + r"\.model$|(?:^|\.)ls\.model\.name$|^model$"),
+        (
+            c.MODEL,
+            r"(?:^|\.)(?:(?:request|response|llm|chat|ai|gen\.ai)\.model(?:\.(?:name|id))?|model\.(?:name|id))$|(?:^|\.)"
+            + _VENDOR
+            + r"\.model$|(?:^|\.)ls\.model\.name$|^model$",
+        ),
         (c.AGENT, r"(?:^|\.)agent\.name$"),
         (c.METADATA, r"(?:^|\.)(?:metadata|association\.properties)$"),
         (c.INPUT, r"(?:^|\.)" + _IN),

@@ -61,12 +61,7 @@ class Recorder(CallWriter):
     """
 
     def __init__(
-        self,
-        trail: Trail,
-        settings: Settings,
-        *,
-        clock: Callable[[], int] = time.time_ns,
-        ids: Callable[[], str] = lambda: os.urandom(16).hex(),
+        self, trail: Trail, settings: Settings, *, clock: Callable[[], int] = time.time_ns, ids: Callable[[], str] = lambda: os.urandom(16).hex()
     ) -> None:
         """
         Make the sanitizer with the trail's keys.
@@ -88,9 +83,7 @@ class Recorder(CallWriter):
         trail.keep_tenant(settings.tenant)
         self.sanitizer = Sanitizer(keyring, secret_keys=settings.secret_keys, keep_keys=settings.keep_keys)
         self.keyring = keyring
-        self.identities = Identities(
-            self.sanitizer, keyring, subject_is_internal=settings.subject_is_internal, trusted=settings.trusted_baggage
-        )
+        self.identities = Identities(self.sanitizer, keyring, subject_is_internal=settings.subject_is_internal, trusted=settings.trusted_baggage)
         for name in settings.retention.values():
             check_class(name)
         self.warned: set[str] = set()
@@ -142,9 +135,7 @@ class Recorder(CallWriter):
             told.update({name: call.get(field) for name, field in semconv.RETRY if call.get(field) is not None})
         return call, told, withheld
 
-    def returned(
-        self, call: ToolCall, spec: ToolSpec, result: object, elapsed: int, withheld: Withheld, size: int | None = None
-    ) -> ToolCall:
+    def returned(self, call: ToolCall, spec: ToolSpec, result: object, elapsed: int, withheld: Withheld, size: int | None = None) -> ToolCall:
         """
         Make the call whose tool returned.
 
@@ -197,9 +188,7 @@ class Recorder(CallWriter):
         kind = None if kind is None else str(self.sanitizer.identifier(kind, "error_type").value)
         return self._outcome(call, {}, 0, Failure(text, kind), elapsed, removed)
 
-    def observed(
-        self, name: str, caller: Caller, arguments: object, tool_call_id: object, subject: object
-    ) -> tuple[ToolCall, Withheld]:
+    def observed(self, name: str, caller: Caller, arguments: object, tool_call_id: object, subject: object) -> tuple[ToolCall, Withheld]:
         """
         Make the call that a span of another instrumentation tells of.
 
@@ -295,9 +284,7 @@ class Recorder(CallWriter):
         self, call: ToolCall, spec: ToolSpec, identifiers: dict[str, Any], withheld: Withheld
     ) -> tuple[dict[str, Any], tuple[Redaction, ...]]:
         """Sanitize what a result identifies. Whom the call is about stays a pseudonym there, too: beside the clear text it hides nothing."""
-        safe = self.sanitizer.value(
-            identifiers, "result_summary", spec.answering if self.settings.subject_is_internal else spec.answering_disguised
-        )
+        safe = self.sanitizer.value(identifiers, "result_summary", spec.answering if self.settings.subject_is_internal else spec.answering_disguised)
         clean = safe.value if isinstance(safe.value, dict) else {}
         subject, removed = call["subject"], safe.redactions
         if subject is not None and is_pseudonym(subject):
@@ -334,13 +321,7 @@ class Recorder(CallWriter):
         return Failure(text, kind), removed
 
     def _outcome(
-        self,
-        call: ToolCall,
-        identifiers: dict[str, Any],
-        length: int,
-        failure: Failure | None,
-        elapsed: int,
-        removed: tuple[Redaction, ...],
+        self, call: ToolCall, identifiers: dict[str, Any], length: int, failure: Failure | None, elapsed: int, removed: tuple[Redaction, ...]
     ) -> ToolCall:
         done = call.copy()
         done["timestamp"] = self.now()

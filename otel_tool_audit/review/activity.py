@@ -95,7 +95,6 @@ def life(records: Iterable[Mapping[str, Any]], start: str | None, end: str | Non
                 number if type(number) is int else None, details,
             ))  # fmt: skip
     denied, lost = (
-        sum(max(0, said.get(name, 0) - before.get(writer, {}).get(name, 0)) for writer, said in within.items())
-        for name in ("refused", "lost")
+        sum(max(0, said.get(name, 0) - before.get(writer, {}).get(name, 0)) for writer, said in within.items()) for name in ("refused", "lost")
     )
     return Life(denied, lost, tuple(sorted(gaps, key=lambda gap: (gap.timestamp, gap.chain, gap.seq))))

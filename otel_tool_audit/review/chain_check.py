@@ -191,13 +191,19 @@ class ChainCheck:
         self._facts.pruned = bool(pruned)
         for missing, begin, stop, following in self._absent:
             if covers(self._folder, pruned, begin, stop, following, lambda seq, what: self._found(f.EPOCHS, seq, what)):
-                self._ledger.notes.append(f"records {begin} to {stop - 1} of chain {self.name} were pruned; the record of it and their seals are here")
+                self._ledger.notes.append(
+                    f"records {begin} to {stop - 1} of chain {self.name} were pruned; the record of it and their seals are here"
+                )
             else:
                 ending = "" if missing.ending is None else f" of {missing.ending.valid_end} bytes"
                 self._found(f.SEGMENTS, begin, f"a segment{ending} with records {begin} to {stop - 1} is missing; rotated?")
         for missing in self._taken.layout.missing:
             if not any(missing is m for m, *_ in self._absent):
-                self._found(f.SEGMENTS, missing.key[0], f"the segment beginning with record {missing.key[0]}, which {missing.named_by} names, is missing; rotated?")
+                self._found(
+                    f.SEGMENTS,
+                    missing.key[0],
+                    f"the segment beginning with record {missing.key[0]}, which {missing.named_by} names, is missing; rotated?",
+                )
 
     # --- a segment
 
@@ -300,7 +306,9 @@ class ChainCheck:
                     continue
                 since = f" (or one after {self._last_good_claim - 1})" if 0 < self._last_good_claim < claim.upto - 1 else ""
                 check = f.HEAD if claim.source == HEAD_SOURCE else f.HEARTBEATS
-                self._found(check, claim.upto - 1, f"record {claim.upto - 1}{since} is not the one that {claim.source} names: rewritten with new hashes")
+                self._found(
+                    check, claim.upto - 1, f"record {claim.upto - 1}{since} is not the one that {claim.source} names: rewritten with new hashes"
+                )
 
     def _check_ending(self, part: Part) -> None:
         ending = part.ending
@@ -309,7 +317,11 @@ class ChainCheck:
         if after < 0:
             self._found(f.SEGMENTS, self._walk.seq, f"segment {part.name} is {-after} bytes shorter than what follows it says")
         elif after != ending.aside_bytes and not (ending.aside_bytes and ending.aside_sha256 is None):
-            self._found(f.SEGMENTS, self._walk.seq, f"segment {part.name} has {after} bytes after its end, what follows it says {ending.aside_bytes}: added or cut")
+            self._found(
+                f.SEGMENTS,
+                self._walk.seq,
+                f"segment {part.name} has {after} bytes after its end, what follows it says {ending.aside_bytes}: added or cut",
+            )
         elif ending.aside_sha256 is not None and after:
             found = hashlib.sha256()
             with self._folder.opened(part.name) as descriptor:
@@ -334,9 +346,17 @@ class ChainCheck:
         elif tail is not None and reached < tail.upto:
             self._found(f.HEAD, reached, f"the chain ends before record {reached}, its head says {tail.upto}: shorter than the head: a backup?")
         elif tail is not None and reached > tail.upto:
-            self._found(f.HEAD, tail.upto, f"the chain goes on to record {reached - 1}, its head says {tail.upto}: longer than the head: forged, or the state restored?")
+            self._found(
+                f.HEAD,
+                tail.upto,
+                f"the chain goes on to record {reached - 1}, its head says {tail.upto}: longer than the head: forged, or the state restored?",
+            )
         elif tail is not None and self._walk.last is not None and self._walk.last != tail.hash:
-            self._found(f.HEAD, max(reached - 1, 0), f"record {reached - 1} is not the one that the head names: it, or records up to it, were rewritten with new hashes")
+            self._found(
+                f.HEAD,
+                max(reached - 1, 0),
+                f"record {reached - 1} is not the one that the head names: it, or records up to it, were rewritten with new hashes",
+            )
         if tail is None or not self._wrong_seqs:
             self._check_unreached(reached)
 

@@ -27,9 +27,9 @@ _KINDS: Final = {
     "turn_number": INTEGER, "attempt": INTEGER, "arguments": JSON, "result_summary": JSON, "success": TRUTH, "duration_ms": NUMBER,
     "session_metadata": JSON, "redactions": JSON, "claimed": JSON, "seq": INTEGER, "records": JSON,
 }  # fmt: skip
-COLUMNS: Final = {
-    name: _KINDS.get(name, TEXT) for name in (*FIELDS, "status", "writer", "chain", "seq", "hash", "records", "other")
-} | {"other": JSON}
+COLUMNS: Final = {name: _KINDS.get(name, TEXT) for name in (*FIELDS, "status", "writer", "chain", "seq", "hash", "records", "other")} | {
+    "other": JSON
+}
 """The columns of a table of calls, by name; ``other`` holds the fields that this version does not know. Objects and lists stand as JSON text."""
 
 _ALWAYS: Final[dict[str, set[type]]] = {TEXT: {str, type(None)}, TRUTH: {bool, type(None)}, NUMBER: {float, type(None)}, INTEGER: {type(None)}}

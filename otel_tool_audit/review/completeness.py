@@ -113,7 +113,9 @@ def _judge_chain(result: ChainResult, ledger: f.Ledger) -> None:
         details = details_of(record)
         where = f"{result.name}/{seq}"
         if record.get("event") == GAP:
-            ledger.gaps.append(f"{details.get('records')} records of {details.get('calls')} calls are missing before {where}: {details.get('reason')}")
+            ledger.gaps.append(
+                f"{details.get('records')} records of {details.get('calls')} calls are missing before {where}: {details.get('reason')}"
+            )
         elif record.get("event") == EPOCH:
             ledger.gaps.append(f"a loss was accepted at {where}: {details.get('reason')}")
         elif record.get("event") == RECOVERED and details.get("kind") == "host_crash":

@@ -98,7 +98,9 @@ def _hold_against_heads(root: Folder, trail_id: str, chains: list[str], view: St
         with contextlib.suppress(OSError, Refused), root.folder(name) as folder:
             taken = snapshot(folder, lambda name=name: view.head(trail_id, name), boot)  # type: ignore[misc]  # mypy infers no type for a lambda's default
             if taken.head is None:
-                ledger.find(f.CHAINS, name, None, f"chain {name} has no head, though the state directory knows this trail: added, or the state was damaged")
+                ledger.find(
+                    f.CHAINS, name, None, f"chain {name} has no head, though the state directory knows this trail: added, or the state was damaged"
+                )
             elif taken.tail is not None and taken.tail.wrong is not None:
                 ledger.find(f.HEAD, name, *taken.tail.wrong)
             for seq, message in taken.layout.strangers:

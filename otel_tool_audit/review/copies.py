@@ -54,7 +54,12 @@ def _compare(place: Place, name: str, head: Head, copy: ChainResult | None, ledg
             ledger.find(f.HEAD, name, count - 1, f"record {count - 1} of this copy is not the one that the trail's head names: rewritten")
         return 0
     if count > max(ends):
-        ledger.find(f.HEAD, name, head.written.lines, f"this copy has {count - head.written.lines} records more than the trail: forged, or the trail is an older backup")
+        ledger.find(
+            f.HEAD,
+            name,
+            head.written.lines,
+            f"this copy has {count - head.written.lines} records more than the trail: forged, or the trail is an older backup",
+        )
         return 0
     if count and _hash_in(place, name, head, count - 1) != digest:
         ledger.find(f.HEAD, name, count - 1, f"record {count - 1} of this copy is not the one that the trail has at {place.resolved}: rewritten")

@@ -89,7 +89,9 @@ def _identify_in(root: Folder, path: str, places: list[Place], here: Place | Non
             ledger.find(f.DOCUMENT, None, None, f"{DOCUMENT} names trail {trail_id}, the chains are those of trail {here.trail_id}: it was changed")
             trail_id = here.trail_id
         else:
-            ledger.find(f.PLACE, None, None, f"here lay trail {here.trail_id}; what lies here now is trail {trail_id}: another one was put in its place")
+            ledger.find(
+                f.PLACE, None, None, f"here lay trail {here.trail_id}; what lies here now is trail {trail_id}: another one was put in its place"
+            )
     place = next((place for place in places if place.trail_id == trail_id), None)
     if place is not None and document is not None and document.sha256 not in {d.sha256 for d in place.documents}:
         ledger.find(f.DOCUMENT, None, None, f"{DOCUMENT} is not the one that the writers left (its SHA-256 is {document.sha256}): it was changed")
@@ -151,4 +153,9 @@ def _check_owner(root: Folder, state: StateView, ledger: f.Ledger) -> None:
         ledger.find(f.DIRECTORY, None, None, f"{root.path}/{OWNER} cannot be read ({error}): it was changed")
     else:
         if state.id is not None and owner != state.id:
-            ledger.find(f.DIRECTORY, None, None, f"{root.path}/{OWNER} names another state directory ({str(owner)[:40]!r}): changed, or somebody else wrote here")
+            ledger.find(
+                f.DIRECTORY,
+                None,
+                None,
+                f"{root.path}/{OWNER} names another state directory ({str(owner)[:40]!r}): changed, or somebody else wrote here",
+            )

@@ -72,7 +72,9 @@ class Lines:
         for chain, segment, at, size in lines:
             low, high, wanted = spans.get((chain, segment), (at, 0, 0))
             spans[chain, segment] = (min(low, at), max(high, at + size), wanted + size)
-        blocks = {where: self._block(*where, low, high - low) for where, (low, high, wanted) in spans.items() if high - low <= min(_SPARSE * wanted, _SPAN)}
+        blocks = {
+            where: self._block(*where, low, high - low) for where, (low, high, wanted) in spans.items() if high - low <= min(_SPARSE * wanted, _SPAN)
+        }
         for line in lines:
             where = line[:2]
             if where not in blocks:

@@ -86,11 +86,7 @@ class Order:
 
     def key_of(self, call: Mapping[str, Any]) -> str:
         """Give the key after which the next page begins, when this call was the last of a page."""
-        return (
-            base64.urlsafe_b64encode(json.dumps([self.by, self.descending, *place_in(call, self.by)]).encode())
-            .decode()
-            .rstrip("=")
-        )
+        return base64.urlsafe_b64encode(json.dumps([self.by, self.descending, *place_in(call, self.by)]).encode()).decode().rstrip("=")
 
 
 class _Reversed:

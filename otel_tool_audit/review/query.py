@@ -101,14 +101,17 @@ class Query:
             SettingsError: There is no such status.
         """
         if self.status is not None and self.status not in STATUSES:
-            raise SettingsError(
-                f"there is no status {self.status!r}; a call is one of: {', '.join(nearest(self.status, STATUSES))}"
-            )
+            raise SettingsError(f"there is no status {self.status!r}; a call is one of: {', '.join(nearest(self.status, STATUSES))}")
 
     @property
     def narrow(self) -> bool:
         """Whether it wants less than everything, by more than the text of arguments."""
-        return self.subjects is not None or self.since is not None or self.until is not None or any(getattr(self, name) is not None for name in EQUALITIES)
+        return (
+            self.subjects is not None
+            or self.since is not None
+            or self.until is not None
+            or any(getattr(self, name) is not None for name in EQUALITIES)
+        )
 
     def matches(self, call: Mapping[str, Any]) -> bool:
         """Tell whether a folded call is one of those asked for."""

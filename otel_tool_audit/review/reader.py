@@ -109,9 +109,7 @@ class TrailReader(Asking):
         """
         return self._statistics(self._query({**filters, "tool": tool}), every)[0]
 
-    def statistics(
-        self, *, every: str | None = None, **filters: Unpack[Filters]
-    ) -> tuple[ToolStatistics, tuple[ToolStatistics, ...]]:
+    def statistics(self, *, every: str | None = None, **filters: Unpack[Filters]) -> tuple[ToolStatistics, tuple[ToolStatistics, ...]]:
         """
         Count calls: all together, and each tool by itself, the most called first.
 

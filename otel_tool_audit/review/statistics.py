@@ -130,10 +130,7 @@ def by_tool(calls: Iterable[Mapping[str, Any]], every: str | None = None) -> tup
                 named = str(call.get("timestamp"))[:width]
                 buckets.setdefault(name, {}).setdefault(named, Tally()).add(call)
     series = {name: tuple(found[named].bucket(named) for named in sorted(found)) for name, found in buckets.items()}
-    total, tools = (
-        tallies.pop(None),
-        sorted((name for name in tallies if name is not None), key=lambda name: (-tallies[name].calls, name)),
-    )
+    total, tools = (tallies.pop(None), sorted((name for name in tallies if name is not None), key=lambda name: (-tallies[name].calls, name)))
     return total.statistics(None, series[None]), tuple(tallies[name].statistics(name, series.get(name, ())) for name in tools)
 
 

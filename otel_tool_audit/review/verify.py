@@ -178,7 +178,9 @@ class _Verifying:
             with self.root.folder(TRAIL_CHAIN) as folder:
                 taken = self._snapshot(TRAIL_CHAIN, folder)
                 silent = f.Ledger()
-                result = ChainCheck(TRAIL_CHAIN, self.found.trail_id, folder, taken, Claims(), silent, facts=Facts(self._take_claims)).run(pool, deep=False, progress=lambda _: None)
+                result = ChainCheck(TRAIL_CHAIN, self.found.trail_id, folder, taken, Claims(), silent, facts=Facts(self._take_claims)).run(
+                    pool, deep=False, progress=lambda _: None
+                )
         except (OSError, Refused):
             return None
         return result
@@ -204,7 +206,12 @@ class _Verifying:
             with self.root.folder(name) as folder:
                 taken = self._snapshot(name, folder)
                 if taken.head is None and self.knows:
-                    self.ledger.find(f.CHAINS, name, None, f"chain {name} has no head, though the state directory knows this trail: added, or the state was damaged")
+                    self.ledger.find(
+                        f.CHAINS,
+                        name,
+                        None,
+                        f"chain {name} has no head, though the state directory knows this trail: added, or the state was damaged",
+                    )
                 claims = self._claims(name)
                 if taken.head is not None:
                     claims.add(taken.head.synced.lines, taken.head.synced.hash.hex(), HEAD_SOURCE)
@@ -259,7 +266,9 @@ class _Verifying:
             )
         for result in results:
             if result.torn:
-                ledger.doubts.append(f"chain {result.name} ends in {result.torn} bytes of a line that is not whole: a copy taken while a writer was at work?")
+                ledger.doubts.append(
+                    f"chain {result.name} ends in {result.torn} bytes of a line that is not whole: a copy taken while a writer was at work?"
+                )
             for begin, _ in result.facts.epochs:
                 ledger.doubts.append(f"a loss was accepted at {result.name}/{begin}: what lies before it is what was found, not what was written")
         for seq, record in events:

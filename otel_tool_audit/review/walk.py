@@ -147,14 +147,20 @@ class Walk:
                 self.last = None
                 return
             else:
-                self._report(CHAIN, seq - 1, f"record {seq - 1} is not the one that record {seq} names: it, or records up to it, were rewritten with new hashes")
+                self._report(
+                    CHAIN,
+                    seq - 1,
+                    f"record {seq - 1} is not the one that record {seq} names: it, or records up to it, were rewritten with new hashes",
+                )
         self.take(block)
 
     def _ahead(self, block: Block, following: _Next | None) -> None:
         seq, expected = block.first_seq, self.seq
         if following is None or following.seq == seq + 1:
             what = f"record {expected} is missing" if seq == expected + 1 else f"records {expected} to {seq - 1} are missing"
-            self._report(CHAIN, expected, f"{what}: after {expected - 1} comes {seq}" if expected > self._start else f"{what}: the chain begins with {seq}")
+            self._report(
+                CHAIN, expected, f"{what}: after {expected - 1} comes {seq}" if expected > self._start else f"{what}: the chain begins with {seq}"
+            )
             self.take(block)
         else:
             self._report(CHAIN, expected, f"record {seq} stands in the place of record {expected}")
@@ -185,7 +191,9 @@ class Walk:
         elif gap == 1:
             self._report(LINES, self.seq, f"record {self.seq} was changed: {broken} pieces that hold no hash stand in its place")
         elif gap > 1:
-            self._report(LINES, self.seq, f"records {self.seq} to {seq - 1} were changed or cut: {broken} lines that hold no hash stand in their place")
+            self._report(
+                LINES, self.seq, f"records {self.seq} to {seq - 1} were changed or cut: {broken} lines that hold no hash stand in their place"
+            )
         else:
             self._report(LINES, self.seq, f"{broken} lines that are no records were put in before record {self.seq}")
         if gap > 0:

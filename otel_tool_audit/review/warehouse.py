@@ -36,7 +36,14 @@ _PERCENTILES: Final = {
 }
 _PERCENTILES["databricks"] = _PERCENTILES["spark"]
 """Nearest rank where the engine has no ``PERCENTILE_DISC``."""
-_DIALECTS: Final = {"postgresql": "postgres", "clickhouse": "clickhouse", "clickhousedb": "clickhouse", "trino": "trino", "sc": "spark", "databricks": "databricks"}
+_DIALECTS: Final = {
+    "postgresql": "postgres",
+    "clickhouse": "clickhouse",
+    "clickhousedb": "clickhouse",
+    "trino": "trino",
+    "sc": "spark",
+    "databricks": "databricks",
+}
 _TABLE: Final = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*){0,2}")
 _VALUE: Final = "value_that_was_given"
 _TIE: Final = ("chain", "seq")
@@ -87,7 +94,9 @@ class Warehouse:
             raise SettingsError(f"there is no warehouse {scheme!r}; there are: {', '.join(nearest(scheme, _DIALECTS))}")
         return cls(_spark(url) if scheme == "sc" else _sqlalchemy(url), _DIALECTS[scheme], table)
 
-    def calls(self, *, order_by: str | None = None, descending: bool = False, limit: int | None = None, **filters: Unpack[Filters]) -> Iterator[dict[str, Any]]:
+    def calls(
+        self, *, order_by: str | None = None, descending: bool = False, limit: int | None = None, **filters: Unpack[Filters]
+    ) -> Iterator[dict[str, Any]]:
         """
         Give the calls that match, as rows of :data:`~otel_tool_audit.review.columns.COLUMNS`; objects and lists are JSON text.
 

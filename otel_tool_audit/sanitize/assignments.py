@@ -45,41 +45,23 @@ _AUTH: Final = re.compile(
     r"(?i)(?:basic|bearer|token|digest|negotiate|apikey|api-key|api-token|key|hmac|aws4-hmac-sha256|sharedkey|sso-key|flyv1)[ \t]{1,4}"
 )
 _IS: Final = re.compile(r"[\"'`]?\s{1,3}(?:is|was|=|are|to|ist|est|es)\s{1,3}:?\s{0,2}")
-_PAIR: Final = re.compile(
-    r"\\{0,7}[\"'`]?\s{0,3}[,;>]?\s{0,40}\\{0,7}[\"'`]?(?:[a-z_]{0,16}value)\\{0,7}[\"'`]?\s{0,4}[:=]\s{0,4}"
-)
+_PAIR: Final = re.compile(r"\\{0,7}[\"'`]?\s{0,3}[,;>]?\s{0,40}\\{0,7}[\"'`]?(?:[a-z_]{0,16}value)\\{0,7}[\"'`]?\s{0,4}[:=]\s{0,4}")
 _USER: Final = re.compile(r"(?:[ \t]-u|--user|--proxy-user|--user-pass)(?:[ \t=]{1,4}|[ \t]{0,4}\\\r?\n[ \t]{0,16})")
 _SHELL_WORD: Final = re.compile(r"(?:\"[^\"\r\n]{0,512}\"|'[^'\r\n]{0,512}'|[^\s\"'])")
 _SIGNATURE: Final = re.compile(
     r"(?i)(?:[?&](?:key|code)|\b(?:sig|signature|x-amz-signature|x-goog-signature|x-amz-security-token|client_assertion))=([A-Za-z0-9%+/=_~.-]{16,4096})"
 )
 
-_COMMANDS: Final = (
-    "mysql",
-    "mariadb",
-    "sshpass",
-    "redis-cli",
-    "docker login",
-    "podman login",
-    "openssl",
-    "mongo",
-    "cqlsh",
-    "sqlcmd",
-    "zip -",
-)
+_COMMANDS: Final = ("mysql", "mariadb", "sshpass", "redis-cli", "docker login", "podman login", "openssl", "mongo", "cqlsh", "sqlcmd", "zip -")
 _OPTION: Final = re.compile(
     r"\b(?:mysql(?:dump|admin)?|mariadb(?:-dump|-admin)?|sshpass|redis-cli|(?:docker|podman) login|openssl \w{2,10}|mongo(?:sh|dump)?|cqlsh|sqlcmd|(?:un)?zip)"
     r"(?:[ \t][^\r\n|;&]{0,128})?[ \t]-(?:p[ \t]?|a[ \t]|k[ \t]|P[ \t])['\"]?([^\s'\"-][^\s'\"]{3,128})"
 )
 _LONGEST_VALUE: Final = 8_192
 _LONGEST_NAME: Final = 128
-_PROSE: Final = frozenset(
-    {"token", "auth", "cookie", "cookies", "credentials", "credential", "authorization", "bearer", "secret", "tokens", "key"}
-)
+_PROSE: Final = frozenset({"token", "auth", "cookie", "cookies", "credentials", "credential", "authorization", "bearer", "secret", "tokens", "key"})
 _HEADERS: Final = frozenset({"authorization", "auth"})
-_MADE_UP_TEXT: Final = (
-    "test pass password passwd pwd token secret yyy user username key apikey api_key x-oauth-basic x-token-auth x"
-)
+_MADE_UP_TEXT: Final = "test pass password passwd pwd token secret yyy user username key apikey api_key x-oauth-basic x-token-auth x"
 _MADE_UP: Final = frozenset(_MADE_UP_TEXT.split())
 
 
@@ -142,10 +124,7 @@ def _named(text: str, lower: str, stems: Sequence[str], longest: int) -> list[tu
     if ("=" in text or ":" in text) and longest >= _GENERATED_LEAST:
         for value in _GENERATED.finditer(text):
             if "://" not in value.group() and any(c.isdigit() for c in value.group()[:_LONGEST_NAME]):
-                found.update(
-                    w.span()
-                    for w in _WORD.finditer(text, max(0, value.start() - _WINDOW), min(value.end(), value.start() + _WINDOW))
-                )
+                found.update(w.span() for w in _WORD.finditer(text, max(0, value.start() - _WINDOW), min(value.end(), value.start() + _WINDOW)))
     return sorted(found)
 
 

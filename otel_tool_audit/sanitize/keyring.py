@@ -52,9 +52,7 @@ class Keyring:
             SettingsError: There is no key.
         """
         if not self._keys:
-            message = (
-                "a pseudonym needs a key: set OTEL_TOOL_AUDIT_PSEUDONYM_KEY (`openssl rand -hex 32`), or use a state directory"
-            )
+            message = "a pseudonym needs a key: set OTEL_TOOL_AUDIT_PSEUDONYM_KEY (`openssl rand -hex 32`), or use a state directory"
             raise SettingsError(message)
         return self._under(self._keys[0], value, kind)
 

@@ -110,19 +110,7 @@ _ELSEWHERE: Final = (
     "비밀번호", "암호", "كلمة المرور", "كلمة السر", "סיסמה", "รหัสผ่าน", "पासवर्ड", "कूटशब्द",
 )  # fmt: skip
 """What a password is called in other languages."""
-_COMPACT: Final = (
-    "password",
-    "passwd",
-    "passphrase",
-    "apikey",
-    "secretkey",
-    "accesskey",
-    "privatekey",
-    "authkey",
-    "token",
-    "secret",
-    "pwd",
-)
+_COMPACT: Final = ("password", "passwd", "passphrase", "apikey", "secretkey", "accesskey", "privatekey", "authkey", "token", "secret", "pwd")
 
 _AFTER: Final = _set(
     "count counts counter limit limits budget usage used length len size type types name names kind ttl expiry expires expiration"

@@ -15,7 +15,22 @@ from otel_tool_audit.sanitize.keys import KeyNames, Kind
 
 _NAMING: Final = ("name", "key", "header", "variable", "Name", "Key")
 _NAMED: Final = frozenset({"value", "Value"})
-_FIELDS: Final = ("element", "label", "field", "selector", "locator", "placeholder", "target", "id", "type", "xpath", "css", "aria-label", "inputType", *_NAMING)
+_FIELDS: Final = (
+    "element",
+    "label",
+    "field",
+    "selector",
+    "locator",
+    "placeholder",
+    "target",
+    "id",
+    "type",
+    "xpath",
+    "css",
+    "aria-label",
+    "inputType",
+    *_NAMING,
+)
 _TYPED: Final = frozenset({"value", "Value", "val", "text", "input", "keys", "characters", "content"})
 _SHORT: Final = frozenset({"pass", "pw"})
 _ACCOUNTS: Final = frozenset({"user", "username", "user_name", "userName", "login", "email", "account", "host", "hostname", "server"})

@@ -39,9 +39,7 @@ _PROTECTED: Final = re.compile(
     r"|<(?:int|float|cut)[^<>]{1,64}>"
     r"|[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(?::[0-9]{2})?(?:[.,][0-9]{1,9})?(?:Z|[+-][0-9]{2}:?[0-9]{2})?"
 )
-_CARD_WORDS: Final = re.compile(
-    r"card|\bcc\b|credit|debit|visa|master|maestro|amex|discover|\bpan\b|tarjeta|carte|karte|carta", re.IGNORECASE
-)
+_CARD_WORDS: Final = re.compile(r"card|\bcc\b|credit|debit|visa|master|maestro|amex|discover|\bpan\b|tarjeta|carte|karte|carta", re.IGNORECASE)
 _SSN_WORDS: Final = re.compile(r"ssn|social|taxpayer|\bitin\b|\btin\b", re.IGNORECASE)
 _VERSION_WORDS: Final = re.compile(r"(?i)(?:version|release|build|ver|v)[ :=\"']{1,3}$")
 _AROUND: Final = 48
@@ -91,11 +89,7 @@ def is_card_number(number: int) -> bool:
 
 def _addresses(text: str) -> Iterator[Span]:
     for match in _IPV4.finditer(text):
-        if (
-            _stands_alone(text, *match.span())
-            and is_address(match.group())
-            and not _is_version(text, match.start(), match.group())
-        ):
+        if _stands_alone(text, *match.span()) and is_address(match.group()) and not _is_version(text, match.start(), match.group()):
             yield *match.span(), "ip-address"
 
 
@@ -171,9 +165,7 @@ def _ssn_at(text: str, groups: list[_Group], first: int) -> tuple[int, str] | No
     separators = {text[three[0].end : three[1].start], text[three[1].end : three[2].start]}
     dashed = len(separators) == 1 and separators <= {"-", "\u2011", "\u2013"}
     said = _near(_SSN_WORDS, text, here.start)
-    return (
-        (first + 2, "ssn") if is_ssn("".join(g.digits for g in three)) and (dashed or (said and len(separators) == 1)) else None
-    )
+    return (first + 2, "ssn") if is_ssn("".join(g.digits for g in three)) and (dashed or (said and len(separators) == 1)) else None
 
 
 def _opens(text: str, groups: list[_Group], at: int) -> bool:
@@ -246,13 +238,7 @@ def _ipv6(text: str) -> Iterator[Span]:
         end -= len(found) - len(trimmed)
         groups = [g for g in trimmed.split(":") if g]
         telling = len(groups) > 2 or any(len(g) == 4 for g in groups)  # noqa: PLR2004
-        if (
-            telling
-            and any(c.isdigit() for c in trimmed)
-            and _left(text, start)
-            and not text[end : end + 1].isalnum()
-            and is_address(trimmed)
-        ):
+        if telling and any(c.isdigit() for c in trimmed) and _left(text, start) and not text[end : end + 1].isalnum() and is_address(trimmed):
             yield start, end, "ip-address"
 
 

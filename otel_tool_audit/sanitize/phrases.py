@@ -31,7 +31,7 @@ _GAP: Final = (
 )
 # these read the text in lower case
 _NEARBY: Final = re.compile(
-    rf"(?<![a-z0-9])(?:(?P<password>{_WORDS})|{_KEY}){_GAP}[\"'`“‘(*]{{0,2}}(?P<value>[^\s\"'`”’*|,;<>()\[\]{{}}]{{6,256}})",  # noqa: RUF001 - likewise
+    rf"(?<![a-z0-9])(?:(?P<password>{_WORDS})|{_KEY}){_GAP}[\"'`“‘(*]{{0,2}}(?P<value>[^\s\"'`”’*|,;<>()\[\]{{}}]{{6,256}})"  # noqa: RUF001 - likewise
 )
 _AS_PASSWORD: Final = re.compile(
     rf"(?<!\S)[\"'`]?([^\s\"'`]{{6,128}})[\"'`]?[ ]as[ ](?:(?:the|my|your|his|her|its|their|a|an|new|our)[ ]){{0,2}}(?:{_WORDS}|{_KEY})\b"
@@ -43,7 +43,8 @@ _CODE: Final = re.compile(
     r"|your code(?: is|:)[ ]{1,2}([0-9]{4,8})|pin(?: number)?(?: (?:is|was)[: ]{1,2}([0-9]{4,6})|[:= ]{1,3}([0-9]{4})))(?![0-9a-z%/]|[.,:-][0-9])"
 )
 _STATEMENT: Final = re.compile(
-    r"\b(?:identified[ ]{1,4}(?:by|with[ ]{1,4}\S{1,64}[ ]{1,4}(?:by|as))|(?:with|set|encrypted)[ ]{1,4}password)[ ]{1,4}([\"'])((?:(?!\1)[^\r\n]){1,256})\1", re.IGNORECASE
+    r"\b(?:identified[ ]{1,4}(?:by|with[ ]{1,4}\S{1,64}[ ]{1,4}(?:by|as))|(?:with|set|encrypted)[ ]{1,4}password)[ ]{1,4}([\"'])((?:(?!\1)[^\r\n]){1,256})\1",
+    re.IGNORECASE,
 )
 _PASSED: Final = re.compile(r"-pass(?:in|out)?[ =]{1,4}pass:(\S{1,256})")
 _ELEMENT: Final = re.compile(
@@ -143,7 +144,13 @@ def _framed(text: str, names: KeyNames) -> Iterator[Span]:
 
 def _tells(value: str) -> bool:
     """Tell whether a value beside a password's name is one: letters and digits together, and no name of a method."""
-    return any(c.isdigit() for c in value) and any(c.isalpha() for c in value) and "://" not in value and value.lower() not in _NAMES and not is_placeholder(value)
+    return (
+        any(c.isdigit() for c in value)
+        and any(c.isalpha() for c in value)
+        and "://" not in value
+        and value.lower() not in _NAMES
+        and not is_placeholder(value)
+    )
 
 
 def _generated(value: str) -> bool:

@@ -25,9 +25,7 @@ class ArgumentRules:
         self._keep = rules.keep
         self._pseudonymize = rules.pseudonymize
         named = (*(rules.keep or ()), *rules.pseudonymize)
-        self._leads = frozenset(
-            ".".join(parts[:n]) for name in named for parts in (name.split("."),) for n in range(1, len(parts) + 1)
-        )
+        self._leads = frozenset(".".join(parts[:n]) for name in named for parts in (name.split("."),) for n in range(1, len(parts) + 1))
 
     def is_redacted(self, name: str, place: str) -> bool:
         """Tell whether a value never stays: its place is named, or its name, at any depth."""

@@ -58,9 +58,7 @@ class Sanitizer:
         self._limits = (max_text, max_items, max_depth)
         self._keys: dict[str, str] = {}
 
-    def value(
-        self, value: object, path: str = "", rules: ToolRules | None = None, withheld: Withheld | None = None
-    ) -> Sanitized:
+    def value(self, value: object, path: str = "", rules: ToolRules | None = None, withheld: Withheld | None = None) -> Sanitized:
         """
         Sanitize any object.
 

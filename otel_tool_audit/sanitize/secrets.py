@@ -19,9 +19,7 @@ _LEFT: Final = _TOKEN | {"+"}
 _RIGHT: Final = _TOKEN | {"_", "-"}
 _BASE64: Final = frozenset("+/~")
 _UNLIKE_BASE64: Final = frozenset("-_:.")
-_NAME_LIKE: Final = frozenset(
-    {"openai-api-key", "anthropic-api-key", "openrouter-api-key", "live-or-test-key", "voyage-api-key", "tavily-api-key"}
-)
+_NAME_LIKE: Final = frozenset({"openai-api-key", "anthropic-api-key", "openrouter-api-key", "live-or-test-key", "voyage-api-key", "tavily-api-key"})
 _CHUNK: Final = re.compile(rf"\S{{{SHORTEST},}}")
 
 PEM_BEGIN: Final = re.compile(r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----")
@@ -96,12 +94,7 @@ def _prefixed(text: str) -> Iterator[Span]:
 
 def _after_escape(text: str, start: int) -> bool:
     # the n of a written-out line break, or the 3D of a percent sign, is no part of what follows
-    return (text[start - 1] in "nrt" and text[start - 2 : start - 1] == "\\") or text[start - 3 : start].upper() in {
-        "%3D",
-        "%20",
-        "%22",
-        "%3A",
-    }
+    return (text[start - 1] in "nrt" and text[start - 2 : start - 1] == "\\") or text[start - 3 : start].upper() in {"%3D", "%20", "%22", "%3A"}
 
 
 def _ends_here(text: str, start: int, end: int) -> bool:
@@ -153,7 +146,5 @@ def _bearers(text: str) -> Iterator[Span]:
             continue
         basic = match.group()[:5].lower() == "basic"
         digit = any("0" <= c <= "9" for c in token)
-        if (basic and len(token) >= _BASE64_LONG and (digit or token.endswith("="))) or (
-            not basic and (digit or len(token) >= _BEARER_LONG)
-        ):
+        if (basic and len(token) >= _BASE64_LONG and (digit or token.endswith("="))) or (not basic and (digit or len(token) >= _BEARER_LONG)):
             yield match.start(1), match.end(1), "basic-auth" if basic else "bearer-token"

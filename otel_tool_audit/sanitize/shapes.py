@@ -190,25 +190,10 @@ _OTHERS: Final = (
     ("mapbox-token", "k.", r"[sp]k\.([a-z0-9]{60}\.[a-z0-9]{22})", 3.5),
     ("mapbox-token", "k.eyJ", r"[sp]k\.(eyJ[A-Za-z0-9_-]{20,400}\.[A-Za-z0-9_-]{16,80})", 3.0),
     ("1password-token", "ops_eyJ", r"ops_(eyJ[A-Za-z0-9+/_-]{200,8000})={0,3}", 3.5),
-    (
-        "1password-secret-key",
-        "A3-",
-        r"A3-([A-Z0-9]{6}-(?:[A-Z0-9]{11}|[A-Z0-9]{6}-[A-Z0-9]{5})-[A-Z0-9]{5}-[A-Z0-9]{5}-[A-Z0-9]{5})",
-        3.5,
-    ),
+    ("1password-secret-key", "A3-", r"A3-([A-Z0-9]{6}-(?:[A-Z0-9]{11}|[A-Z0-9]{6}-[A-Z0-9]{5})-[A-Z0-9]{5}-[A-Z0-9]{5}-[A-Z0-9]{5})", 3.5),
     ("age-secret-key", "AGE-SECRET-KEY-1", r"AGE-SECRET-KEY-1([A-Z0-9]{58})", 3.0),
-    (
-        "generic-token",
-        "_",
-        r"[a-zA-Z][a-zA-Z0-9]{1,15}_(?:sk|key|secret|token|pat|api|live|apikey|access|refresh|oauth)_([A-Za-z0-9]{20,200})",
-        3.5,
-    ),
-    (
-        "generic-token",
-        "-",
-        r"[a-zA-Z][a-zA-Z0-9]{1,15}-(?:sk|key|secret|token|pat|api|live|apikey|access|refresh|oauth)-([A-Za-z0-9]{20,200})",
-        3.5,
-    ),
+    ("generic-token", "_", r"[a-zA-Z][a-zA-Z0-9]{1,15}_(?:sk|key|secret|token|pat|api|live|apikey|access|refresh|oauth)_([A-Za-z0-9]{20,200})", 3.5),
+    ("generic-token", "-", r"[a-zA-Z][a-zA-Z0-9]{1,15}-(?:sk|key|secret|token|pat|api|live|apikey|access|refresh|oauth)-([A-Za-z0-9]{20,200})", 3.5),
 )
 
 SHAPES: Final = tuple(

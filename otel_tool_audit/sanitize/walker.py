@@ -36,20 +36,7 @@ _PAIR: Final = 2
 class Walk:
     """One walk over one value."""
 
-    __slots__ = (
-        "_chars",
-        "_counts",
-        "_keyring",
-        "_keys",
-        "_left",
-        "_max_depth",
-        "_max_text",
-        "_names",
-        "_open",
-        "_rules",
-        "_texts",
-        "_withheld",
-    )
+    __slots__ = ("_chars", "_counts", "_keyring", "_keys", "_left", "_max_depth", "_max_text", "_names", "_open", "_rules", "_texts", "_withheld")
 
     def __init__(
         self,

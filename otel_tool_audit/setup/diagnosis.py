@@ -91,7 +91,9 @@ def _provider(binding: Binding) -> Iterator[Finding]:
         remedy = "provider.add_span_processor(AuditSpanProcessor(trail, forward=…)), or use configure()"
         yield Finding("processor", ok=False, message=message, remedy=remedy, fatal=True)
     elif processor not in processors(current) and processor not in processors(provider):
-        message = "the tracer provider has no AuditSpanProcessor of this trail, or was replaced: own tools are recorded, other instrumentations' are not"
+        message = (
+            "the tracer provider has no AuditSpanProcessor of this trail, or was replaced: own tools are recorded, other instrumentations' are not"
+        )
         remedy = "add the processor to the provider that is in use, or call configure() after everything that sets a provider"
         yield Finding("processor", ok=False, message=message, remedy=remedy, fatal=True)
     else:

@@ -113,7 +113,9 @@ def _known_id(state: State, resolved: str) -> str:
         return known[0]
     if there is not None and there in state.places():
         return there
-    raise SettingsError(f"the state directory {state.path} has never known a trail at {resolved}: there is nothing to accept; check the path and OTEL_TOOL_AUDIT_STATE")
+    raise SettingsError(
+        f"the state directory {state.path} has never known a trail at {resolved}: there is nothing to accept; check the path and OTEL_TOOL_AUDIT_STATE"
+    )
 
 
 def _restore_document(state: State, root: Directory, trail_id: str) -> bool:
@@ -243,6 +245,4 @@ def _details(epoch: _Epoch) -> dict[str, Any]:
 
 def _tail(state: State, event: str, details: Mapping[str, Any]) -> bytes:
     system = state.system
-    return trail_tail(
-        event, timestamp(system.now()), details, salt=system.random_id(), writer="0" * 32, service=b"null", digest=lambda _: None
-    )
+    return trail_tail(event, timestamp(system.now()), details, salt=system.random_id(), writer="0" * 32, service=b"null", digest=lambda _: None)

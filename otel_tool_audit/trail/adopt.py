@@ -62,7 +62,9 @@ def make_heads(state: State, root: Directory, trail_id: str) -> list[dict[str, A
             try:
                 found = walk(state.system, directory, trail_id, name)
                 if found.flaw is not None:
-                    raise TrailTampered(f"{directory.path} cannot be taken over: {found.flaw}; run `otel-tool-audit verify`, then `otel-tool-audit recover --accept`")
+                    raise TrailTampered(
+                        f"{directory.path} cannot be taken over: {found.flaw}; run `otel-tool-audit verify`, then `otel-tool-audit recover --accept`"
+                    )
                 _sync_segment(directory, found)
             finally:
                 directory.close()
@@ -114,7 +116,9 @@ def walk(system: System, directory: Directory, trail_id: str, chain: str) -> Wal
                 continue
             if start.lines != first_seq:
                 # an accepted loss ends here if one was accepted: the walk goes on from the next epoch
-                place = place._replace(flaw=f"segment {name} begins at seq {first_seq}, the lines before it end at {start.lines}: a segment is missing or was changed")
+                place = place._replace(
+                    flaw=f"segment {name} begins at seq {first_seq}, the lines before it end at {start.lines}: a segment is missing or was changed"
+                )
                 continue
             end = follow(system, fd, start, size)
             place = Walk(end, first_seq, attempt, size, epoch, None)

@@ -95,10 +95,18 @@ class Chain:
         size = files.size(segment)
         extra = size - head.written.offset
         if extra:
-            more = f"{extra} bytes longer than its head: forged, or the state restored?" if extra > 0 else f"{-extra} bytes shorter than its head: cut, or an older backup?"
-            raise TrailTampered(f"segment {self.name}/{segment.name} was closed and is {more} Run `otel-tool-audit verify`, then `otel-tool-audit recover --accept --reason …`")
+            more = (
+                f"{extra} bytes longer than its head: forged, or the state restored?"
+                if extra > 0
+                else f"{-extra} bytes shorter than its head: cut, or an older backup?"
+            )
+            raise TrailTampered(
+                f"segment {self.name}/{segment.name} was closed and is {more} Run `otel-tool-audit verify`, then `otel-tool-audit recover --accept --reason …`"
+            )
         if size and last_hash_before(self._system, segment.fd, size) != head.written.hash:
-            raise TrailTampered(f"segment {self.name}/{segment.name} was closed at seq {head.written.lines - 1} with another hash than its last line has: changed. Run `otel-tool-audit verify`")
+            raise TrailTampered(
+                f"segment {self.name}/{segment.name} was closed at seq {head.written.lines - 1} with another hash than its last line has: changed. Run `otel-tool-audit verify`"
+            )
 
     def mark_clean(self) -> None:
         """Say that nobody writes any more: everything is synced, the files equal the head."""
@@ -139,7 +147,9 @@ class Chain:
             self.dirty = True
             return written
         except OSError as error:
-            raise AuditUnavailable(f"chain {self.name} cannot be written ({error.strerror or error}); mend that, tools are refused until then") from error
+            raise AuditUnavailable(
+                f"chain {self.name} cannot be written ({error.strerror or error}); mend that, tools are refused until then"
+            ) from error
         finally:
             self._system.unlock(self.files.head_fd)
             self._mutex.release()
@@ -304,11 +314,12 @@ class Chain:
             self._system.lock(self.files.head_fd, self.files.head_path)
             yield
         except OSError as error:
-            raise AuditUnavailable(f"chain {self.name} cannot be used ({error.strerror or error}); mend that, tools are refused until then") from error
+            raise AuditUnavailable(
+                f"chain {self.name} cannot be used ({error.strerror or error}); mend that, tools are refused until then"
+            ) from error
         finally:
             self._system.unlock(self.files.head_fd)
             self._mutex.release()
-
 
 
 def create_head(heads: Directory, name: str, origin: bytes, boot: bytes) -> None:

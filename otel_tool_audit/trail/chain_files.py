@@ -19,17 +19,7 @@ from otel_tool_audit.record.codec import body, leaf_digest, line
 from otel_tool_audit.record.model import Receipt
 from otel_tool_audit.trail.directory import Directory
 from otel_tool_audit.trail.format import segment_name
-from otel_tool_audit.trail.head import (
-    HEAD_BYTES,
-    NO_PENDING,
-    OS,
-    POISONED,
-    SLOT_BYTES,
-    SLOT_PACKED,
-    Head,
-    Mark,
-    Pending,
-)  # fmt: skip
+from otel_tool_audit.trail.head import HEAD_BYTES, NO_PENDING, OS, POISONED, SLOT_BYTES, SLOT_PACKED, Head, Mark, Pending  # fmt: skip
 from otel_tool_audit.trail.system import System
 
 _APPEND: Final = os.O_RDWR | os.O_APPEND
@@ -227,7 +217,9 @@ class ChainFiles:
             fd = self.directory.open_file(name, _APPEND)
         try:
             if self.system.fstat(fd).st_size:
-                raise TrailTampered(f"segment {self.name}/{name} has bytes in it, but no head ever named it: it was put there; look at it, then remove it")
+                raise TrailTampered(
+                    f"segment {self.name}/{name} has bytes in it, but no head ever named it: it was put there; look at it, then remove it"
+                )
             self.system.fsync(fd)
             self.directory.sync()
         except BaseException:

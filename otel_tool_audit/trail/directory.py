@@ -198,9 +198,6 @@ class Directory:
             raise TrailTampered(message)
 
 
-
-
-
 def make_directories(system: System, path: str, mode: int = 0o700) -> None:
     """
     Make a directory and its parents, each durable in the one above it, from the first that is missing.

@@ -147,7 +147,6 @@ class Head(NamedTuple):
         return bool(self.flags & POISONED)
 
 
-
 def slot_offset(generation: int) -> int:
     """Tell where the slot of that generation begins in the file, in bytes."""
     return (generation % 2) * SLOT_BYTES

@@ -34,7 +34,9 @@ def given_key(text: str) -> Key:
         SettingsError: It is shorter.
     """
     if len(text) < _SHORTEST:
-        message = f"OTEL_TOOL_AUDIT_PSEUDONYM_KEY has {len(text)} characters, at least {_SHORTEST} are needed; `openssl rand -hex 32` makes a good one"
+        message = (
+            f"OTEL_TOOL_AUDIT_PSEUDONYM_KEY has {len(text)} characters, at least {_SHORTEST} are needed; `openssl rand -hex 32` makes a good one"
+        )
         raise SettingsError(message)
     secret = text.encode()
     return hashlib.sha256(b"otel-tool-audit pseudonym key id\x00" + secret).hexdigest()[:16], secret

@@ -131,7 +131,9 @@ def _find_in(state: State, path: str, root: Directory) -> Found:
 def _known_or_taken_over(state: State, path: str, root: Directory, found: TrailDocument, places: dict[str, Place]) -> Found:
     here = [i for i, p in places.items() if p["resolved"] == root.path and i != found.trail_id]
     if here:
-        raise TrailTampered(f"at {root.path} lay trail {here[0]}; what lies there now is trail {found.trail_id}: put the first one back, or open the other elsewhere")
+        raise TrailTampered(
+            f"at {root.path} lay trail {here[0]}; what lies there now is trail {found.trail_id}: put the first one back, or open the other elsewhere"
+        )
     place = places.get(found.trail_id)
     if place is None:
         _arbitrate(state, root, known=False)
@@ -176,7 +178,9 @@ def _moved_from(system: System, root: Directory, place: Place, trail_id: str) ->
     finally:
         old.close()
     if there == trail_id:
-        raise SettingsError(f"{root.path} is a copy of the trail at {place['resolved']}: it can be read and verified, not written; open the original, or a new directory")
+        raise SettingsError(
+            f"{root.path} is a copy of the trail at {place['resolved']}: it can be read and verified, not written; open the original, or a new directory"
+        )
     return place["resolved"]
 
 

@@ -172,7 +172,9 @@ class Session:
                     create_head(self._heads, name, genesis(self.document.trail_id, name), self.system.boot_id())
                 self.chains[name] = self._open_chain(name)
         except OSError as error:
-            raise AuditUnavailable(f"chain {name} of {self.root.path} cannot be made ({error.strerror or error}); mend that, tools are refused until then") from error
+            raise AuditUnavailable(
+                f"chain {name} of {self.root.path} cannot be made ({error.strerror or error}); mend that, tools are refused until then"
+            ) from error
 
     def mark_clean_if_last(self) -> None:
         """

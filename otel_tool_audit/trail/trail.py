@@ -162,7 +162,9 @@ class Trail:
             with state.locked():
                 keep_tenant(state, tenant)
         except OSError as error:
-            raise AuditUnavailable(f"the state directory {state.path} cannot be written ({error.strerror or error}); mend that and try again") from error
+            raise AuditUnavailable(
+                f"the state directory {state.path} cannot be written ({error.strerror or error}); mend that and try again"
+            ) from error
 
     @property
     def service(self) -> str | None:
@@ -341,9 +343,7 @@ class Trail:
             if chain not in self._groups:
                 if chain not in opened.chains:
                     opened.create_chain(check_class(chain))
-                self._groups[chain] = GroupCommit(
-                    opened.chains[chain], log_lines, self._background.lead, synced=self._options.durability == "fsync"
-                )
+                self._groups[chain] = GroupCommit(opened.chains[chain], log_lines, self._background.lead, synced=self._options.durability == "fsync")
                 self._background.start()
             return self._groups[chain]
 

@@ -162,7 +162,9 @@ def test_baggage_that_a_setting_trusts_counts_below_what_is_said_here():
     assert "usr_2" == second["user_id"]
 
 
-@pytest.mark.parametrize(("name", "meant"), [("usr", "user"), ("user_id", "user"), ("conversatoin", "conversation"), ("purpos", "purpose"), ("turn_number", "turn")])
+@pytest.mark.parametrize(
+    ("name", "meant"), [("usr", "user"), ("user_id", "user"), ("conversatoin", "conversation"), ("purpos", "purpose"), ("turn_number", "turn")]
+)
 def test_a_slip_in_a_name_is_told_once(caplog: pytest.LogCaptureFixture, name: str, meant: str) -> None:
     """What is almost a field's name would be metadata, and the field unknown, without a word."""
     _tell_of_slip.cache_clear()
@@ -175,6 +177,9 @@ def test_a_slip_in_a_name_is_told_once(caplog: pytest.LogCaptureFixture, name: s
 
 def test_metadata_is_no_slip(caplog: pytest.LogCaptureFixture) -> None:
     """What applications add under names of their own is warned of by nobody."""
-    with caplog.at_level(logging.WARNING, "otel_tool_audit"), audit.attribution(tenant="t", region="eu", ticket="7", agent_id="a", model_version="2", session="s"):
+    with (
+        caplog.at_level(logging.WARNING, "otel_tool_audit"),
+        audit.attribution(tenant="t", region="eu", ticket="7", agent_id="a", model_version="2", session="s"),
+    ):
         pass
     assert not caplog.text

@@ -51,7 +51,9 @@ async def serving(tracer, user):
     thread.join()
     await asyncio.gather(asyncio.create_task(asyncio.to_thread(carry(look), user)))
     with tracer.start_as_current_span("execute_tool find") as span:
-        span.set_attributes({"gen_ai.operation.name": "execute_tool", "gen_ai.tool.name": "find", "gen_ai.tool.call.arguments": f'{{"user": "{user}"}}'})
+        span.set_attributes(
+            {"gen_ai.operation.name": "execute_tool", "gen_ai.tool.name": "find", "gen_ai.tool.call.arguments": f'{{"user": "{user}"}}'}
+        )
 
 
 def test_what_a_dependency_says_holds_for_the_request(trail):

@@ -110,7 +110,10 @@ def test_two_processes_on_one_chain(tmp_path):
     """Two processes share a chain without starving each other: together they write about as much as one alone."""
     bare = statistics.median(_together(_bare_worker, tmp_path / f"bare{n}", 30_000, 1) for n in range(3))
     ours = statistics.median(_together(_our_worker, tmp_path / f"trail{n}", 20_000, 2) for n in range(3))
-    say(("bare flock + write, two processes together", bare, "records/s", ""), ("append, os, two processes together", ours, "records/s", f"{ours / bare:.2f} of bare (aim 0.6)"))
+    say(
+        ("bare flock + write, two processes together", bare, "records/s", ""),
+        ("append, os, two processes together", ours, "records/s", f"{ours / bare:.2f} of bare (aim 0.6)"),
+    )
     assert ours > bare / 16
 
 

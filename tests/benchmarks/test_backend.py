@@ -106,7 +106,9 @@ def test_five_thousand_calls_a_second_reach_jaeger_or_are_counted(run_jaeger: Ca
     found = reconcile(tmp_path / "audit", Jaeger(f"http://{jaeger.address('grpc')}"), now=now + 10**12)
     counts = found.comparison.counts
     with capsys.disabled():
-        print(f"\n{number:,} calls at {number / took:,.0f}/s (asked: {RATE:,}): {dropped:,} spans dropped, {counts['agreed']:,} in Jaeger; {machine()}")
+        print(
+            f"\n{number:,} calls at {number / took:,.0f}/s (asked: {RATE:,}): {dropped:,} spans dropped, {counts['agreed']:,} in Jaeger; {machine()}"
+        )
     assert (number, number - dropped, dropped) == (counts["calls"], counts["agreed"], counts["missing in backend"])
     assert flushed
 
@@ -166,7 +168,9 @@ def test_reconciling_a_hundred_thousand_calls(run_jaeger: Callable[..., Program]
         took, worked = time.perf_counter() - begun, at_work() - worked
         memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
         with capsys.disabled():
-            print(f"\n{type(source).__name__}: {MANY:,} calls in {took:.1f} s (aim 10), {worked:.1f} s of all cores' work; parsing alone {bare:.1f} s; {memory} MiB; {machine()}")
+            print(
+                f"\n{type(source).__name__}: {MANY:,} calls in {took:.1f} s (aim 10), {worked:.1f} s of all cores' work; parsing alone {bare:.1f} s; {memory} MiB; {machine()}"
+            )
         assert (MANY, "agrees") == (found.comparison.counts["agreed"], found.verdict)
         if isinstance(source, OtlpFiles):
             assert worked <= bare * MOST_TIMES

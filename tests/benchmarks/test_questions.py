@@ -75,13 +75,18 @@ def test_questions_cost_a_fraction_of_reading(tmp_path: Path, capsys: pytest.Cap
     asked: dict[str, tuple[Callable[[], Any], str]] = {
         "report of a patient": (lambda: reader.access_report(SUBJECT, check=False), f"SELECT * FROM lines WHERE subject = '{SUBJECT}'"),
         "timeline of a conversation": (lambda: reader.timeline(TALK), f"SELECT * FROM lines WHERE conversation_id = '{TALK}'"),
-        "statistics over all": (reader.statistics, "SELECT tool_name, count(*), avg(duration_ms), quantile_disc(duration_ms, [0.5, 0.95, 0.99]) FROM lines GROUP BY 1"),
+        "statistics over all": (
+            reader.statistics,
+            "SELECT tool_name, count(*), avg(duration_ms), quantile_disc(duration_ms, [0.5, 0.95, 0.99]) FROM lines GROUP BY 1",
+        ),
     }
     rows = [(name, _seconds(ours), _seconds(_scan(place, scan), 1)) for name, (ours, scan) in asked.items()]
     loop = _seconds(lambda: _loop(place, "subject", SUBJECT), 1)
     with capsys.disabled():
         load = os.getloadavg()[0]
-        sys.stdout.write(f"\n{platform.machine()} {os.cpu_count()} cores (load {load:.1f}), Python {platform.python_version()}, {records:,} records; Python loop {loop:.2f} s\n")
+        sys.stdout.write(
+            f"\n{platform.machine()} {os.cpu_count()} cores (load {load:.1f}), Python {platform.python_version()}, {records:,} records; Python loop {loop:.2f} s\n"
+        )
         sys.stdout.write(f"  index and first answer {building:.2f} s, {records / building:,.0f} records/s\n")
         for name, ours, scan in rows:
             sys.stdout.write(f"  {name:<28} {ours * 1000:>8.1f} ms   DuckDB over the lines {scan * 1000:>8.0f} ms   ratio {ours / scan:.3f}\n")

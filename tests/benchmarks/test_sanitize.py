@@ -1,6 +1,5 @@
 """How fast values are sanitized, and that the time grows no faster than the text."""
 
-
 from __future__ import annotations
 
 import platform
@@ -48,10 +47,7 @@ def test_argument_sets() -> None:
     short = {"order_id": "ORD-123", "api_key": "sk-test-1234567890abcdef"}
     clean = {"order_id": "ORD-123", "reason": "customer request"}
     long = {"order_id": "ORD-123", "note": prose(1_000)}
-    mixed = {
-        "order_id": "ORD-123",
-        "note": prose(1_000, "Ticket 4711 of 2026-11-24, 12:30 (status: open), 3 items, EUR 1,234.50: "),
-    }
+    mixed = {"order_id": "ORD-123", "note": prose(1_000, "Ticket 4711 of 2026-11-24, 12:30 (status: open), 3 items, EUR 1,234.50: ")}
     unit = best(lambda: [str(value).lower() for value in clean.values()], 10_000)
     timed = {
         name: best(lambda value=value: SANITIZER.value(value, "arguments"), 2_000)

@@ -53,7 +53,9 @@ def make_trail(root: Path, records: int) -> tuple[Path, Path]:
     general.marks = _Last()
     for number in range(records // 2):
         general.call("tool_call.started", number)
-        general.call("tool_call.finished", number, success=True, duration_ms=156.0, result_summary={"success": True, "a": 1, "b": 2, "c": 3, "d": "text"})
+        general.call(
+            "tool_call.finished", number, success=True, duration_ms=156.0, result_summary={"success": True, "a": 1, "b": 2, "c": 3, "d": "text"}
+        )
         if len(general.data) > 64 << 20:
             general.rotate()
     closed(chains)
@@ -124,9 +126,13 @@ def test_verifying_costs_little_more_than_hashing(records: int, tmp_path: Path, 
         one, loop, every = (statistics.median(times) for times in (ours, theirs, parallel))
         rows.append((deep, records / one, records / loop, one / loop, records / every))
     with capsys.disabled():
-        sys.stdout.write(f"\n{platform.node()} {platform.machine()} {os.cpu_count()} cores, Python {platform.python_version()}, {records:,} records, orjson {orjson.__version__}\n")
+        sys.stdout.write(
+            f"\n{platform.node()} {platform.machine()} {os.cpu_count()} cores, Python {platform.python_version()}, {records:,} records, orjson {orjson.__version__}\n"
+        )
         for deep, one, loop, ratio, every in rows:
-            sys.stdout.write(f"  {'deep ' if deep else 'plain'}  one core {one:>10,.0f}/s  bare loop {loop:>10,.0f}/s  ratio {ratio:.2f}  all cores {every:>10,.0f}/s\n")
+            sys.stdout.write(
+                f"  {'deep ' if deep else 'plain'}  one core {one:>10,.0f}/s  bare loop {loop:>10,.0f}/s  ratio {ratio:.2f}  all cores {every:>10,.0f}/s\n"
+            )
     if records >= 100_000:
         assert all(ratio <= 1.5 for _, _, _, ratio, _ in rows), rows
 

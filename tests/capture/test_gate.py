@@ -406,7 +406,8 @@ def test_openinference_names_are_added_when_asked_for():
 
 
 @pytest.mark.parametrize(
-    ("known", "missing"), [({"conversation": "c"}, "user or model:"), ({"user": "u", "model": "m"}, "conversation:"), ({}, "user, conversation or model:")]
+    ("known", "missing"),
+    [({"conversation": "c"}, "user or model:"), ({"user": "u", "model": "m"}, "conversation:"), ({}, "user, conversation or model:")],
 )
 def test_the_warning_names_what_is_missing(trail, caplog, known, missing):
     """Whoever named the conversation is not told that he has not."""

@@ -73,7 +73,9 @@ def test_a_returned_error_is_a_failure(trail):
 
 def test_the_rule_for_failures_can_be_replaced(trail):
     """`fails` decides instead of the error key."""
-    tool = audit.tool(name="check", fails=lambda result: None if result["ok"] else result["why"])(lambda ok: {"ok": ok, "why": "no stock", "error": "x"})
+    tool = audit.tool(name="check", fails=lambda result: None if result["ok"] else result["why"])(
+        lambda ok: {"ok": ok, "why": "no stock", "error": "x"}
+    )
     tool(ok=True)
     tool(ok=False)
     assert [(True, None), (False, "no stock")] == [(c["success"], c["error"]) for c in trail.calls()]
@@ -276,7 +278,9 @@ def test_classes_are_no_tools():
 
 def parameters():
     """Signatures of many shapes, and calls of them, right and wrong."""
-    return st.sampled_from(["a", "a, b", "a, b=2", "a, /, b", "a, *, b", "a, *rest", "a=1, *rest, b=2, **more", "**more", "", "a, /, b=3, *, c, **more"])
+    return st.sampled_from(
+        ["a", "a, b", "a, b=2", "a, /, b", "a, *, b", "a, *rest", "a=1, *rest, b=2, **more", "**more", "", "a, /, b=3, *, c, **more"]
+    )
 
 
 @given(parameters(), st.lists(st.integers(), max_size=4), st.dictionaries(st.sampled_from("abcxyz"), st.integers(), max_size=4))

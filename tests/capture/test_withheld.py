@@ -19,9 +19,7 @@ PATIENT = "P-4711/ö O'Neil"
 
 def everything(trail):
     """All that was written and exported, as text in which nothing is escaped."""
-    spans = [
-        (s.name, dict(s.attributes), s.status.description, [(e.name, dict(e.attributes)) for e in s.events]) for s in trail.spans()
-    ]
+    spans = [(s.name, dict(s.attributes), s.status.description, [(e.name, dict(e.attributes)) for e in s.events]) for s in trail.spans()]
     return json.dumps([trail.records(), trail.calls(), spans], ensure_ascii=False, default=str)
 
 

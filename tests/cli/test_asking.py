@@ -203,7 +203,15 @@ def test_sql_reads_and_is_on_record(command: Command, shop: Path) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["DROP TABLE calls", "COPY calls TO '/tmp/stolen.csv'", "SELECT * FROM read_text('/etc/passwd')", "SELECT 1; SELECT 2", "INSTALL httpfs", "SELEC 1", "ATTACH 'x.db'"],
+    [
+        "DROP TABLE calls",
+        "COPY calls TO '/tmp/stolen.csv'",
+        "SELECT * FROM read_text('/etc/passwd')",
+        "SELECT 1; SELECT 2",
+        "INSTALL httpfs",
+        "SELEC 1",
+        "ATTACH 'x.db'",
+    ],
 )
 def test_sql_can_do_nothing_else(command: Command, shop: Path, text: str) -> None:
     """What writes, opens or loads anything is refused in words."""
@@ -275,7 +283,9 @@ def test_answers_in_more_formats(command: Command, shop: Path, verb: list[str], 
 def test_the_trail_s_size_is_told(command: Command, shop: Path) -> None:
     """Verify counts the bytes of the lines that hold: here all there are."""
     found = json.loads(command("verify", shop, "--json").out)["chains"]
-    assert {name: (shop / name / "000000000000.jsonl").stat().st_size for name in ("general", "trail")} == {name: chain["bytes"] for name, chain in found.items()}
+    assert {name: (shop / name / "000000000000.jsonl").stat().st_size for name in ("general", "trail")} == {
+        name: chain["bytes"] for name, chain in found.items()
+    }
     assert "KiB" in command("verify", shop).out
 
 

@@ -75,11 +75,24 @@ def test_what_shows_a_subject_s_data_is_on_record(command: Command, patients: Pa
     printed = command(arguments[0], patients, *arguments[1:], "--as", "Ada", "--reason", "17")
     (entry,) = readings(patients)
     assert f"this reading is on record: trail/{entry['seq']}" == printed.err.splitlines()[0]
-    assert (arguments[0], count, "Ada", "17") == (entry["details"]["what"], entry["details"]["count"], entry["details"]["who"]["as"], entry["details"]["reason"])
+    assert (arguments[0], count, "Ada", "17") == (
+        entry["details"]["what"],
+        entry["details"]["count"],
+        entry["details"]["who"]["as"],
+        entry["details"]["reason"],
+    )
 
 
 @pytest.mark.parametrize(
-    "arguments", [["calls", "--user", "nobody"], ["calls", "--tool", "issue_refund"], ["stats"], ["timeline", "conv_2"], ["tail", "--tool", "issue_refund"], ["show", "trail/0"]]
+    "arguments",
+    [
+        ["calls", "--user", "nobody"],
+        ["calls", "--tool", "issue_refund"],
+        ["stats"],
+        ["timeline", "conv_2"],
+        ["tail", "--tool", "issue_refund"],
+        ["show", "trail/0"],
+    ],
 )
 def test_other_questions_leave_no_record(command: Command, patients: Path, arguments: list[str]) -> None:
     """What shows nobody's data is not recorded, else every look would fill the trail."""

@@ -94,14 +94,28 @@ def test_nothing_is_cut_when_nobody_looks(capsys: pytest.CaptureFixture[str]) ->
 
 @pytest.mark.parametrize(
     ("milliseconds", "shown"),
-    [(0, "0 ms"), (0.001, "<0.1 ms"), (0.2, "0.2 ms"), (1, "1 ms"), (2.25, "2.2 ms"), (9.96, "10 ms"), (12.4, "12 ms"), (999.4, "999 ms"), (999.6, "1.0 s"), (61_000, "61.0 s"), (None, "–")],
+    [
+        (0, "0 ms"),
+        (0.001, "<0.1 ms"),
+        (0.2, "0.2 ms"),
+        (1, "1 ms"),
+        (2.25, "2.2 ms"),
+        (9.96, "10 ms"),
+        (12.4, "12 ms"),
+        (999.4, "999 ms"),
+        (999.6, "1.0 s"),
+        (61_000, "61.0 s"),
+        (None, "–"),
+    ],
 )
 def test_what_took_a_while_never_took_nothing(milliseconds: float | None, shown: str) -> None:
     """Durations have two figures, and only nothing is 0."""
     assert shown == duration(milliseconds)
 
 
-@pytest.mark.parametrize("value", ["a|b", "<script>", "`x`", "**b**", "[x](http://y)", "# h", "line\nfeed", "@all", "https://x.y", "www.example.com", "\\|"])
+@pytest.mark.parametrize(
+    "value", ["a|b", "<script>", "`x`", "**b**", "[x](http://y)", "# h", "line\nfeed", "@all", "https://x.y", "www.example.com", "\\|"]
+)
 def test_markdown_shows_every_value_as_text(value: str) -> None:
     """Each sign that could be markup has a backslash before it, and a row stays a row."""
     text = escaped(value)
@@ -112,14 +126,24 @@ def test_markdown_shows_every_value_as_text(value: str) -> None:
 
 def test_the_plural_is_that_of_the_number() -> None:
     """One call, two calls."""
-    assert ["1 call", "0 calls", "1,000 calls", "2 people"] == [plural(1, "call"), plural(0, "call"), plural(1000, "call"), plural(2, "person", "people")]
+    assert ["1 call", "0 calls", "1,000 calls", "2 people"] == [
+        plural(1, "call"),
+        plural(0, "call"),
+        plural(1000, "call"),
+        plural(2, "person", "people"),
+    ]
 
 
 @pytest.mark.parametrize(("room", "titles"), [(30, "A B SPARE LAST"), (24, "A B SPARE LAST"), (20, "A B LAST"), (15, "A B LAST")])
-def test_a_narrow_table_gives_up_blanks_then_spare_columns_then_text(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, room: int, titles: str) -> None:
+def test_a_narrow_table_gives_up_blanks_then_spare_columns_then_text(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, room: int, titles: str
+) -> None:
     """Numbers are never cut, no line is longer than the terminal is wide, and the last column is whole."""
     monkeypatch.setattr(output, "stdout", lambda: Console(file=sys.stdout, force_terminal=True, width=room, color_system=None, soft_wrap=True))
-    output.print_table((Column("A", shrinks=True), Column("B", right=True), Column("SPARE", spare=True), Column("LAST")), [(Cell("abcdefgh"), Cell("123"), Cell("x"), Cell("12/9"))])
+    output.print_table(
+        (Column("A", shrinks=True), Column("B", right=True), Column("SPARE", spare=True), Column("LAST")),
+        [(Cell("abcdefgh"), Cell("123"), Cell("x"), Cell("12/9"))],
+    )
     lines = capsys.readouterr().out.splitlines()
     assert titles.split() == lines[0].split()
     assert all(len(line) <= room for line in lines)
@@ -127,8 +151,7 @@ def test_a_narrow_table_gives_up_blanks_then_spare_columns_then_text(capsys: pyt
 
 
 @pytest.mark.parametrize(
-    ("rate", "shown"),
-    [(0.0, "0.0 %"), (0.0001, "0.1 %"), (2 / 3, "66.7 %"), (0.5, "50.0 %"), (0.9999, "99.9 %"), (1.0, "100.0 %"), (None, "–")],
+    ("rate", "shown"), [(0.0, "0.0 %"), (0.0001, "0.1 %"), (2 / 3, "66.7 %"), (0.5, "50.0 %"), (0.9999, "99.9 %"), (1.0, "100.0 %"), (None, "–")]
 )
 def test_a_rate_is_all_or_nothing_only_when_it_is(rate: float | None, shown: str) -> None:
     """Percentages are rounded to a tenth, but one failure in ten thousand calls is not a hundred percent."""

@@ -35,7 +35,9 @@ def test_an_access_report_tells_who_saw_what_and_is_on_record(command: Command, 
     """On the terminal: who asked, the verdict with its heads, each access with its address; the trail says that it was read."""
     printed = command("report", "access", clinic, "--subject", "patient-1", "--during", "2026-03", "--as", "Ada", "--reason", "request 3")
     assert 0 == printed.code
-    assert all(part in printed.out for part in ("Ada (account ", "request 3", "integrity", "intact", "healthcare/1", "usr_1", "until before 2026-04-01, UTC"))
+    assert all(
+        part in printed.out for part in ("Ada (account ", "request 3", "integrity", "intact", "healthcare/1", "usr_1", "until before 2026-04-01, UTC")
+    )
     assert not set("\x1b\u202e\x07") & set(printed.out)
     (entry,) = [r for r in TrailReader(clinic).records("trail") if r["event"] == "trail.read"]
     assert ("report access", 5) == (entry["details"]["what"], entry["details"]["count"])
@@ -146,7 +148,9 @@ def test_the_command_works_without_the_packages_of_other_extras(clinic: Path) ->
     block = "import sys; sys.modules.update(dict.fromkeys(['jinja2', 'typst', 'pyarrow', 'duckdb', 'markupsafe'])); from otel_tool_audit.cli.app import run; sys.exit(run(sys.argv[1:]))"
 
     def run(*arguments: object) -> subprocess.CompletedProcess[str]:
-        return subprocess.run([sys.executable, "-c", block, *map(str, arguments)], capture_output=True, encoding="utf-8", check=False, timeout=120, env={**os.environ})
+        return subprocess.run(
+            [sys.executable, "-c", block, *map(str, arguments)], capture_output=True, encoding="utf-8", check=False, timeout=120, env={**os.environ}
+        )
 
     assert 0 == run("calls", clinic).returncode
     assert 0 == run("report", "activity", clinic).returncode
@@ -163,7 +167,9 @@ def test_the_command_works_without_the_packages_of_other_extras(clinic: Path) ->
     assert not (clinic.parent / "never").exists()
 
 
-def test_a_report_too_long_for_a_pdf_is_refused_before_it_is_on_record(command: Command, clinic: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_report_too_long_for_a_pdf_is_refused_before_it_is_on_record(
+    command: Command, clinic: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The message says how to have it all the same: as HTML, or in parts."""
     pytest.importorskip("typst")
     monkeypatch.setattr(pdf, "MOST_ROWS", 3)

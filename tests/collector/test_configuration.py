@@ -28,9 +28,7 @@ VARIABLE = re.compile(r"\$\{env:(\w+)")
 
 
 def run(*command: object, **options: object) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [str(part) for part in command], capture_output=True, encoding="utf-8", check=False, timeout=60, **options
-    )
+    return subprocess.run([str(part) for part in command], capture_output=True, encoding="utf-8", check=False, timeout=60, **options)
 
 
 @pytest.mark.parametrize("name", ["agent", "gateway"])
@@ -44,9 +42,7 @@ def test_the_committed_module_is_what_the_manifest_says() -> None:
     """Every component of builder.yaml is required by collector/ in that version and built in, and nothing else is."""
     named = dict(re.findall(r"gomod: (\S+) (\S+)", (CONFIGURATION / "builder.yaml").read_text(encoding="utf-8")))
     module = (CONFIGURATION / "collector" / "go.mod").read_text(encoding="utf-8")
-    required = dict(
-        re.findall(r"^\t(\S+/(?:receiver|processor|connector|exporter|extension|provider)/\S+) (\S+)$", module, re.MULTILINE)
-    )
+    required = dict(re.findall(r"^\t(\S+/(?:receiver|processor|connector|exporter|extension|provider)/\S+) (\S+)$", module, re.MULTILINE))
     assert named == required
     built_in = (CONFIGURATION / "collector" / "components.go").read_text(encoding="utf-8")
     main = (CONFIGURATION / "collector" / "main.go").read_text(encoding="utf-8")
@@ -84,11 +80,7 @@ def test_the_collector_refuses_a_slip(collector_program: Path, tmp_path: Path, c
     (tmp_path / "agent.yaml").write_text(text.replace(*change), encoding="utf-8")
     (tmp_path / "token").write_text("a token")
     ports = free_ports("grpc", "http", "health", "trail_metrics", "metrics")
-    environment = {
-        "AGENT_QUEUE": str(tmp_path / "queue"),
-        "AGENT_TOKEN_FILE": str(tmp_path / "token"),
-        **listening("AGENT", ports),
-    }
+    environment = {"AGENT_QUEUE": str(tmp_path / "queue"), "AGENT_TOKEN_FILE": str(tmp_path / "token"), **listening("AGENT", ports)}
     for verb in (["validate"], []):
         done = run(collector_program, *verb, "--config", tmp_path / "agent.yaml", env=environment)
         if done.returncode:
@@ -160,10 +152,7 @@ def traces(jaeger) -> list:
 
 def test_promtool_finds_nothing_wrong_with_the_alerts(promtool: Path) -> None:
     """The rules are valid, and Prometheus' configuration that loads them is."""
-    for done in (
-        run(promtool, "check", "rules", RULES),
-        run(promtool, "check", "config", CONFIGURATION / "prometheus" / "prometheus.yaml"),
-    ):
+    for done in (run(promtool, "check", "rules", RULES), run(promtool, "check", "config", CONFIGURATION / "prometheus" / "prometheus.yaml")):
         assert 0 == done.returncode, done.stderr
     assert "13 rules found" in done.stdout
 
@@ -182,9 +171,7 @@ def test_promtool_refuses_a_slip(promtool: Path, tmp_path: Path, change: tuple[s
     """An expression that is none is found by checking, a threshold that is wrong by testing."""
     (tmp_path / "alerts.yaml").write_text(RULES.read_text(encoding="utf-8").replace(*change), encoding="utf-8")
     cases = Path(__file__).with_name("alerts_test.yaml").read_text(encoding="utf-8")
-    (tmp_path / "test.yaml").write_text(
-        cases.replace("../../collector-config/prometheus/alerts.yaml", "alerts.yaml"), encoding="utf-8"
-    )
+    (tmp_path / "test.yaml").write_text(cases.replace("../../collector-config/prometheus/alerts.yaml", "alerts.yaml"), encoding="utf-8")
     assert run(promtool, verb, "rules", tmp_path / ("alerts.yaml" if verb == "check" else "test.yaml")).returncode != 0
 
 
@@ -197,13 +184,7 @@ def test_the_dashboard_s_expressions_are_valid(promtool: Path, tmp_path: Path) -
     assert 0 == done.returncode, done.stdout + done.stderr
     panels = json.loads(DASHBOARD.read_text(encoding="utf-8"))["panels"]
     assert len(panels) == len({p["id"] for p in panels})
-    cells = [
-        (x, y)
-        for p in panels
-        for g in [p["gridPos"]]
-        for x in range(g["x"], g["x"] + g["w"])
-        for y in range(g["y"], g["y"] + g["h"])
-    ]
+    cells = [(x, y) for p in panels for g in [p["gridPos"]] for x in range(g["x"], g["x"] + g["w"]) for y in range(g["y"], g["y"] + g["h"])]
     assert len(cells) == len(set(cells))
 
 
@@ -230,16 +211,11 @@ def test_every_metric_that_is_asked_for_exists(starter: Starter, tmp_path: Path)
     provider.shutdown()
 
     def there() -> set[str]:
-        pages = [metrics(p) for p in (gateway, agent, stranger, full)] + [
-            metrics(gateway, "tool_metrics"),
-            metrics(agent, "trail_metrics"),
-        ]
+        pages = [metrics(p) for p in (gateway, agent, stranger, full)] + [metrics(gateway, "tool_metrics"), metrics(agent, "trail_metrics")]
         return {"up"}.union(*pages)
 
     text = "\n".join([*re.findall(r"^ +expr: (.*)$", RULES.read_text(encoding="utf-8"), re.MULTILINE), *expressions()])
-    asked = set(
-        re.findall(r"\b(?:up|(?:otelcol|tool|tool_audit)_[a-z_]+)\b(?=[{\[ )<>]|$)", re.sub(r'"[^"]*"', '""', text), re.MULTILINE)
-    )
+    asked = set(re.findall(r"\b(?:up|(?:otelcol|tool|tool_audit)_[a-z_]+)\b(?=[{\[ )<>]|$)", re.sub(r'"[^"]*"', '""', text), re.MULTILINE))
     assert len(asked) > 15
     wait_for(lambda: asked <= there(), 40, lambda: f"these are not given by anything: {sorted(asked - there())}")
     page = agent.get("trail_metrics", "/metrics")
@@ -254,9 +230,7 @@ def test_a_trail_s_counters_can_be_read_from_its_host_s_collector(starter: Start
     shop = [sys.executable, Path(__file__).with_name("shop.py"), tmp_path / "audit", "150", "--metrics"]
     process = subprocess.Popen(shop, env={**os.environ, "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://{agent.address('grpc')}"})
     try:
-        wait_for(
-            lambda: total(metrics(agent, "trail_metrics"), "tool_audit_calls_total", 'instance="shop-1"') > 20, 60, agent.text
-        )
+        wait_for(lambda: total(metrics(agent, "trail_metrics"), "tool_audit_calls_total", 'instance="shop-1"') > 20, 60, agent.text)
         page = metrics(agent, "trail_metrics")
         assert total(page, "tool_audit_recorded_total", 'job="shop"') > 20
         assert 0 == total(page, "tool_audit_refused_total") == total(page, "tool_audit_lost_total")
@@ -290,9 +264,7 @@ def test_compose_is_read_as_docker_reads_it_and_names_what_exists(compose: Path,
 @pytest.mark.parametrize("change", [("restart:", "restarts:"), ("127.0.0.1:4317:4317", "127.0.0.1:4317:http")])
 def test_compose_refuses_a_slip(compose: Path, tmp_path: Path, change: tuple[str, str]) -> None:
     """A key that does not exist, a port that is none."""
-    (tmp_path / "compose.yaml").write_text(
-        (CONFIGURATION / "compose.yaml").read_text(encoding="utf-8").replace(*change), encoding="utf-8"
-    )
+    (tmp_path / "compose.yaml").write_text((CONFIGURATION / "compose.yaml").read_text(encoding="utf-8").replace(*change), encoding="utf-8")
     assert run(compose, tmp_path / "compose.yaml").returncode != 0
 
 
@@ -305,9 +277,7 @@ def test_the_lists_of_secret_names_are_one_list() -> None:
 
 def test_the_readme_s_commands_make_what_the_programs_need(starter: Starter, tmp_path: Path) -> None:
     """Certificate, token and senders made as README.md says let a span through from a Collector to the gateway."""
-    commands, trial = re.findall(
-        r"^```sh\n(.*?)^```$", (CONFIGURATION / "README.md").read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL
-    )
+    commands, trial = re.findall(r"^```sh\n(.*?)^```$", (CONFIGURATION / "README.md").read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
     done = run("bash", "-euo", "pipefail", "-c", commands, cwd=tmp_path)
     assert 0 == done.returncode, done.stderr
     made = {p.name: str(p) for p in (tmp_path / "secrets").iterdir()}

@@ -15,9 +15,7 @@ SECRET = "sk-live51H8xYzKq0AbCdEfGhIjKl"
 
 def test_sent_straight_to_the_gateway_a_span_is_kept_as_sent(gateway: Program, kept: Callable) -> None:
     """The audit pipeline edits nothing: what came in stands in its file, with one attribute more that says who sent it."""
-    sent = span(
-        1, f"call {SECRET}", a_map={"password": SECRET}, a_list=[SECRET, 1], some_bytes=b"\x00\xff", big=2**62, flag=False
-    )
+    sent = span(1, f"call {SECRET}", a_map={"password": SECRET}, a_list=[SECRET, 1], some_bytes=b"\x00\xff", big=2**62, flag=False)
     sent.trace_state = f"vendor={SECRET}"
     sent.status.message = "ada@example.com"
     sent.events.add(name=SECRET, time_unix_nano=7, attributes=attributes({"card": "4111 1111 1111 1111"}))

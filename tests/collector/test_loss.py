@@ -39,9 +39,7 @@ def wait_for_spans(gateway: Program, numbers: set[int], seconds: float = 60) -> 
     """Wait until the audit file has spans with these numbers, and give all that it has."""
     wanted = {f"{n:032x}" for n in numbers}
     missing = lambda: wanted - ids_in(Path(gateway.environment["GATEWAY_AUDIT_DIRECTORY"]))  # noqa: E731 - asked twice
-    wait_for(
-        lambda: not missing(), seconds, lambda: f"{len(missing())} of {len(wanted)} did not arrive:\n{gateway.text()[-3000:]}"
-    )
+    wait_for(lambda: not missing(), seconds, lambda: f"{len(missing())} of {len(wanted)} did not arrive:\n{gateway.text()[-3000:]}")
     found: list = []
 
     def whole() -> bool:
@@ -57,11 +55,7 @@ def wait_for_spans(gateway: Program, numbers: set[int], seconds: float = 60) -> 
 def shop(agent: Program, directory: Path, calls: int) -> Iterator[None]:
     """Let an agent that uses the real package work meanwhile; afterwards its trail has every call, and verifies."""
     script = Path(__file__).with_name("shop.py")
-    environment = {
-        **os.environ,
-        "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://{agent.address('grpc')}",
-        "OTEL_BSP_SCHEDULE_DELAY": "200",
-    }
+    environment = {**os.environ, "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://{agent.address('grpc')}", "OTEL_BSP_SCHEDULE_DELAY": "200"}
     worker = subprocess.Popen([sys.executable, script, directory / "audit", str(calls)], env=environment, stderr=subprocess.PIPE)
     try:
         yield
@@ -111,18 +105,13 @@ def killed_under_load(starter: Starter, directory: Path, kills: int) -> None:
     assert len(load.acknowledged) > 50 * kills
     wait_for_spans(gateway, load.acknowledged)
     wait_for(lambda: settled(agent)[3] == 0, 60, "the agent's queue is not empty")
-    wait_for(
-        lambda: total(metrics(gateway), "otelcol_exporter_queue_size", 'exporter="otlp_grpc/loop"') == 0, 60, "nor the gateway's"
-    )
+    wait_for(lambda: total(metrics(gateway), "otelcol_exporter_queue_size", 'exporter="otlp_grpc/loop"') == 0, 60, "nor the gateway's")
     found = audited(gateway)
     by_record: dict[str, list] = {}
     for one in found:
         by_record.setdefault(told(one.attributes)["audit.record.id"], []).append(one)
     # what was repeated is the same call told again: same span, same hash, the same record
-    assert all(
-        1 == len({(s.trace_id, s.span_id, told(s.attributes).get("tool_audit.hash")) for s in same})
-        for same in by_record.values()
-    )
+    assert all(1 == len({(s.trace_id, s.span_id, told(s.attributes).get("tool_audit.hash")) for s in same}) for same in by_record.values())
     known = hashes(directory)
     arrived = {key: told(same[0].attributes)["tool_audit.hash"] for key, same in by_record.items() if key in known}
     assert arrived.items() <= known.items()
@@ -243,9 +232,7 @@ def test_when_its_queue_is_full_senders_wait(starter: Starter) -> None:
     gateway = starter.gateway(start=False)
     agent = starter.agent(gateway=gateway, AGENT_QUEUE_SPANS="20")
     numbers = itertools.count()
-    acknowledged = set(
-        itertools.takewhile(lambda n: send(agent, request(span(n)), timeout=3) == 200, itertools.islice(numbers, 100))
-    )
+    acknowledged = set(itertools.takewhile(lambda n: send(agent, request(span(n)), timeout=3) == 200, itertools.islice(numbers, 100)))
     # those under way to the gateway count, too
     assert 15 <= len(acknowledged) <= 30
     gateway.start()
@@ -314,11 +301,7 @@ def test_jaeger_s_absence_is_no_business_of_the_audit_pipeline(starter: Starter,
     assert [200] * 20 == [send(gateway, request(span(n)), name=SENDER, token=TOKEN) for n in range(20)]
     assert 20 == len(wait_for_spans(gateway, set(range(20))))
     jaeger.start()
-    wait_for(
-        lambda: total(metrics(gateway), "otelcol_exporter_sent_spans", 'exporter="otlp_grpc/jaeger"') == 20,
-        60,
-        "Jaeger got nothing",
-    )
+    wait_for(lambda: total(metrics(gateway), "otelcol_exporter_sent_spans", 'exporter="otlp_grpc/jaeger"') == 20, 60, "Jaeger got nothing")
     assert '"shop"' in jaeger.get("http", "/api/services")
 
 

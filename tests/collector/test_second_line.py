@@ -47,14 +47,8 @@ def through(agent: Program, kept: Callable) -> Callable:
     ("place", "text"),
     [
         ("gen_ai.tool.call.arguments", json.dumps({"order": "ORD-1", "api_key": "abc-not-a-known-shape"})),
-        (
-            "gen_ai.tool.call.arguments",
-            json.dumps({"pin": 123456789, "nested": json.dumps({"password": "abc-not-a-known-shape"})}),
-        ),
-        (
-            "gen_ai.tool.call.arguments",
-            json.dumps({"note": json.dumps({"a": json.dumps({"password": 'abc-not-a-"known-shape'})})}),
-        ),
+        ("gen_ai.tool.call.arguments", json.dumps({"pin": 123456789, "nested": json.dumps({"password": "abc-not-a-known-shape"})})),
+        ("gen_ai.tool.call.arguments", json.dumps({"note": json.dumps({"a": json.dumps({"password": 'abc-not-a-"known-shape'})})})),
         ("gen_ai.tool.call.arguments", {"order": "ORD-1", "credentials": {"client_secret": "abc-not-a-known-shape"}}),
         ("gen_ai.tool.call.arguments", [{"password": "abc-not-a-known-shape"}, "ORD-1"]),
         ("gen_ai.tool.call.arguments", f"the key is {KEY}"),
@@ -81,9 +75,7 @@ def test_a_secret_in_an_attribute_does_not_pass(through: Callable, place: str, t
 def structure(chance: random.Random, secret: object, depth: int) -> object:
     """Hide a secret under its name somewhere in maps, lists and JSON text within JSON text."""
     if depth == 0:
-        name = chance.choice(
-            ["password", "api_key", "apiKey", "X-Auth-Token", "client_secret", "db.password", "Cookie", "cvv", "PASSCODE"]
-        )
+        name = chance.choice(["password", "api_key", "apiKey", "X-Auth-Token", "client_secret", "db.password", "Cookie", "cvv", "PASSCODE"])
         return {"order": "ORD-1", name: secret, "after": chance.choice([1, None, "text", 'with "quotes", and {braces}'])}
     inner = structure(chance, secret, depth - 1)
     match chance.randrange(3):

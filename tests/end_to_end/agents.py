@@ -24,7 +24,10 @@ def span(tracer, operation: str, name: str):
 
 def planner(trails: str) -> None:
     tracer = agent("planner", f"{trails}/planner")
-    with audit.attribution(user="usr_1", role="customer", model="m", conversation="conv_1", agent="planner", trigger="user_request"), span(tracer, "invoke_agent", "planner"):
+    with (
+        audit.attribution(user="usr_1", role="customer", model="m", conversation="conv_1", agent="planner", trigger="user_request"),
+        span(tracer, "invoke_agent", "planner"),
+    ):
         audit.execute_tool("plan", {"goal": "refund"}, lambda goal: {"id": "PLAN-1"})
         carrier: dict[str, str] = {}
         propagate.inject(carrier)

@@ -28,7 +28,11 @@ class Chain(NamedTuple):
 
     def kept(self) -> bytes:
         """All bytes that both Collectors have on disk, and all that the three programs said."""
-        directories = [self.agent.environment["AGENT_QUEUE"], self.gateway.environment["GATEWAY_QUEUE"], self.gateway.environment["GATEWAY_AUDIT_DIRECTORY"]]
+        directories = [
+            self.agent.environment["AGENT_QUEUE"],
+            self.gateway.environment["GATEWAY_QUEUE"],
+            self.gateway.environment["GATEWAY_AUDIT_DIRECTORY"],
+        ]
         files = [path for directory in directories for path in Path(directory).rglob("*") if path.is_file()]
         return b"".join(path.read_bytes() for path in (*files, self.agent.log, self.gateway.log, self.jaeger.log))
 

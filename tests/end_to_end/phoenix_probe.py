@@ -32,8 +32,17 @@ def spans() -> list[dict]:
 
 
 def main(python: str, directory: Path) -> None:
-    environment = {**os.environ, "PHOENIX_WORKING_DIR": str(directory / "phoenix"), "PHOENIX_HOST": "127.0.0.1", "PHOENIX_PORT": "6006", "PHOENIX_TELEMETRY_ENABLED": "false"}
-    with (directory / "phoenix.log").open("wb") as log, subprocess.Popen([python, "-m", "phoenix.server.main", "serve"], env=environment, stdout=log, stderr=log) as phoenix:
+    environment = {
+        **os.environ,
+        "PHOENIX_WORKING_DIR": str(directory / "phoenix"),
+        "PHOENIX_HOST": "127.0.0.1",
+        "PHOENIX_PORT": "6006",
+        "PHOENIX_TELEMETRY_ENABLED": "false",
+    }
+    with (
+        (directory / "phoenix.log").open("wb") as log,
+        subprocess.Popen([python, "-m", "phoenix.server.main", "serve"], env=environment, stdout=log, stderr=log) as phoenix,
+    ):
         try:
             deadline = time.monotonic() + PATIENCE
             while time.monotonic() < deadline:
@@ -42,8 +51,17 @@ def main(python: str, directory: Path) -> None:
                     break
                 except (urllib.error.URLError, OSError):
                     time.sleep(0.5)
-            exporting = {"OTEL_EXPORTER_OTLP_ENDPOINT": ADDRESS, "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf", "OTEL_TOOL_AUDIT_OPENINFERENCE": "true"}
-            subprocess.run([sys.executable, "-m", "otel_tool_audit", "demo", "--dir", directory / "demo"], env={**os.environ, **exporting}, stdout=sys.stderr, check=True)
+            exporting = {
+                "OTEL_EXPORTER_OTLP_ENDPOINT": ADDRESS,
+                "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf",
+                "OTEL_TOOL_AUDIT_OPENINFERENCE": "true",
+            }
+            subprocess.run(
+                [sys.executable, "-m", "otel_tool_audit", "demo", "--dir", directory / "demo"],
+                env={**os.environ, **exporting},
+                stdout=sys.stderr,
+                check=True,
+            )
             while len(spans()) < 23 and time.monotonic() < deadline:
                 time.sleep(0.5)
             print(json.dumps(spans()))

@@ -83,7 +83,9 @@ def test_the_demo(chain: Chain, tmp_path: Path, reconciled: Reconciled) -> None:
     trail, state = demo / "audit", demo / "state"
     calls = [call for call in audit.TrailReader(trail, state=state).calls() if call["status"] in {"success", "error"}]
     agree(calls, arrived(chain, DEMO, len(calls)))
-    wait_for(lambda: sum(file.read_bytes().count(b'"tool_audit.hash"') for file in chain.audit_files) >= len(calls), 60, "the audit file is not whole")
+    wait_for(
+        lambda: sum(file.read_bytes().count(b'"tool_audit.hash"') for file in chain.audit_files) >= len(calls), 60, "the audit file is not whole"
+    )
 
     held = jaeger_api.everything(chain.jaeger, DEMO) + chain.kept().decode(errors="replace")
     assert "***REDACTED***" in held
@@ -143,7 +145,11 @@ def test_failures_are_found_by_their_type(chain: Chain, tmp_path: Path) -> None:
         return [span for span in jaeger_api.spans(chain.jaeger, DEMO, {tag: value}) if span["tags"].get(tag) == value]
 
     (span,) = tagged("error.type", "PaymentTimeout")
-    assert ("execute_tool charge_payment", "ERROR", "internal") == (span["operationName"], span["tags"]["otel.status_code"], span["tags"]["span.kind"])
+    assert ("execute_tool charge_payment", "ERROR", "internal") == (
+        span["operationName"],
+        span["tags"]["otel.status_code"],
+        span["tags"]["span.kind"],
+    )
     assert "did not answer" in span["tags"]["otel.status_description"]
     (event,) = span["logs"]
     assert ("exception", "PaymentTimeout") == tuple(jaeger_api.named(event["fields"])[name] for name in ("event", "exception.type"))
@@ -186,8 +192,12 @@ def test_a_tool_on_an_mcp_server_is_one_trace_from_the_agent_on(chain: Chain, tm
     while way[-1]["references"]:
         way.append(by_id[way[-1]["references"][0]["spanID"]])
     told = [(trace["processes"][span["processID"]]["serviceName"], jaeger_api.named(span["tags"])) for span in way]
-    assert [("shop-tools", "internal"), ("shop-tools", "server"), ("shop-agent", "client")] == [(service, tags["span.kind"]) for service, tags in told]
-    assert {("usr_98765", "conv_abc123", "get_order")} == {tuple(tags[n] for n in ("user.id", "gen_ai.conversation.id", "gen_ai.tool.name")) for _, tags in told}
+    assert [("shop-tools", "internal"), ("shop-tools", "server"), ("shop-agent", "client")] == [
+        (service, tags["span.kind"]) for service, tags in told
+    ]
+    assert {("usr_98765", "conv_abc123", "get_order")} == {
+        tuple(tags[n] for n in ("user.id", "gen_ai.conversation.id", "gen_ai.tool.name")) for _, tags in told
+    }
     assert {"shop-agent"} == {parent for parent, child, _ in edges(chain) if child == "shop-tools" != parent}
 
 

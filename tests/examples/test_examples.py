@@ -30,9 +30,7 @@ def needs(*modules: str) -> None:
 def run(name: str, trail: Path, python: str = sys.executable) -> str:
     """Run an example as a user would, and give what it printed."""
     environment = {**os.environ, "OTEL_TRACES_EXPORTER": "none", "PYTHONPATH": str(ROOT)}
-    done = subprocess.run(
-        [python, EXAMPLES / name, trail], env=environment, capture_output=True, encoding="utf-8", check=False, timeout=120
-    )
+    done = subprocess.run([python, EXAMPLES / name, trail], env=environment, capture_output=True, encoding="utf-8", check=False, timeout=120)
     assert (0, "") == (done.returncode, done.stderr)
     return done.stdout
 
@@ -50,7 +48,9 @@ def test_every_example_is_tested_and_described() -> None:
     # one needs a Jaeger, and is run where one runs
     tests = "".join(path.read_text(encoding="utf-8") for path in (Path(__file__), ROOT / "tests" / "end_to_end" / "test_seen_in_jaeger.py"))
     described = (EXAMPLES / "README.md").read_text(encoding="utf-8")
-    assert set() == {name for name in names if (f'run("{name}"' not in tests and f'"examples" / "{name}"' not in tests) or f"({name})" not in described}
+    assert set() == {
+        name for name in names if (f'run("{name}"' not in tests and f'"examples" / "{name}"' not in tests) or f"({name})" not in described
+    }
 
 
 def test_a_hand_written_loop_records_each_call_of_the_model(tmp_path: Path) -> None:

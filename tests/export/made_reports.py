@@ -9,7 +9,16 @@ from otel_tool_audit.export.contents import Heading
 from otel_tool_audit.review.reports import Access, AccessReport, ActivityReport, Bucket, Count, Gap, Head, ToolStatistics, Verdict
 
 PSEUDONYM = "psn:798ab5875487cf48:30cb4c5a7665ae65ac60d1995d606c6d"
-VERDICT = Verdict("intact", "known gaps", (), (), ("2 calls started and have no end",), ("keep checkpoints elsewhere",), 20, (Head("healthcare", 18, "a" * 64), Head("trail", 2, "b" * 64)))
+VERDICT = Verdict(
+    "intact",
+    "known gaps",
+    (),
+    (),
+    ("2 calls started and have no end",),
+    ("keep checkpoints elsewhere",),
+    20,
+    (Head("healthcare", 18, "a" * 64), Head("trail", 2, "b" * 64)),
+)
 
 
 def heading(**fields: Any) -> Heading:

@@ -11,7 +11,15 @@ from otel_tool_audit.export import delimited
 from otel_tool_audit.review.columns import COLUMNS
 
 TEXT = st.text(max_size=60) | st.from_regex(r"[=+\-@\t\r'＝＋－＠\"\n][ -~]{0,20}", fullmatch=True)
-VALUES = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | TEXT | st.lists(TEXT, max_size=2) | st.dictionaries(TEXT, TEXT, max_size=2)
+VALUES = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False)
+    | TEXT
+    | st.lists(TEXT, max_size=2)
+    | st.dictionaries(TEXT, TEXT, max_size=2)
+)
 CALLS = st.dictionaries(st.sampled_from(list(COLUMNS)), VALUES)
 
 

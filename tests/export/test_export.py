@@ -38,7 +38,13 @@ def test_an_export_checks_against_its_manifest_and_its_trail(command: Command, t
     printed = command("export", trail, "--subject", "patient-1", "--format", style, "-o", out, "--as", "Ada", "--reason", "request 12")
     assert 0 == printed.code
     made = json.loads((out / "manifest.json").read_bytes())
-    assert (8, style, "Ada", "request 12", "intact") == (made["count"], made["format"], made["who"]["as"], made["reason"], made["verdict"]["integrity"])
+    assert (8, style, "Ada", "request 12", "intact") == (
+        made["count"],
+        made["format"],
+        made["who"]["as"],
+        made["reason"],
+        made["verdict"]["integrity"],
+    )
     assert made["filters"]["subject"].startswith("psn:")
     assert b"patient-1" not in (out / "manifest.json").read_bytes()
     found = check(str(out), TrailReader(trail))
@@ -144,7 +150,12 @@ def test_a_value_that_the_trail_does_not_say_is_found(trail: Path, out: Path, ol
 def test_values_are_proven_in_every_format(command: Command, trail: Path, tmp_path: Path, style: str) -> None:
     """All values of all rows are what the records say: text, numbers, objects, what is null, what a spreadsheet would run."""
     with Trail.open(trail, durability="os") as more:
-        record(more, call(77, user_id="=cmd|' /C calc'!A0", arguments={"a": [1, 2.5, None, "é\u2028\n"], "b": "'x"}, user_role="+1", session_metadata={"k": "v"}))
+        record(
+            more,
+            call(
+                77, user_id="=cmd|' /C calc'!A0", arguments={"a": [1, 2.5, None, "é\u2028\n"], "b": "'x"}, user_role="+1", session_metadata={"k": "v"}
+            ),
+        )
     out = tmp_path / "out"
     command("export", trail, "--format", style, "-o", out)
     found = check(str(out), TrailReader(trail))
@@ -275,9 +286,13 @@ def test_a_killed_export_goes_on_with_the_time_it_began_with(tmp_path: Path, com
         "from otel_tool_audit.cli.app import run as main; sys.exit(main(sys.argv[1:]))"
     )
     arguments = ["export", str(path), "--since", "9000d", "-o", str(out)]
-    with subprocess.Popen([sys.executable, "-c", slow, *arguments], stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL, env={**os.environ}) as process:
+    with subprocess.Popen(
+        [sys.executable, "-c", slow, *arguments], stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL, env={**os.environ}
+    ) as process:
         deadline = time.monotonic() + 60
-        while time.monotonic() < deadline and not (out.exists() and (out / "unfinished.json").exists() and json.loads((out / "unfinished.json").read_bytes())["count"] > 100):
+        while time.monotonic() < deadline and not (
+            out.exists() and (out / "unfinished.json").exists() and json.loads((out / "unfinished.json").read_bytes())["count"] > 100
+        ):
             time.sleep(0.02)
         process.send_signal(signal.SIGKILL)
     began = json.loads((out / "unfinished.json").read_bytes())

@@ -21,7 +21,9 @@ from otel_tool_audit.review.timeline import printable
 html5lib = pytest.importorskip("html5lib")
 pytest.importorskip("jinja2")
 
-TEXT = st.text(max_size=40) | st.sampled_from(["<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "</style>", "{{ 7*7 }}", "{% raw %}", "\u202e\x00", "&lt;", "'"])
+TEXT = st.text(max_size=40) | st.sampled_from(
+    ["<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "</style>", "{{ 7*7 }}", "{% raw %}", "\u202e\x00", "&lt;", "'"]
+)
 ELEMENTS = {
     "html", "head", "meta", "title", "style", "body", "a", "header", "main", "footer", "section", "p", "h1", "h2", "h3", "dl", "div", "dt", "dd", "b", "span",
     "ul", "li", "figure", "figcaption", "svg", "rect", "details", "summary", "table", "caption", "colgroup", "col", "thead", "tbody", "tfoot", "tr", "th",
@@ -50,7 +52,9 @@ def elements(tree: Element) -> Iterator[tuple[str, Element]]:
 @settings(max_examples=60, deadline=None)
 def test_no_value_becomes_markup(text: str, other: str) -> None:
     """Whatever records and askers say, the page has the elements of its template and no others, and shows the text."""
-    rows = [row(1, user_id=text, tool_name=other, error=text, arguments={text: other}, viewed={other: text}, fields=(text, other), hash=text, chain=other)]
+    rows = [
+        row(1, user_id=text, tool_name=other, error=text, arguments={text: other}, viewed={other: text}, fields=(text, other), hash=text, chain=other)
+    ]
     document = access_document(access_report(rows, subject=text, path=other, notes=(text,)), heading(who=text, reason=other, filters={"user": text}))
     tree = parse(page(document))
     for name, element in elements(tree):
@@ -75,7 +79,11 @@ def test_a_page_is_well_formed_and_loads_nothing(document: Document) -> None:
     for landmark in ("header", "main", "footer", "h1", "title"):
         assert 1 == sum(name == landmark for name, _ in found)
     assert all(element.get("scope") in {"col", "row"} for name, element in found if name == "th")
-    assert all(element.get("aria-label") or element.get("aria-hidden") == "true" or element.get("viewBox") == "0 0 8 8" for name, element in found if name == "svg")
+    assert all(
+        element.get("aria-label") or element.get("aria-hidden") == "true" or element.get("viewBox") == "0 0 8 8"
+        for name, element in found
+        if name == "svg"
+    )
     assert not re.search(r"https?://|url\(|@import|<script|javascript:", text)
     ids = [element.get("id") for _, element in found if element.get("id")]
     assert len(set(ids)) == len(ids)

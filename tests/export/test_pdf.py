@@ -38,7 +38,10 @@ def test_it_is_tagged_titled_and_has_its_fonts() -> None:
     assert not found.attachments
 
 
-@pytest.mark.parametrize("text", ['#read("/etc/passwd")', "*bold* _it_ $x$ @ref <label> \\ // c /* */", '`raw` #eval("1")', "[x](y) = = heading", "\u202e\u2066\x07", "日本語 ✅"])
+@pytest.mark.parametrize(
+    "text",
+    ['#read("/etc/passwd")', "*bold* _it_ $x$ @ref <label> \\ // c /* */", '`raw` #eval("1")', "[x](y) = = heading", "\u202e\u2066\x07", "日本語 ✅"],
+)
 def test_no_value_is_read_as_markup(text: str) -> None:
     """Whatever a record says is set as text; what would turn or hide text stands as an escape."""
     rows = [row(1, user_id=text, tool_name=text, error=text, arguments={text: text})]

@@ -66,7 +66,13 @@ def test_killed_at_a_first_open_the_next_writer_completes_it(tmp_path: Path, kin
 
 @pytest.mark.parametrize(
     ("durability", "kind", "when"),
-    [(durability, *step) for step in STEPS if step[0] != "mkdir" for durability in ("os", "fsync") if step != ("open", "after") and (step[0] != "open" or durability == "os")],
+    [
+        (durability, *step)
+        for step in STEPS
+        if step[0] != "mkdir"
+        for durability in ("os", "fsync")
+        if step != ("open", "after") and (step[0] != "open" or durability == "os")
+    ],
     ids=str,
 )
 def test_killed_while_segments_are_left(tmp_path: Path, kind: str, when: str, durability: str) -> None:

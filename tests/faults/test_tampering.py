@@ -90,7 +90,9 @@ def failures(scene: Scene, attacks: list[Attack], *, writer_first: bool) -> list
         if found.integrity != "broken" or found.exit_code() != 1:
             missed.append(f"{attack.name}: {found.integrity}")
         elif attack.seq is not None and not {(attack.chain, seq) for seq in attack.named()} & {(f.chain, f.seq) for f in found.findings}:
-            missed.append(f"{attack.name}: {attack.chain}/{attack.seq} is not named by {[(f.check, f.chain, f.seq, f.message) for f in found.findings][:4]}")
+            missed.append(
+                f"{attack.name}: {attack.chain}/{attack.seq} is not named by {[(f.check, f.chain, f.seq, f.message) for f in found.findings][:4]}"
+            )
     return missed
 
 

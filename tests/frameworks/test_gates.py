@@ -42,7 +42,9 @@ def test_a_gated_agents_decorated_tools_are_recorded_once(tell, story):
     told = tell(story, "none", "gate", "decorated")
     assert [GET, CANCEL] == told.ran
     get, cancel = told.calls()
-    assert [("financial", "success", None), ("financial", "error", "ValueError")] == [(c["chain"], c["status"], c["error_type"]) for c in (get, cancel)]
+    assert [("financial", "success", None), ("financial", "error", "ValueError")] == [
+        (c["chain"], c["status"], c["error_type"]) for c in (get, cancel)
+    ]
     assert "Cannot cancel shipped order" == cancel["error"]
     assert story == "fastmcp_story" or ("call_1", "support") == (get["tool_call_id"], get["agent"])
 
@@ -95,7 +97,12 @@ except Exception as error:
 def test_an_sdk_that_hides_failures_is_refused():
     """Before 0.12 nobody outside learns that a tool of the OpenAI Agents SDK failed: a trail that calls it a success is worse than none."""
     done = subprocess.run(
-        [interpreter("frameworks"), "-c", OLD], env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, encoding="utf-8", check=True, timeout=100
+        [interpreter("frameworks"), "-c", OLD],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        encoding="utf-8",
+        check=True,
+        timeout=100,
     )
     assert done.stdout.startswith("SettingsError openai-agents 0.11.1 makes a text of a tool's failure")
     assert "use 0.12 or newer" in done.stdout

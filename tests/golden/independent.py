@@ -22,7 +22,35 @@ OTHER_BOOT = bytes(range(16))
 CLEAN, POISONED, OS = 1, 2, 4
 NONE = 2**64 - 1
 _SLOT = struct.Struct("<8sQ32s16sIQIQQ32sQQ32sII32sQIQQQQ32s")
-_CALL = ["conversation_id", "turn_number", "user_id", "user_role", "agent", "model", "tool_name", "tool_call_id", "attempt", "retry_of", "trigger", "purpose", "subject", "arguments", "result_summary", "success", "error", "error_type", "duration_ms", "session_metadata", "redactions", "trace_id", "span_id", "parent_span_id", "source", "claimed", "retention_class"]
+_CALL = [
+    "conversation_id",
+    "turn_number",
+    "user_id",
+    "user_role",
+    "agent",
+    "model",
+    "tool_name",
+    "tool_call_id",
+    "attempt",
+    "retry_of",
+    "trigger",
+    "purpose",
+    "subject",
+    "arguments",
+    "result_summary",
+    "success",
+    "error",
+    "error_type",
+    "duration_ms",
+    "session_metadata",
+    "redactions",
+    "trace_id",
+    "span_id",
+    "parent_span_id",
+    "source",
+    "claimed",
+    "retention_class",
+]
 
 
 def compact(value: Any) -> bytes:

@@ -104,7 +104,10 @@ def host_crash(flags: int) -> Case:
     """The host went down: synced at seq 6, written up to 8, both lines and half of a third found on disk."""
     case = usual(end=False)
     general = case.chains["general"]
-    heads = {"trail": case.chains["trail"].head(flags=0, boot=OTHER_BOOT), "general": general.head(flags=flags, boot=OTHER_BOOT, synced=general.marks[6])}
+    heads = {
+        "trail": case.chains["trail"].head(flags=0, boot=OTHER_BOOT),
+        "general": general.head(flags=flags, boot=OTHER_BOOT, synced=general.marks[6]),
+    }
     general.data.extend(b'{"seq":8,"previous_hash":"')
     return case._replace(heads=heads)
 
@@ -157,7 +160,6 @@ def rewritten(first: int, last: int) -> Callable[[list[bytes]], list[bytes]]:
     """Lines *first* to *last* say something else, with right hashes among themselves."""
 
     def change(lines: list[bytes]) -> list[bytes]:
-
 
         previous = bytes.fromhex(json.loads(lines[first])["previous_hash"])
         for at in range(first, min(last, len(lines) - 1) + 1):

@@ -39,7 +39,9 @@ def verify_chain(folder: Path, trail_id: str, head: tuple[Any, ...] | None, boot
     files = {(int(m[1]), int(m[2] or 0)): p for p in folder.glob("*.jsonl") if (m := re.fullmatch(r"(\d{12,})(?:-(\d+))?\.jsonl", p.name))}
     if any(p.is_symlink() or not p.is_file() or p.stat().st_nlink != 1 for p in files.values()):
         return [], [], ["a segment is not a file of its own"], False
-    counting = sorted({f: (f, max(a for g, a in files if g == f)) for f, _ in files if any(files[k].stat().st_size for k in files if k[0] == f)}.values())
+    counting = sorted(
+        {f: (f, max(a for g, a in files if g == f)) for f, _ in files if any(files[k].stat().st_size for k in files if k[0] == f)}.values()
+    )
     hashes, own, wrong, epoch, previous, valid = [], [], [], 0, sha256(f"{trail_id}/{folder.name}".encode()), 0
     segments = [files[k].read_bytes() for k in counting]
     for index, (first, attempt) in enumerate(counting):
@@ -61,11 +63,18 @@ def verify_chain(folder: Path, trail_id: str, head: tuple[Any, ...] | None, boot
                 wrong.append("not as long as the head says")
             if crashed or head is None:
                 valid = segments[index].rfind(b"\n") + 1
-        for line in segments[index][:valid].splitlines(keepends=True) if b"\r" not in segments[index] else re.findall(rb"[^\n]*\n?", segments[index][:valid])[:-1]:
+        for line in (
+            segments[index][:valid].splitlines(keepends=True)
+            if b"\r" not in segments[index]
+            else re.findall(rb"[^\n]*\n?", segments[index][:valid])[:-1]
+        ):
             found = check_line(line, len(hashes), previous)
             if found is None and not (head is None and not line.endswith(b"\n")):
                 wrong.append(f"record {len(hashes)} is not what was written")
-            hashes, previous = [*hashes, found or b""], found or bytes.fromhex(line[-67:-3].decode("ascii", "replace")) if re.fullmatch(rb"[0-9a-f]{64}", line[-67:-3]) else previous
+            hashes, previous = (
+                [*hashes, found or b""],
+                found or bytes.fromhex(line[-67:-3].decode("ascii", "replace")) if re.fullmatch(rb"[0-9a-f]{64}", line[-67:-3]) else previous,
+            )
             if found and b'"call_id":null' in line[:200]:
                 own.append(json.loads(line))
     if head is not None and (len(hashes) < head[10] or (hashes and hashes[head[10] - 1] != head[12]) or (not hashes and head[7])):
@@ -87,13 +96,19 @@ def verify(trail: Path, state: Path | None = None, boot: bytes = b"") -> tuple[s
     for name in sorted(there & known):
         hashes, own, found, accepted = verify_chain(trail / name, trail_id, read_head(heads / name), boot)
         wrong, unsure, all_hashes[name] = wrong + [f"{name}: {w}" for w in found], unsure or accepted, hashes
-        marks += [(c, m["count"], m["hash"]) for r in own if r["event"] in {"trail.heartbeat", "trail.closed"} for c, m in r["details"]["heads"].items()]
+        marks += [
+            (c, m["count"], m["hash"]) for r in own if r["event"] in {"trail.heartbeat", "trail.closed"} for c, m in r["details"]["heads"].items()
+        ]
         for path in (trail / name).glob("*.seal"):
             seal, data = json.loads(path.read_bytes()), path.with_suffix(".jsonl").read_bytes() if path.with_suffix(".jsonl").exists() else b""
             if sha256(data[: seal["bytes"]]).hex() != seal["sha256"] or data[: seal["bytes"]].count(b"\n") != seal["count"]:
                 wrong.append(f"{name}: {path.name} does not match its segment")
     for chain, count, found in marks:
-        if not accepted_loss(all_hashes.get(chain, []), count) and count and (len(all_hashes.get(chain, [])) < count or all_hashes[chain][count - 1].hex() != found):
+        if (
+            not accepted_loss(all_hashes.get(chain, []), count)
+            and count
+            and (len(all_hashes.get(chain, [])) < count or all_hashes[chain][count - 1].hex() != found)
+        ):
             wrong.append(f"{chain}: record {count - 1} is not the one that the trail's own records name")
     return ("broken" if wrong else "cannot tell" if unsure else "intact"), wrong
 

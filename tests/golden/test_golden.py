@@ -21,8 +21,6 @@ from otel_tool_audit.review.verify import verify
 CASES = sorted(make.CASES)
 
 
-
-
 def test_the_frozen_trails_are_what_the_generator_makes(tmp_path: Path) -> None:
     """Every frozen byte comes from the generator, so that nobody mends a golden trail by hand."""
     made = tmp_path / "trails"

@@ -349,7 +349,9 @@ def test_the_model_in_another_trace_is_found_by_the_calls_id(trail, scopes):
     beside(one, MODEL | {"gen_ai.output.messages": asked}).end()
     beside(one, TOOL | {"gen_ai.tool.call.id": "c7"}).end()
     beside(one, TOOL | {"gen_ai.tool.call.id": "c8"}).end()
-    assert [("c7", "gpt-4.1", {"order_id": "ORD-1"}), ("c8", "unknown", None)] == [(c["tool_call_id"], c["model"], c["arguments"]) for c in trail.calls()]
+    assert [("c7", "gpt-4.1", {"order_id": "ORD-1"}), ("c8", "unknown", None)] == [
+        (c["tool_call_id"], c["model"], c["arguments"]) for c in trail.calls()
+    ]
 
 
 def test_a_span_that_never_ends_is_an_interrupted_call(trail, scopes):

@@ -69,9 +69,7 @@ def _install(home: Path, pins: Path) -> None:
         [home / "bin" / "python", "-m", "pip", "install", "-q", "--no-deps", "--disable-pip-version-check", "-r", pins],
     ):
         try:
-            done = subprocess.run(
-                command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8", check=False, timeout=PATIENCE
-            )
+            done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8", check=False, timeout=PATIENCE)
         except subprocess.TimeoutExpired as error:
             raise EnvironmentMissing(f"installing {pins} took more than {PATIENCE} s") from error
         if done.returncode:

@@ -86,14 +86,7 @@ class Starter:
         return self.run(command, environment, ports, lambda p: "Everything is ready" in p.text(), start=start)
 
     def agent(
-        self,
-        *,
-        to: str = "",
-        gateway: Program | None = None,
-        name: str = SENDER,
-        token: str = TOKEN,
-        start: bool = True,
-        **settings: str,
+        self, *, to: str = "", gateway: Program | None = None, name: str = SENDER, token: str = TOKEN, start: bool = True, **settings: str
     ) -> Program:
         """
         Start a Collector with ``collector-config/agent.yaml``.
@@ -153,13 +146,7 @@ class Starter:
         return self.run(command, environment, ports, _healthy, start=start)
 
     def run(
-        self,
-        command: list[str],
-        environment: dict[str, str],
-        ports: dict[str, int],
-        ready: Callable[[Program], bool],
-        *,
-        start: bool = True,
+        self, command: list[str], environment: dict[str, str], ports: dict[str, int], ready: Callable[[Program], bool], *, start: bool = True
     ) -> Program:
         """Start any program."""
         log = self.directory / f"{Path(command[-1]).stem}-{len(self.started)}.log"
@@ -187,9 +174,7 @@ def starter(tmp_path: Path, collector_program: Path, request: pytest.FixtureRequ
 
 
 @pytest.fixture(scope="module")
-def module_starter(
-    tmp_path_factory: pytest.TempPathFactory, collector_program: Path, request: pytest.FixtureRequest
-) -> Iterator[Starter]:
+def module_starter(tmp_path_factory: pytest.TempPathFactory, collector_program: Path, request: pytest.FixtureRequest) -> Iterator[Starter]:
     """What starts real programs for all tests of a file."""
     made = Starter(tmp_path_factory.mktemp("real"), collector_program, lambda: request.getfixturevalue("jaeger_program"))
     yield made

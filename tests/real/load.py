@@ -22,15 +22,7 @@ class Load:
     """
 
     def __init__(
-        self,
-        program: Program,
-        *,
-        name: str = "",
-        token: str = "",
-        threads: int = 4,
-        each: int = 5,
-        first: int = 1,
-        again: bool = True,
+        self, program: Program, *, name: str = "", token: str = "", threads: int = 4, each: int = 5, first: int = 1, again: bool = True
     ) -> None:
         """Say to whom, how many spans a request, from which number on, and whether to repeat what was not acknowledged."""
         self.acknowledged: set[int] = set()

@@ -78,9 +78,7 @@ def send(program: Program, what: ExportTraceServiceRequest, *, name: str = "", t
     if name:
         scheme = "https"
         headers["Authorization"] = "Basic " + b64encode(f"{name}:{token}".encode()).decode()
-        handlers.append(
-            urllib.request.HTTPSHandler(context=ssl.create_default_context(cafile=program.environment["GATEWAY_CERT"]))
-        )
+        handlers.append(urllib.request.HTTPSHandler(context=ssl.create_default_context(cafile=program.environment["GATEWAY_CERT"])))
     url = f"{scheme}://{program.address('http')}/v1/traces"
     try:
         opener = urllib.request.build_opener(*handlers)
@@ -125,11 +123,7 @@ def spans_in(directory: Path) -> list[Span]:
 def ids_in(directory: Path) -> set[str]:
     """Find the records' ids in the audit file without reading all of it: quick, for waiting."""
     pattern = re.compile(r'"audit\.record\.id","value":{"stringValue":"([0-9a-f]{32})"}')
-    return {
-        found
-        for file in directory.glob("*.jsonl")
-        for found in pattern.findall(file.read_text(encoding="utf-8", errors="replace"))
-    }
+    return {found for file in directory.glob("*.jsonl") for found in pattern.findall(file.read_text(encoding="utf-8", errors="replace"))}
 
 
 def record_ids(spans: list[Span]) -> Counter[str]:

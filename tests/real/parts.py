@@ -83,9 +83,7 @@ def cache_directory() -> Path:
 
 def _key(part: Part) -> str:
     """Hash what decides the bytes of the program."""
-    version = subprocess.run(
-        ["go", "env", "GOVERSION", "GOOS", "GOARCH"], cwd=part.module, capture_output=True, check=True
-    ).stdout
+    version = subprocess.run(["go", "env", "GOVERSION", "GOOS", "GOARCH"], cwd=part.module, capture_output=True, check=True).stdout
     digest = hashlib.sha256(version + part.linker.encode() + part.tags.encode())
     for file in sorted(p for p in part.module.iterdir() if p.suffix in {".go", ".mod", ".sum"}):
         digest.update(f"{file.name}\0{file.stat().st_size}\0".encode() + file.read_bytes())

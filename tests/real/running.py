@@ -26,12 +26,7 @@ class Program:
     """
 
     def __init__(
-        self,
-        command: list[str],
-        log: Path,
-        environment: Mapping[str, str],
-        ports: Mapping[str, int],
-        ready: Callable[[Program], bool],
+        self, command: list[str], log: Path, environment: Mapping[str, str], ports: Mapping[str, int], ready: Callable[[Program], bool]
     ) -> None:
         """Say what to run; :meth:`start` runs it."""
         self.command = command
@@ -56,11 +51,7 @@ class Program:
         self._from = self.log.stat().st_size if self.log.exists() else 0
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                self.command,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                env={"PATH": os.environ["PATH"], **self.environment},
+                self.command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env={"PATH": os.environ["PATH"], **self.environment}
             )
 
     @property

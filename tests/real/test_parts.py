@@ -20,9 +20,7 @@ def part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Part:
     if shutil.which("go") is None and os.environ.get("CI") != "true":
         pytest.skip("no `go` on the path")
     # Go's own cache stays where it is: building the standard library anew takes long
-    monkeypatch.setenv(
-        "GOCACHE", subprocess.run(["go", "env", "GOCACHE"], capture_output=True, text=True, check=True).stdout.strip()
-    )
+    monkeypatch.setenv("GOCACHE", subprocess.run(["go", "env", "GOCACHE"], capture_output=True, text=True, check=True).stdout.strip())
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     module = tmp_path / "module"
     module.mkdir()
@@ -83,22 +81,8 @@ def test_without_go_it_says_so(part: Part, monkeypatch: pytest.MonkeyPatch) -> N
 def test_a_test_that_needs_a_program_is_skipped_without_go_and_in_ci_fails(ci: str, outcome: str) -> None:
     """The reason is given both times."""
     root = Path(__file__).parents[2]
-    environment = {
-        "PATH": "/usr/bin:/bin" if shutil.which("go", path="/usr/bin:/bin") is None else "/nowhere",
-        "CI": ci,
-        "HOME": "/tmp",
-    }
-    command = [
-        sys.executable,
-        "-m",
-        "pytest",
-        "-q",
-        "-p",
-        "no:cacheprovider",
-        "tests/collector/test_gateway.py",
-        "-k",
-        "without_tls",
-    ]
+    environment = {"PATH": "/usr/bin:/bin" if shutil.which("go", path="/usr/bin:/bin") is None else "/nowhere", "CI": ci, "HOME": "/tmp"}
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/collector/test_gateway.py", "-k", "without_tls"]
     done = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, check=False, timeout=120)
     assert outcome in done.stdout
     assert "no `go` on the path to build the real collector with" in done.stdout

@@ -62,8 +62,31 @@ def test_a_part_is_recognised_while_any_sign_of_a_tool_is_left(told, data):
 
 
 PREFIXES = st.sampled_from(["", "acme", "gen_ai", "my.agent", "Vendor", "x_y"])
-PLACES = {"name": ("tool.name", "tool_call.name"), "arguments": ("tool.arguments", "tool_call.args", "tool.input", "tool_call.parameters"), "id": ("tool_call.id", "tool.call.id"), "result": ("tool.result", "tool_call.output")}
-OTHERS = ("llm", "LLM", "chat", "generation", "inference.framework", "retriever", "RETRIEVER", "embedding", "EMBEDDING", "rerank", "guardrail", "agent", "invoke_agent", "agentic.turn", "workflow", "evaluator", "prompt")
+PLACES = {
+    "name": ("tool.name", "tool_call.name"),
+    "arguments": ("tool.arguments", "tool_call.args", "tool.input", "tool_call.parameters"),
+    "id": ("tool_call.id", "tool.call.id"),
+    "result": ("tool.result", "tool_call.output"),
+}
+OTHERS = (
+    "llm",
+    "LLM",
+    "chat",
+    "generation",
+    "inference.framework",
+    "retriever",
+    "RETRIEVER",
+    "embedding",
+    "EMBEDDING",
+    "rerank",
+    "guardrail",
+    "agent",
+    "invoke_agent",
+    "agentic.turn",
+    "workflow",
+    "evaluator",
+    "prompt",
+)
 
 
 def spelt(draw, words):
@@ -88,13 +111,20 @@ def test_known_words_are_recognised_however_they_are_joined(data):
     assert ("get_order", "c1", ARGUMENTS, {"status": "shipped"}) == (found.tool_name, found.tool_call_id, found.arguments, found.result)
 
 
-@given(st.sampled_from(OTHERS), st.sampled_from(["span.kind", "span.type", "observation.type", "operation.type", "run_type", "node.kind"]), PREFIXES, st.data())
+@given(
+    st.sampled_from(OTHERS),
+    st.sampled_from(["span.kind", "span.type", "observation.type", "operation.type", "run_type", "node.kind"]),
+    PREFIXES,
+    st.data(),
+)
 def test_what_says_that_it_is_something_else_is_never_a_call(said, words, prefix, data):
     """Whatever else stands on it: models, retrievers, embeddings and agents speak of tools, too."""
     attributes = {f"{prefix}.{spelt(data.draw, words)}" if prefix else words: said}
     names = sorted(name for names in PLACES.values() for name in names)
     attributes |= dict.fromkeys(data.draw(st.lists(st.sampled_from(names), max_size=4)), "get_order")
-    attributes |= data.draw(st.dictionaries(st.sampled_from(["input.value", "output.value", "gen_ai.request.model", "tags"]), st.just(AS_JSON), max_size=3))
+    attributes |= data.draw(
+        st.dictionaries(st.sampled_from(["input.value", "output.value", "gen_ai.request.model", "tags"]), st.just(AS_JSON), max_size=3)
+    )
     assert kind(data.draw(st.sampled_from(["get_order", "execute_tool get_order", "x"])), attributes) is not Kind.TOOL
 
 
@@ -111,7 +141,13 @@ def test_a_component_that_runs_several_tells_of_each():
     """What came of it, too; what stands in the history that was handed over was told before."""
 
     def result(name, call_id, failed):
-        return {"tool_call_result": {"result": f"of {call_id}", "origin": {"tool_name": name, "arguments": {"id": call_id}, "id": call_id}, "error": failed}}
+        return {
+            "tool_call_result": {
+                "result": f"of {call_id}",
+                "origin": {"tool_name": name, "arguments": {"id": call_id}, "id": call_id},
+                "error": failed,
+            }
+        }
 
     told = {
         "haystack.component.name": "desk", "haystack.component.type": "ToolInvoker",
@@ -138,7 +174,9 @@ VALUES = st.recursive(
     | st.floats()
     | st.text()
     | st.binary()
-    | st.sampled_from([Name.TOOL, Text("x"), object(), "{'a': 1", '{"a": ', "[" * 500, "(" * 5000, '{"args": 1, "kwargs": 2}', "f(x=1)", "-" * 3000 + "1"]),
+    | st.sampled_from(
+        [Name.TOOL, Text("x"), object(), "{'a': 1", '{"a": ', "[" * 500, "(" * 5000, '{"args": 1, "kwargs": 2}', "f(x=1)", "-" * 3000 + "1"]
+    ),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3) | st.integers(), inner, max_size=3),
     max_leaves=8,
 )
@@ -340,14 +378,26 @@ def test_other_ids_are_no_conversation(name):
 
 
 REQUESTS = {
-    "gen_ai": {"gen_ai.output.messages": json.dumps([{"role": "assistant", "parts": [{"type": "tool_call", "id": "c1", "name": "t", "arguments": {"a": 1}}]}])},
+    "gen_ai": {
+        "gen_ai.output.messages": json.dumps(
+            [{"role": "assistant", "parts": [{"type": "tool_call", "id": "c1", "name": "t", "arguments": {"a": 1}}]}]
+        )
+    },
     "openinference": {
         "llm.output_messages.0.message.tool_calls.0.tool_call.id": "c1",
         "llm.output_messages.0.message.tool_calls.0.tool_call.function.name": "t",
         "llm.output_messages.0.message.tool_calls.0.tool_call.function.arguments": '{"a": 1}',
     },
-    "traceloop": {"gen_ai.completion.0.tool_calls.0.id": "c1", "gen_ai.completion.0.tool_calls.0.name": "t", "gen_ai.completion.0.tool_calls.0.arguments": '{"a": 1}'},
-    "openai": {"output.value": json.dumps({"choices": [{"message": {"tool_calls": [{"id": "c1", "type": "function", "function": {"name": "t", "arguments": '{"a": 1}'}}]}}]})},
+    "traceloop": {
+        "gen_ai.completion.0.tool_calls.0.id": "c1",
+        "gen_ai.completion.0.tool_calls.0.name": "t",
+        "gen_ai.completion.0.tool_calls.0.arguments": '{"a": 1}',
+    },
+    "openai": {
+        "output.value": json.dumps(
+            {"choices": [{"message": {"tool_calls": [{"id": "c1", "type": "function", "function": {"name": "t", "arguments": '{"a": 1}'}}]}}]}
+        )
+    },
     "anthropic": {"output.value": json.dumps({"content": [{"type": "tool_use", "id": "c1", "name": "t", "input": {"a": 1}}]})},
     "bedrock": {"output.value": json.dumps([{"toolUse": {"toolUseId": "c1", "name": "t", "input": {"a": 1}}}])},
     "vercel": {"ai.response.toolCalls": json.dumps([{"toolCallId": "c1", "toolName": "t", "args": '{"a": 1}'}])},

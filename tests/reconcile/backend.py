@@ -79,7 +79,9 @@ def _request_class() -> Any:
         message.field.add(name="seconds", number=1, type=3, label=1)
         message.field.add(name="nanos", number=2, type=5, label=1)
         pool.Add(file)
-    file = descriptor_pb2.FileDescriptorProto(name="query.proto", package="jaeger.api_v3", syntax="proto3", dependency=["google/protobuf/timestamp.proto"])
+    file = descriptor_pb2.FileDescriptorProto(
+        name="query.proto", package="jaeger.api_v3", syntax="proto3", dependency=["google/protobuf/timestamp.proto"]
+    )
     query = file.message_type.add(name="TraceQueryParameters")
     for name, number in (("start_time_min", 4), ("start_time_max", 5)):
         query.field.add(name=name, number=number, type=11, label=1, type_name=".google.protobuf.Timestamp")

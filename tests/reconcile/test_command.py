@@ -164,16 +164,27 @@ def test_calls_that_were_not_sampled_are_not_missed(tmp_path: Path, reconciled, 
 
 
 @settings(deadline=None)
-@given(st.dictionaries(st.text(max_size=9), st.text(max_size=30) | st.integers(0, 9) | st.none(), max_size=3), st.booleans(), st.booleans(), st.booleans())
+@given(
+    st.dictionaries(st.text(max_size=9), st.text(max_size=30) | st.integers(0, 9) | st.none(), max_size=3),
+    st.booleans(),
+    st.booleans(),
+    st.booleans(),
+)
 def test_reading_by_position_is_reading(arguments, claimed, sampled, traced) -> None:
     """Whatever a call's arguments imitate, a line that is read by position says what it says when it is parsed."""
     call = new_call("0" * 32, "t", "2026-03-01T12:00:00.000000Z")
-    call["arguments"] = {**arguments, "x": ',"span_id":"0123456789abcdef","parent_span_id":null,"source":"s","claimed":null,"retention_class":"g"', "sampled": False}
+    call["arguments"] = {
+        **arguments,
+        "x": ',"span_id":"0123456789abcdef","parent_span_id":null,"source":"s","claimed":null,"retention_class":"g"',
+        "sampled": False,
+    }
     call["claimed"] = {"span_id": "0123456789abcdef"} if claimed else None
     call["span_id"] = "0123456789abcdef" if traced else None
     if not sampled:
         call["sampled"] = False
-    body = codec.body(7, "ab" * 32, codec.call_tail("tool_call.finished", call, salt="1" * 32, writer="2" * 32, service=b'"shop"', digest=lambda _: None))
+    body = codec.body(
+        7, "ab" * 32, codec.call_tail("tool_call.finished", call, salt="1" * 32, writer="2" * 32, service=b'"shop"', digest=lambda _: None)
+    )
     text = codec.line(body, codec.leaf_hash(body)).rstrip(b"\n")
     usual = records._usual(text, b"general")
     parsed = records._recorded(json.loads(text), "general", codec.leaf_digest(body), records.nanoseconds(call["timestamp"]))
@@ -225,7 +236,9 @@ def test_a_backend_that_is_not_there_cannot_tell(exported: Callable[..., Exporte
     assert "is it running" in capsys.readouterr().err
 
 
-def test_without_room_to_sort_it_cannot_tell(exported: Callable[..., Exported], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_room_to_sort_it_cannot_tell(
+    exported: Callable[..., Exported], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Exit 3, not the 1 that means that they disagree, and where room is needed."""
     made = exported(1)
     monkeypatch.setattr(spill.Heap.__init__, "__defaults__", (1,))
@@ -244,7 +257,9 @@ def test_a_trail_whose_numbers_no_writer_wrote(exported: Callable[..., Exported]
     made = exported(3)
     segment = max((made.path / "general").glob("*.jsonl"))
     lines = lines_of(segment)
-    for number, (old, new) in enumerate([(b'{"seq":1,', b'{"seq":-1,'), (b'{"seq":2,', b'{"seq":18446744073709551615,'), (b'"timestamp":"2', b'"timestamp":"9')], 1):
+    for number, (old, new) in enumerate(
+        [(b'{"seq":1,', b'{"seq":-1,'), (b'{"seq":2,', b'{"seq":18446744073709551615,'), (b'"timestamp":"2', b'"timestamp":"9')], 1
+    ):
         assert old in lines[number]
         lines[number] = lines[number].replace(old, new)
     segment.write_bytes(b"".join(lines))

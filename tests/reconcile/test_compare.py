@@ -56,7 +56,9 @@ CALL = [recorded(1, 0, ended=False), recorded(1, 1)]
         pytest.param(CALL, [seen(1, 1), seen(1, 1, hash=WRONG)], {"calls": 1, MISMATCHED: 1}, id="two claims, one wrong"),
         pytest.param(CALL, [seen(1, 1, trail=OTHER)], {"calls": 1, MISMATCHED: 1}, id="stamped by another trail"),
         pytest.param([], [seen(1, 1, trail=OTHER)], {"spans of other trails": 1}, id="of another trail"),
-        pytest.param(CALL, [seen(1, 1)._replace(seq=None, chain=None, trail=None)], {"calls": 1, "agreed": 1}, id="of the stamp only the hash is left"),
+        pytest.param(
+            CALL, [seen(1, 1)._replace(seq=None, chain=None, trail=None)], {"calls": 1, "agreed": 1}, id="of the stamp only the hash is left"
+        ),
         pytest.param(CALL[:1], [], {"calls": 1, "not ended": 1}, id="never ended"),
         pytest.param(CALL, [seen(1, 1, hash=None)], {"calls": 1, "without record": 1, MISSING_IN_BACKEND: 1}, id="span without a hash"),
         pytest.param([], [seen(1, 1, hash=None, trail=None)], {"without record": 1}, id="refused"),
@@ -122,8 +124,28 @@ def test_moments_cut_the_records_into_equal_parts() -> None:
 IDS = st.binary(min_size=16, max_size=16)
 TEXT = st.none() | st.text(st.characters(exclude_characters="/"), min_size=1, max_size=9)
 NUMBERS = st.integers(0, (1 << 63) - 1)
-RECORDS = st.builds(Recorded, IDS, st.from_regex("[a-z]{1,9}", fullmatch=True), NUMBERS, st.binary(min_size=32, max_size=32), st.booleans(), NUMBERS, st.booleans(), st.booleans())
-SPANS = st.builds(Seen, IDS, TEXT, TEXT, st.none() | NUMBERS, st.none() | st.binary(min_size=32, max_size=32), IDS, st.binary(min_size=8, max_size=8), st.integers(0, (1 << 64) - 1))
+RECORDS = st.builds(
+    Recorded,
+    IDS,
+    st.from_regex("[a-z]{1,9}", fullmatch=True),
+    NUMBERS,
+    st.binary(min_size=32, max_size=32),
+    st.booleans(),
+    NUMBERS,
+    st.booleans(),
+    st.booleans(),
+)
+SPANS = st.builds(
+    Seen,
+    IDS,
+    TEXT,
+    TEXT,
+    st.none() | NUMBERS,
+    st.none() | st.binary(min_size=32, max_size=32),
+    IDS,
+    st.binary(min_size=8, max_size=8),
+    st.integers(0, (1 << 64) - 1),
+)
 
 
 @settings(deadline=None)
@@ -150,7 +172,10 @@ def test_joined_calls_come_together_on_both_sides(calls, joined, held) -> None:
         spill.put_records([pack_recorded(recorded(call, seq)) for seq, call in enumerate(calls)])
         spill.put_spans([pack_seen(seen(call, seq)) for seq, call in enumerate(calls)])
         spill.join({call.to_bytes(16): min(joined).to_bytes(16) for call in joined})
-        sides = [[(key, {item.call for _, item in group}) for key, group in groupby(side, key=lambda item: item[0])] for side in (spill.records(), spill.spans())]
+        sides = [
+            [(key, {item.call for _, item in group}) for key, group in groupby(side, key=lambda item: item[0])]
+            for side in (spill.records(), spill.spans())
+        ]
     assert sides[0] == sides[1]
     assert sorted(key for key, _ in sides[0]) == [key for key, _ in sides[0]]
     assert len({key for key, _ in sides[0]}) == len(sides[0]) == len({min(joined) if call in joined else call for call in calls})

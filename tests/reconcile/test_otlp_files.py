@@ -45,7 +45,9 @@ def test_joined_lines_and_fragments(lines, tmp_path: Path) -> None:
     path = tmp_path / "torn.jsonl"
     path.write_bytes(first + second + b"\n" + third[:100] + fourth + b"\n" + b'"}]}]}]}' + first + b"\n" + third[: len(third) // 2])
     found, source = read(path)
-    assert sorted([first, second, fourth, first]) == sorted(next(text for text in map(bytes.strip, lines) if span.call.hex().encode() in text) for span in found)
+    assert sorted([first, second, fourth, first]) == sorted(
+        next(text for text in map(bytes.strip, lines) if span.call.hex().encode() in text) for span in found
+    )
     assert ["line 2: a fragment of 100 bytes", "line 3: a fragment of 8 bytes", f"line 4: a fragment of {len(third) // 2:,} bytes"] == [
         told.partition(", ")[2].rpartition(",")[0] if "bytes," in told else told for told in source.unread
     ]

@@ -47,7 +47,14 @@ def test_results_of_many_kinds_have_identifiers(kind):
 
 @pytest.mark.parametrize(
     ("result", "error"),
-    [({"error": "no"}, "no"), ({"error": {"code": 7}}, {"code": 7}), ({"error": ""}, ""), ({"error": None}, None), ({"error": False}, None), ("error", None)],
+    [
+        ({"error": "no"}, "no"),
+        ({"error": {"code": 7}}, {"code": 7}),
+        ({"error": ""}, ""),
+        ({"error": None}, None),
+        ({"error": False}, None),
+        ("error", None),
+    ],
 )
 def test_a_mapping_with_an_error_key_failed(result, error):
     """Except where the key says that there was none."""

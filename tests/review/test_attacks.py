@@ -256,7 +256,9 @@ def test_tampering_is_found_and_named(made: Made, attack: Callable[[Made], Where
         _write_on(made)
     found = verify(made.path, state=str(made.state))
     assert ("broken", 1) == (found.integrity, found.exit_code()), found.as_dict()
-    assert any(f.chain == chain and seq in {None, f.seq} for f in found.findings) or chain is None, [(f.chain, f.seq, f.message) for f in found.findings]
+    assert any(f.chain == chain and seq in {None, f.seq} for f in found.findings) or chain is None, [
+        (f.chain, f.seq, f.message) for f in found.findings
+    ]
 
 
 @pytest.mark.parametrize("attack", [flip_a_byte, change_with_right_hash, delete_a_line], ids=lambda a: a.__name__)

@@ -63,7 +63,14 @@ def test_every_truncation_is_found(frozen: Made, data: st.DataObject) -> None:
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(junk=st.one_of(st.binary(max_size=300), st.binary(max_size=100).map(lambda b: b'{"seq":0,"previous_hash":"' + b + b"\n"), st.just(b"\n" * 50), st.just(b"9" * 200_000)))
+@given(
+    junk=st.one_of(
+        st.binary(max_size=300),
+        st.binary(max_size=100).map(lambda b: b'{"seq":0,"previous_hash":"' + b + b"\n"),
+        st.just(b"\n" * 50),
+        st.just(b"9" * 200_000),
+    )
+)
 def test_junk_in_a_segment_never_makes_the_reader_fall_over(frozen: Made, junk: bytes) -> None:
     """Whatever stands in a segment: verify says broken, and reading gives records or a clear error."""
     segment = _segments(frozen)[0]

@@ -129,4 +129,3 @@ def test_usual_calls_are_rows() -> None:
     found = extracted(data, 1000)
     assert (6, [], []) == (len(found), found.loose, found.waiting())
     assert {("usr_1", 2.5, "success")} == {(one["user_id"], one["duration_ms"], one["status"]) for one in rows_of(found)}
-

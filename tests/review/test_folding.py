@@ -12,7 +12,9 @@ from otel_tool_audit.record.model import AMENDED
 from otel_tool_audit.review.folding import Amendments
 
 NAMES = st.sampled_from([f"{number:02d}" for number in range(12)])
-AMENDMENTS = st.lists(st.tuples(NAMES, st.lists(NAMES, max_size=3)).map(lambda pair: {"event": AMENDED, "call_id": pair[0], "joins": pair[1]}), max_size=20)
+AMENDMENTS = st.lists(
+    st.tuples(NAMES, st.lists(NAMES, max_size=3)).map(lambda pair: {"event": AMENDED, "call_id": pair[0], "joins": pair[1]}), max_size=20
+)
 
 
 def plainly(records: list[dict[str, Any]]) -> tuple[dict[str, str], dict[str, int]]:

@@ -62,4 +62,6 @@ def test_their_lines_stay_in_the_trail(made: Made, monkeypatch: pytest.MonkeyPat
     assert held < 4_096 * calls < in_lines / 8
     assert peak < in_lines / 2
     assert list(slow(made).calls(user="usr_late", order_by="timestamp")) == list(reader.calls(user="usr_late", order_by="timestamp"))
-    assert calls // 4 == len(list(reader.calls(status="running", order_by="timestamp"))) + len(list(reader.calls(status="interrupted", order_by="timestamp")))
+    assert calls // 4 == len(list(reader.calls(status="running", order_by="timestamp"))) + len(
+        list(reader.calls(status="interrupted", order_by="timestamp"))
+    )

@@ -48,12 +48,19 @@ def fill(made: Made, calls: int = 60, *, seed: int = 1) -> None:
     started: list[Any] = []
     with Trail.open(made.path, state=made.state, segment_bytes=8192) as trail:
         for number in range(calls):
-            call = new_call(f"{chance.getrandbits(128):032x}", f"tool_{number % 3}", f"2026-03-{1 + number // 25:02d}T00:{number % 25:02d}:00.000000Z")
+            call = new_call(
+                f"{chance.getrandbits(128):032x}", f"tool_{number % 3}", f"2026-03-{1 + number // 25:02d}T00:{number % 25:02d}:00.000000Z"
+            )
             call.update({
                 "user_id": chance.choice(["unknown", "usr_1", "usr_ü", "o'brien"]), "conversation_id": f"conv_{number % 7}", "subject": chance.choice([None, "P-1", "P-2"]),
                 "retention_class": chance.choice(["general", "healthcare"]), "arguments": {"text": 'Straße, "success":null'}, "agent": None, "attempt": chance.choice([None, 1]),
             })  # fmt: skip
-            done = {**call, "success": chance.choice([True, True, False]), "duration_ms": chance.choice([1.0, 2.5, 1.0005, 300.125]), "user_id": "usr_1"}
+            done = {
+                **call,
+                "success": chance.choice([True, True, False]),
+                "duration_ms": chance.choice([1.0, 2.5, 1.0005, 300.125]),
+                "user_id": "usr_1",
+            }
             kind = chance.randrange(8)
             if kind == 0:
                 trail.append(OBSERVED, done)  # type: ignore[arg-type]
@@ -148,7 +155,10 @@ def _searches(made: Made) -> list[search.Found]:
     with open_root(str(made.path)) as root:
         desk = search.HuntDesk(root)
         segments = sorted((made.path / "general").glob("*.jsonl"))
-        found = [desk.do(search.Hunt("general", one.name, one.stat().st_size, "user_id", frozenset({"usr_1"}), sealed=one != segments[-1])) for one in segments]
+        found = [
+            desk.do(search.Hunt("general", one.name, one.stat().st_size, "user_id", frozenset({"usr_1"}), sealed=one != segments[-1]))
+            for one in segments
+        ]
         desk.close()
     return found
 
@@ -217,7 +227,9 @@ def poison(path: Path) -> None:
     pq.write_table(changed.replace_schema_metadata(table.schema.metadata), path)
 
 
-@pytest.mark.parametrize("attack", ["rows", "rows and time", "swapped", "swapped back", "deleted", "note deleted", "note forged", "garbage", "empty", "older"])
+@pytest.mark.parametrize(
+    "attack", ["rows", "rows and time", "swapped", "swapped back", "deleted", "note deleted", "note forged", "garbage", "empty", "older"]
+)
 @pytest.mark.parametrize("fresh", [False, True])
 def test_a_poisoned_index_is_made_anew(made: Made, attack: str, fresh: bool) -> None:
     """Whatever is done to the cache, by who may write it, the answers stay those of the trail."""
@@ -315,7 +327,18 @@ def test_files_of_the_index_are_private(made: Made) -> None:
 
 
 @settings(max_examples=200, deadline=None)
-@given(st.lists(st.binary(max_size=200) | st.builds(lambda n, e, c: b'{"seq":%d,"previous_hash":"%s","event":"tool_call.%s","call_id":"%s"' % (n, b"0" * 64, e, c), st.integers(0, 9), st.sampled_from([b"started", b"finished", b"observed"]), st.sampled_from([b"a" * 32, b"b" * 32, b"G" * 32])), max_size=20))
+@given(
+    st.lists(
+        st.binary(max_size=200)
+        | st.builds(
+            lambda n, e, c: b'{"seq":%d,"previous_hash":"%s","event":"tool_call.%s","call_id":"%s"' % (n, b"0" * 64, e, c),
+            st.integers(0, 9),
+            st.sampled_from([b"started", b"finished", b"observed"]),
+            st.sampled_from([b"a" * 32, b"b" * 32, b"G" * 32]),
+        ),
+        max_size=20,
+    )
+)
 def test_no_line_disturbs_the_extraction(lines: list[bytes]) -> None:
     """Whatever stands in a segment, every line is part of a row, loose, or of the trail's life, and offsets add up."""
     found = Extraction()

@@ -100,13 +100,17 @@ def test_an_answer_holds_all_that_was_acknowledged_before_the_question(made: Mad
                 # one more than is acknowledged may be under way
                 assert before <= len(calls) <= counted <= after + 1
                 assert {"success"} == {found["status"] for found in calls[:before]}
-                assert {(f"usr_{writer}", "issue_refund", 156.0)} == {(found["user_id"], found["tool_name"], found["duration_ms"]) for found in calls[:before]}
+                assert {(f"usr_{writer}", "issue_refund", 156.0)} == {
+                    (found["user_id"], found["tool_name"], found["duration_ms"]) for found in calls[:before]
+                }
             _wait_for(acknowledged, 5)
         reader.close()
     assert "intact" == verify(made.path, state=str(made.state)).integrity
 
 
-@pytest.mark.parametrize("settings", [{"durability": "os", "segment_bytes": 20_000}, {"durability": "fsync"}, {"durability": "os", "heartbeat_seconds": 0.05}])
+@pytest.mark.parametrize(
+    "settings", [{"durability": "os", "segment_bytes": 20_000}, {"durability": "fsync"}, {"durability": "os", "heartbeat_seconds": 0.05}]
+)
 def test_a_growing_trail_is_intact_whenever_it_is_looked_at(made: Made, settings: dict[str, object]) -> None:
     """Thirty looks at a trail that a process writes as fast as it can; and one after it was killed."""
     with writing(made, **settings):

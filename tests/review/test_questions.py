@@ -25,13 +25,23 @@ def fill(made: Made) -> None:
                 "user_id": f"usr_{number % 3}", "subject": f"P-{number % 2}", "purpose": "treatment", "arguments": {"Patient": f"P-{number % 2}", "n": number},
                 "retention_class": "healthcare" if number % 2 else "general", "trigger": "user_request",
             }  # fmt: skip
-            made_call = new_call(f"{number:032x}", "get_record" if number < 6 else "send_mail", f"2026-03-0{1 + number // 5}T12:00:{number:02d}.000000Z")
+            made_call = new_call(
+                f"{number:032x}", "get_record" if number < 6 else "send_mail", f"2026-03-0{1 + number // 5}T12:00:{number:02d}.000000Z"
+            )
             made_call.update(fields)  # type: ignore[typeddict-item]
             trail.append(STARTED, made_call)
             if number != 9:
                 failed = number in {2, 7}
                 outcome = {"success": not failed, "error": "no" if failed else None, "error_type": "ValueError" if failed else None}
-                trail.append(FINISHED, {**made_call, **outcome, "duration_ms": float(number), "result_summary": {"success": not failed, "record_id": "R-1", "_result_size": 9}})  # type: ignore[typeddict-unknown-key]
+                trail.append(
+                    FINISHED,
+                    {
+                        **made_call,
+                        **outcome,
+                        "duration_ms": float(number),
+                        "result_summary": {"success": not failed, "record_id": "R-1", "_result_size": 9},
+                    },
+                )  # type: ignore[typeddict-unknown-key]
 
 
 def turns(found: Any) -> list[int]:
@@ -155,7 +165,13 @@ def test_gaps_and_refusals_are_told(made: Made) -> None:
     from otel_tool_audit.review.activity import life  # noqa: PLC0415 - pure, no trail needed
 
     def beat(when: str, refused: int, event: str = "trail.heartbeat") -> dict[str, Any]:
-        return {"event": event, "timestamp": when, "seq": 1, "chain": "trail", "details": {"writer": "w", "counters": {"refused": refused, "lost": 0}}}
+        return {
+            "event": event,
+            "timestamp": when,
+            "seq": 1,
+            "chain": "trail",
+            "details": {"writer": "w", "counters": {"refused": refused, "lost": 0}},
+        }
 
     gap = {"event": GAP, "timestamp": "2026-03-02T01", "seq": 9, "chain": "general", "details": {"calls": 4, "reason": "disk full"}}
     records = [beat("2026-03-01", 3), beat("2026-03-02", 5), beat("2026-03-02T02", 8, "trail.closed"), beat("2026-03-04", 9), gap]

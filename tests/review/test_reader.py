@@ -123,7 +123,12 @@ def test_a_single_record_and_a_single_call(made: Made) -> None:
     write(made, segment_bytes=1500)
     found = reader(made).record("general", 3)
     assert found is not None
-    assert found["hash"] == json.loads(next(line for s in sorted((made.path / "general").glob("*.jsonl")) for line in lines_of(s) if line.startswith(b'{"seq":3,')))["hash"]
+    assert (
+        found["hash"]
+        == json.loads(next(line for s in sorted((made.path / "general").glob("*.jsonl")) for line in lines_of(s) if line.startswith(b'{"seq":3,')))[
+            "hash"
+        ]
+    )
     assert None is reader(made).record("general", 10**9)
     assert None is reader(made).record("nothing", 0)
     one = reader(made).call(f"{2:032x}")
@@ -140,11 +145,16 @@ def test_the_timeline_of_a_conversation(made: Made) -> None:
         trail.append(STARTED, base)
         summary = {"success": True, "return_id": "RET-789", "_type": "dict"}
         trail.append("tool_call.finished", {**base, "success": True, "result_summary": summary, "duration_ms": 156.2})
-    assert '[Turn 3] ✅ initiate_return({"order_id": "ORD-456"}) → {"success": true, "return_id": "RET-789"} [156ms]' == reader(made).timeline("conv_1")
+    assert '[Turn 3] ✅ initiate_return({"order_id": "ORD-456"}) → {"success": true, "return_id": "RET-789"} [156ms]' == reader(made).timeline(
+        "conv_1"
+    )
     assert "" == reader(made).timeline("conv_2")
 
 
-@pytest.mark.parametrize("content", [b"", b"{}", b"[]", b"not json", b'{"format":1}', b'{"format":1,"trail_id":"../../etc"}', b'{"format":true,"trail_id":"' + b"a" * 32 + b'"}'])
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"{}", b"[]", b"not json", b'{"format":1}', b'{"format":1,"trail_id":"../../etc"}', b'{"format":true,"trail_id":"' + b"a" * 32 + b'"}'],
+)
 def test_a_foreign_directory_is_refused_by_name(tmp_path: Path, content: bytes) -> None:
     """What is no trail gives a clear error that names it."""
     (tmp_path / "trail.json").write_bytes(content)
@@ -210,7 +220,9 @@ def test_the_reader_needs_no_opentelemetry_sdk() -> None:
         "bad=[m for m in sys.modules if m.startswith(('opentelemetry.sdk','typer','rich','phonenumbers','otel_tool_audit.trail.trail','otel_tool_audit.trail.chain'))];"
         "print(bad); sys.exit(bool(bad))"
     )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])})
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False, env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    )
     assert 0 == done.returncode, done.stdout + done.stderr
 
 

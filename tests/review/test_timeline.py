@@ -57,10 +57,23 @@ def test_the_summary_of_who_did_what() -> None:
     assert "User usr_98765 → triage → gpt-4.1 → issue_refund" == one_line({**call, "user_role": None, "trigger": None, "agent": "triage"})
 
 
-@given(text=st.text(), other=st.recursive(st.none() | st.text() | st.integers() | st.floats(), lambda c: st.lists(c) | st.dictionaries(st.text(), c), max_leaves=5))
+@given(
+    text=st.text(),
+    other=st.recursive(st.none() | st.text() | st.integers() | st.floats(), lambda c: st.lists(c) | st.dictionaries(st.text(), c), max_leaves=5),
+)
 def test_no_value_forges_a_line(text: str, other: Any) -> None:
     """Whatever stands in a record, its line is one line without control characters."""
-    call = _call(tool_name=text, arguments={text: other}, result_summary={text: other}, user_id=text, user_role=text, trigger=text, model=text, error=text, status="error")
+    call = _call(
+        tool_name=text,
+        arguments={text: other},
+        result_summary={text: other},
+        user_id=text,
+        user_role=text,
+        trigger=text,
+        model=text,
+        error=text,
+        status="error",
+    )
     for told in (line(call), one_line(call)):
         assert len(told.splitlines()) == 1
         assert not {unicodedata.category(c) for c in told} & {"Cc", "Cf", "Cs", "Zl", "Zp"}

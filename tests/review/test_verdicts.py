@@ -7,18 +7,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from making import (
-    OTHER_BOOT,
-    Made,
-    announce,
-    call,
-    change_head,
-    crash_host,
-    killed,
-    lines_of,
-    next_lines,
-    write,
-)  # fmt: skip
+from making import OTHER_BOOT, Made, announce, call, change_head, crash_host, killed, lines_of, next_lines, write  # fmt: skip
 
 from otel_tool_audit.errors import TrailTampered
 from otel_tool_audit.review.verify import verify

@@ -123,7 +123,11 @@ def test_a_block_is_good_only_as_written(flips: list[tuple[int, int]]) -> None:
     data = bytearray(good)
     for at, value in flips:
         data[at % len(data)] ^= value
-    assert (bytes(data) == good) == (check_block(bytes(data)) is not None and check_block(bytes(data)).previous == ORIGIN.hex() and check_block(bytes(data)).last == check_block(good).last)  # type: ignore[union-attr]
+    assert (bytes(data) == good) == (
+        check_block(bytes(data)) is not None
+        and check_block(bytes(data)).previous == ORIGIN.hex()
+        and check_block(bytes(data)).last == check_block(good).last
+    )  # type: ignore[union-attr]
 
 
 @pytest.mark.parametrize(

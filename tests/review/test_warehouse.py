@@ -84,8 +84,21 @@ def postgresql(trail: TrailReader) -> Iterator[Warehouse]:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     environment = {"PATH": os.environ["PATH"], "LC_ALL": "C"}
-    subprocess.run([programs / "initdb", "-D", place / "data", "-U", "audit", "--auth=trust", "--encoding=UTF8", "--no-sync"], check=True, capture_output=True, cwd="/", env=environment, **user)
-    server = subprocess.Popen([programs / "postgres", "-D", place / "data", "-p", str(port), "-h", "127.0.0.1", "-k", place, "-F"], stderr=subprocess.DEVNULL, cwd="/", env=environment, **user)
+    subprocess.run(
+        [programs / "initdb", "-D", place / "data", "-U", "audit", "--auth=trust", "--encoding=UTF8", "--no-sync"],
+        check=True,
+        capture_output=True,
+        cwd="/",
+        env=environment,
+        **user,
+    )
+    server = subprocess.Popen(
+        [programs / "postgres", "-D", place / "data", "-p", str(port), "-h", "127.0.0.1", "-k", place, "-F"],
+        stderr=subprocess.DEVNULL,
+        cwd="/",
+        env=environment,
+        **user,
+    )
     url = f"postgresql+pg8000://audit@127.0.0.1:{port}/postgres"
     try:
         engine = sqlalchemy.create_engine(url)
@@ -123,7 +136,9 @@ def _apart(engine: str, exported: Path, directory: Path) -> Iterator[Warehouse]:
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "SPARK_LOCAL_IP": "127.0.0.1"}
     with (
         (directory / f"{engine}.log").open("w+", encoding="utf-8") as log,
-        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, encoding="utf-8", cwd=directory, env=environment) as process,
+        subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, encoding="utf-8", cwd=directory, env=environment
+        ) as process,
     ):
         assert process.stdin is not None
         assert process.stdout is not None

@@ -1,6 +1,5 @@
 """What the sanitizer catches of two published corpora, counted as their README says."""
 
-
 from __future__ import annotations
 
 import base64
@@ -103,9 +102,5 @@ def test_dates_stay() -> None:
     changed = []
     for sentence in sentences():
         value = Sanitizer().text(sentence["text"]).value
-        changed += [
-            (sentence["text"][a:b])
-            for a, b, type_ in sentence["spans"]
-            if type_ == "DATE_TIME" and sentence["text"][a:b] not in value
-        ]
+        changed += [(sentence["text"][a:b]) for a, b, type_ in sentence["spans"] if type_ == "DATE_TIME" and sentence["text"][a:b] not in value]
     assert changed == []

@@ -31,10 +31,7 @@ def broken() -> Sanitizer:
 def test_a_failing_digest_stores_nothing_raw() -> None:
     """A long text, or bytes, whose digest cannot be made leave no trace of themselves."""
     for value in (SECRET + "x" * 200, b"\xff" + SECRET.encode(), [{"a": SECRET + " words" * 100}]):
-        for result in (
-            broken().value({"v": value}, "arguments"),
-            broken().attributes({"v": value}),
-        ):
+        for result in (broken().value({"v": value}, "arguments"), broken().attributes({"v": value})):
             assert SECRET not in repr(result)
 
 

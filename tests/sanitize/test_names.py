@@ -70,21 +70,9 @@ def test_redact_names_an_argument_or_a_path_into_it() -> None:
 def test_keep_is_an_allow_list() -> None:
     """With keep, only what it names is stored, and that still passes all other rules."""
     rules = ToolRules(keep=frozenset({"order_id", "filters.kind", "password", "note"}))
-    value = {
-        "order_id": "o1",
-        "filters": {"kind": "a", "owner": "ann"},
-        "password": "x",
-        "other": 1,
-        "note": "mail ann@example.com",
-    }
+    value = {"order_id": "o1", "filters": {"kind": "a", "owner": "ann"}, "password": "x", "other": 1, "note": "mail ann@example.com"}
     result = Sanitizer().value(value, "arguments", rules)
-    expected = {
-        "order_id": "o1",
-        "filters": {"kind": "a", "owner": MARK},
-        "password": MARK,
-        "other": MARK,
-        "note": f"mail {MARK}",
-    }
+    expected = {"order_id": "o1", "filters": {"kind": "a", "owner": MARK}, "password": MARK, "other": MARK, "note": f"mail {MARK}"}
     assert expected == result.value
     assert Redaction("arguments.other", "allow-list", 1) in result.redactions
 

@@ -1,6 +1,5 @@
 """Telephone numbers as many countries write them, and the numbers that are none."""
 
-
 from __future__ import annotations
 
 import random

@@ -18,18 +18,13 @@ PLANTED = "ghp_" + "Zx81Qw72Er63Ty54Ui45Op36As27Df18Gh09"
 scalars = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=40) | st.binary(max_size=20)
 values = st.recursive(
     scalars,
-    lambda inner: (
-        st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=12), inner, max_size=4) | st.tuples(inner, inner)
-    ),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=12), inner, max_size=4) | st.tuples(inner, inner),
     max_leaves=20,
 )
 words = st.lists(st.text(string.ascii_lowercase, min_size=1, max_size=8), max_size=8).map(" ".join)
 harmless = st.recursive(
     words | st.integers(-(10**6), 10**6) | st.booleans() | st.none(),
-    lambda inner: (
-        st.lists(inner, max_size=4)
-        | st.dictionaries(st.sampled_from(["name", "city", "order", "note", "items"]), inner, max_size=4)
-    ),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from(["name", "city", "order", "note", "items"]), inner, max_size=4),
     max_leaves=15,
 )
 

@@ -9,11 +9,7 @@ import pytest
 from otel_tool_audit.sanitize import MARK, Sanitizer
 
 JWT = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N_XgL0n3I9PlFUP0THsR8U"
-PEM = (
-    "-----BEGIN EC PRIVATE KEY-----\n"
-    + "MHcCAQEEIIrYSSNQFaA2Hwf1duRSxKtLYX5CB04fSeQ6tF1aY/PuoAoGCCqGSM49\n" * 3
-    + "-----END EC PRIVATE KEY-----"
-)
+PEM = "-----BEGIN EC PRIVATE KEY-----\n" + "MHcCAQEEIIrYSSNQFaA2Hwf1duRSxKtLYX5CB04fSeQ6tF1aY/PuoAoGCCqGSM49\n" * 3 + "-----END EC PRIVATE KEY-----"
 REMOVED = {
     "password=hunter2": "hunter2", "password: hunter2": "hunter2", "PASSWORD = 'hunter 2'": "hunter 2",
     '{"password": "hunter2", "a": 1': "hunter2",

@@ -216,7 +216,10 @@ def exporter_of(processor):
     [
         ({}, "opentelemetry.exporter.otlp.proto.grpc.trace_exporter"),
         ({"OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf"}, "opentelemetry.exporter.otlp.proto.http.trace_exporter"),
-        ({"OTEL_EXPORTER_OTLP_PROTOCOL": "grpc", "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL": "http/protobuf"}, "opentelemetry.exporter.otlp.proto.http.trace_exporter"),
+        (
+            {"OTEL_EXPORTER_OTLP_PROTOCOL": "grpc", "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL": "http/protobuf"},
+            "opentelemetry.exporter.otlp.proto.http.trace_exporter",
+        ),
         ({"OTEL_TRACES_EXPORTER": "otlp_proto_http"}, "opentelemetry.exporter.otlp.proto.http.trace_exporter"),
     ],
 )
@@ -257,9 +260,7 @@ def test_several_exporters(monkeypatch, capsys):
 
 
 def run(code, *, wait=True, **environment):
-    process = subprocess.Popen(
-        [sys.executable, "-c", code], env=os.environ | environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
+    process = subprocess.Popen([sys.executable, "-c", code], env=os.environ | environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     return process.communicate(timeout=60) if wait else process
 
 
@@ -314,7 +315,10 @@ def test_processes_of_one_service_are_told_apart(tmp_path, monkeypatch):
 @pytest.mark.skipif(not hasattr(TracerProvider, "_handle_fork"), reason="this SDK leaves a child its parent's resource")
 def test_a_forked_child_is_told_apart_from_its_parent(tmp_path):
     """What the SDK gives the child is what the child exports."""
-    out, _ = run(INSTANCE.replace("PATH", repr(str(tmp_path / "audit"))) + "if os.fork() == 0: print(seen(), flush=True); os._exit(0)\nos.wait(); print(seen())")
+    out, _ = run(
+        INSTANCE.replace("PATH", repr(str(tmp_path / "audit")))
+        + "if os.fork() == 0: print(seen(), flush=True); os._exit(0)\nos.wait(); print(seen())"
+    )
     parent, child, again = out.split()
     assert parent == again != child
     assert 36 == len(child)

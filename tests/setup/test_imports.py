@@ -28,7 +28,9 @@ def test_importing_alone_loads_no_sdk():
     """Names are imported when they are first used, and exporters only by configure()."""
     out = run("import sys, otel_tool_audit; print([m for m in sys.modules if m.startswith(('opentelemetry', 'orjson', 'grpc'))])")
     assert out == "[]\n"
-    out = run("import sys, otel_tool_audit as a; a.configure, a.tool, a.Trail; print([m for m in ('grpc', 'typer', 'rich', 'phonenumbers', 'requests') if m in sys.modules])")
+    out = run(
+        "import sys, otel_tool_audit as a; a.configure, a.tool, a.Trail; print([m for m in ('grpc', 'typer', 'rich', 'phonenumbers', 'requests') if m in sys.modules])"
+    )
     assert out == "[]\n"
 
 

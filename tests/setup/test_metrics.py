@@ -41,7 +41,9 @@ print(json.dumps(found))
 
 def metrics(tmp_path, when):
     environment = {**os.environ, "OTEL_TRACES_EXPORTER": "none"}
-    done = subprocess.run([sys.executable, "-W", "error", "-c", CODE, str(tmp_path), when], env=environment, capture_output=True, text=True, check=False, timeout=60)
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", CODE, str(tmp_path), when], env=environment, capture_output=True, text=True, check=False, timeout=60
+    )
     assert (0, "") == (done.returncode, "".join(line for line in done.stderr.splitlines() if "unknown" not in line))
     return json.loads(done.stdout)
 

@@ -183,7 +183,13 @@ def test_required_the_command_alone_refuses_where_opentelemetry_would_go_on(run,
 def test_required_is_told_before_the_agent_starts(monkeypatch):
     """By the variable or by the command's option, and not against another distro that somebody chose."""
     monkeypatch.setenv("OTEL_PYTHON_DISTRO", "restored when the test is over")
-    for required, option, distro in ((None, None, None), ("no", None, None), ("true", None, "tool_audit"), (None, "true", "tool_audit"), (None, "off", None)):
+    for required, option, distro in (
+        (None, None, None),
+        ("no", None, None),
+        ("true", None, "tool_audit"),
+        (None, "true", "tool_audit"),
+        (None, "off", None),
+    ):
         monkeypatch.delenv("OTEL_PYTHON_DISTRO", raising=False)
         monkeypatch.setenv("OTEL_TOOL_AUDIT_REQUIRED", required or "")
         monkeypatch.setattr("sys.argv", ["opentelemetry-instrument", *(["--tool_audit_required", option] if option else []), "python"])

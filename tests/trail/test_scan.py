@@ -19,8 +19,20 @@ from otel_tool_audit.trail.scan import first_record, follow, good_line, last_has
 from otel_tool_audit.trail.system import System
 from otel_tool_audit.trail.trail import Trail
 
-ENDING = {"segment": "000000000000.jsonl", "first_seq": 0, "attempt": 0, "valid_end": 10, "aside_bytes": 0, "aside_sha256": None, "unsynced_from": None}
-JSON = st.recursive(st.none() | st.booleans() | st.integers() | st.text(max_size=5), lambda x: st.lists(x, max_size=2) | st.dictionaries(st.text(max_size=5), x, max_size=2), max_leaves=4)
+ENDING = {
+    "segment": "000000000000.jsonl",
+    "first_seq": 0,
+    "attempt": 0,
+    "valid_end": 10,
+    "aside_bytes": 0,
+    "aside_sha256": None,
+    "unsynced_from": None,
+}
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+    lambda x: st.lists(x, max_size=2) | st.dictionaries(st.text(max_size=5), x, max_size=2),
+    max_leaves=4,
+)
 
 
 def chained(count: int) -> tuple[bytes, Mark]:

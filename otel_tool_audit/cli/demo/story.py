@@ -102,7 +102,9 @@ class _Story:
             message = f"the demo's worker did not start; try: {' '.join(command)}"
             raise SettingsError(message)
         self._timeline("conv_dora")
-        self._text("Its start was on disk before the tool ran, so even this leaves evidence: someone has to find out whether the customer was charged.")
+        self._text(
+            "Its start was on disk before the tool ran, so even this leaves evidence: someone has to find out whether the customer was charged."
+        )
 
     def _secrets_are_kept_out(self) -> None:
         self._step("What was kept out")
@@ -112,7 +114,10 @@ class _Story:
         held = b"".join(_contents(self._trail))
         leaked = [secret for secret in (CARRIER_KEY, CARD) if secret.encode() in held]
         self._console.print()
-        self._text(f"Searched for in all {len(held):,} bytes of the trail: the carrier's key and the card number. " + ("FOUND!" if leaked else "Neither is there."))
+        self._text(
+            f"Searched for in all {len(held):,} bytes of the trail: the carrier's key and the card number. "
+            + ("FOUND!" if leaked else "Neither is there.")
+        )
 
     def _trail_holds(self) -> None:
         self._step("Does the trail hold?")
@@ -124,7 +129,9 @@ class _Story:
     def _forger_fails(self) -> None:
         self._step("Someone changes the evidence")
         record, segment, index = self._target()
-        self._text(f"Record {record['chain']}/{record['seq']} says that $49.00 were refunded. Whoever can write the trail's files, and knows their format, tries:")
+        self._text(
+            f"Record {record['chain']}/{record['seq']} says that $49.00 were refunded. Whoever can write the trail's files, and knows their format, tries:"
+        )
         for forgery in FORGERIES:
             with forged(segment, index, forgery):
                 found = self._verify()

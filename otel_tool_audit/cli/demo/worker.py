@@ -26,9 +26,7 @@ def charge_payment(order_id: str, cents: int) -> dict[str, Any]:
 def main(trail: str, state: str) -> None:
     """Call the tool, as an agent's worker would."""
     audit.configure(trail, state=state, service_name="demo-worker", required=True)
-    with audit.attribution(
-        user="usr_dora", role="customer", agent=AGENT, model=MODEL, conversation="conv_dora", turn=1, trigger="user_request"
-    ):
+    with audit.attribution(user="usr_dora", role="customer", agent=AGENT, model=MODEL, conversation="conv_dora", turn=1, trigger="user_request"):
         charge_payment("ORD-1005", cents=8900)
 
 

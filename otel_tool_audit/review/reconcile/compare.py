@@ -111,9 +111,7 @@ def compare(records: Iterable[tuple[bytes, Recorded]], spans: Iterable[tuple[byt
     return found
 
 
-def _paired(
-    records: Iterable[tuple[bytes, Recorded]], spans: Iterable[tuple[bytes, Seen]]
-) -> Iterator[tuple[Sequence[Recorded], Sequence[Seen]]]:
+def _paired(records: Iterable[tuple[bytes, Recorded]], spans: Iterable[tuple[bytes, Seen]]) -> Iterator[tuple[Sequence[Recorded], Sequence[Seen]]]:
     """Merge two sorted streams: for each key what either side has of it."""
     ones, others = groupby(records, key=_key), groupby(spans, key=_key)
     one, other = next(ones, None), next(others, None)

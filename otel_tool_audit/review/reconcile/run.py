@@ -170,7 +170,9 @@ def _notes(found: Comparison, side: TrailSide, source: Source) -> list[str]:
         notes.append(f"the trail's writers counted {side.spans_dropped:,} spans that never left them or that the backend refused")
     if source.tally.unrecorded:
         services = ", ".join(f"{name} ({number:,})" for name, number in source.tally.unrecorded.most_common(5))
-        notes.append(f"{source.tally.unrecorded.total():,} spans of tools name no record: nobody audits the process that made them. Services: {services}")
+        notes.append(
+            f"{source.tally.unrecorded.total():,} spans of tools name no record: nobody audits the process that made them. Services: {services}"
+        )
     if found.other_trails:
         notes.append(f"{found.counts['spans of other trails']:,} spans belong to other trails: {', '.join(sorted(found.other_trails)[:5])}")
     return notes

@@ -19,10 +19,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor, SpanExporter, Sp
 import otel_tool_audit as audit
 
 SECRET = "sk-test-123"
-ASKED = [
-    ("call_1", "get_order", {"order_id": "ORD-123", "api_key": SECRET}),
-    ("call_2", "cancel_order", {"order_id": "ORD-456"}),
-]
+ASKED = [("call_1", "get_order", {"order_id": "ORD-123", "api_key": SECRET}), ("call_2", "cancel_order", {"order_id": "ORD-456"})]
 DIRECTORY, INSTRUMENTATION = sys.argv[1], sys.argv[2]
 GATE = "gate" in sys.argv[3:]
 BROKEN = "broken" in sys.argv[3:]

@@ -41,9 +41,6 @@ if common.GATE:
 
     middleware.append(AuditMiddleware())
 agent = create_agent(
-    Stub(messages=iter([*asked, AIMessage("done")])),
-    [tool(common.get_order), tool(common.cancel_order)],
-    middleware=middleware,
-    name="support",
+    Stub(messages=iter([*asked, AIMessage("done")])), [tool(common.get_order), tool(common.cancel_order)], middleware=middleware, name="support"
 )
 common.run(lambda: agent.invoke({"messages": [("user", "Where is ORD-123? Cancel ORD-456.")]})["messages"][-1].content)

@@ -18,9 +18,7 @@ os.mkdir(common.DIRECTORY)
 common.configured()
 common.instrument("mcp", "MCPInstrumentor" if common.INSTRUMENTATION == "openinference" else "McpInstrumentor")
 server = StdioServerParameters(
-    command=sys.executable,
-    args=["-W", "ignore", f"{os.path.dirname(__file__)}/mcp_server.py", DIRECTORY, *sys.argv[2:]],
-    env=dict(os.environ),
+    command=sys.executable, args=["-W", "ignore", f"{os.path.dirname(__file__)}/mcp_server.py", DIRECTORY, *sys.argv[2:]], env=dict(os.environ)
 )
 
 
