@@ -31,6 +31,12 @@ def test_ruff_finds_nothing() -> None:
     assert 0 == done.returncode, done.stdout
 
 
+def test_the_formatter_changes_nothing() -> None:
+    """Every file is as the formatter sets it."""
+    done = tool("ruff", "ruff", "format", "--check", "--no-cache", ".")
+    assert 0 == done.returncode, done.stdout
+
+
 def test_mypy_finds_nothing() -> None:
     """The package and its examples are typed, strictly."""
     done = tool("mypy", "mypy", "--no-error-summary", "--cache-dir", os.devnull)
