@@ -6,20 +6,18 @@ The names here are the public ones and nothing else; each is imported when it is
 
 from __future__ import annotations
 
-import sys
 from importlib import import_module
-from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from otel_tool_audit.attribution import attribution, carry
     from otel_tool_audit.capture import execute_tool, tool, tool_call
     from otel_tool_audit.errors import AuditError, AuditUnavailable, SettingsError, TrailCorrupt, TrailTampered, UnsupportedFormat
     from otel_tool_audit.processor import AuditSpanProcessor
+    from otel_tool_audit.propagation.context import attribution, carry
     from otel_tool_audit.record.model import SCHEMA_VERSION
-    from otel_tool_audit.recorder import sanitize
+    from otel_tool_audit.recording import sanitize
     from otel_tool_audit.review.reader import TrailReader
-    from otel_tool_audit.review.verify import verify
+    from otel_tool_audit.review.verify.verifier import verify
     from otel_tool_audit.setup import Audit, configure, require_active, shutdown
     from otel_tool_audit.trail.trail import Trail
 
@@ -59,29 +57,17 @@ _HOMES: Final = {
     "TrailReader": "review.reader",
     "TrailTampered": "errors",
     "UnsupportedFormat": "errors",
-    "attribution": "attribution",
-    "carry": "attribution",
+    "attribution": "propagation.context",
+    "carry": "propagation.context",
     "configure": "setup",
     "execute_tool": "capture",
     "require_active": "setup",
-    "sanitize": "recorder",
+    "sanitize": "recording",
     "shutdown": "setup",
     "tool": "capture",
     "tool_call": "capture",
-    "verify": "review.verify",
+    "verify": "review.verify.verifier",
 }
-
-
-class _Package(ModuleType):
-    """Keeps a public name public when the submodule of the same name is imported (``attribution``, ``sanitize``)."""
-
-    def __setattr__(self, name: str, value: object) -> None:
-        """Bind *name*, unless the import system would put a submodule over a public name."""
-        if name not in _HOMES or not isinstance(value, ModuleType):
-            super().__setattr__(name, value)
-
-
-sys.modules[__name__].__class__ = _Package
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401 - as many types as public names

@@ -26,7 +26,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 from otel_tool_audit.processor import AuditSpanProcessor
 from otel_tool_audit.review.reader import TrailReader
-from otel_tool_audit.review.verify import Verification, verify
+from otel_tool_audit.review.verify.verifier import Verification, verify
 from otel_tool_audit.settings import variable
 from otel_tool_audit.setup import Audit, configure
 

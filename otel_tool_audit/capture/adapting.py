@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from otel_tool_audit.attribution import attribution, current
+from otel_tool_audit.propagation.context import attribution, current
 from otel_tool_audit.record.jsonsafe import parse_json
 
 Who = Callable[[Any], Mapping[str, Any]]

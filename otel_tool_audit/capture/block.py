@@ -16,7 +16,7 @@ from otel_tool_audit.capture.declared import spec_of
 from otel_tool_audit.capture.gate import OpenCall, begin, begin_async
 from otel_tool_audit.capture.joining import Joined, offer
 from otel_tool_audit.record.model import ToolCall
-from otel_tool_audit.recorder import Said, ToolSpec, error_text, error_type
+from otel_tool_audit.recording import Said, ToolSpec, error_text, error_type
 from otel_tool_audit.trail.trail import Trail
 
 

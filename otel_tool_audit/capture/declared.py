@@ -11,7 +11,7 @@ import weakref
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, Final, NamedTuple
 
-from otel_tool_audit.recorder import ToolSpec, plain_spec, tool_spec
+from otel_tool_audit.recording import ToolSpec, plain_spec, tool_spec
 
 _MARK: Final = "__tool_audit__"
 _MOST: Final = 64

@@ -22,7 +22,7 @@ from otel_tool_audit.capture.joining import begin_tool, begin_tool_async
 from otel_tool_audit.capture.streams import wrap_async_generator, wrap_generator
 from otel_tool_audit.errors import SettingsError
 from otel_tool_audit.record.summary import Fails
-from otel_tool_audit.recorder import ToolSpec, tool_spec
+from otel_tool_audit.recording import ToolSpec, tool_spec
 from otel_tool_audit.trail.trail import Trail
 
 F = TypeVar("F", bound=Callable[..., Any])

@@ -20,10 +20,10 @@ from opentelemetry import trace
 from opentelemetry.trace import INVALID_SPAN, Span, SpanKind, Status, StatusCode
 
 from otel_tool_audit import semconv
-from otel_tool_audit.attribution import here
 from otel_tool_audit.errors import AuditUnavailable
+from otel_tool_audit.propagation.context import here
 from otel_tool_audit.record.model import Receipt, ToolCall
-from otel_tool_audit.recorder import CALL_KEY, ENDING, Binding, ToolSpec, binding_for, refusal
+from otel_tool_audit.recording import CALL_KEY, ENDING, Binding, ToolSpec, binding_for, refusal
 from otel_tool_audit.trail.trail import Trail
 
 _DEEPEST: Final = 50

@@ -14,8 +14,8 @@ from opentelemetry import context as otel
 
 from otel_tool_audit.capture.gate import OpenCall, begin, begin_async
 from otel_tool_audit.record.model import ToolCall
-from otel_tool_audit.recorder import CALL_KEY, ToolSpec
-from otel_tool_audit.sanitize.objects import as_fields
+from otel_tool_audit.recording import CALL_KEY, ToolSpec
+from otel_tool_audit.redaction.objects import as_fields
 from otel_tool_audit.trail.trail import Trail
 
 _COMPARED: Final = (str, int, float, bool)

@@ -16,9 +16,9 @@ from typing import Any
 
 from langchain.agents.middleware import AgentMiddleware
 
-from otel_tool_audit.attribution import attribution
 from otel_tool_audit.capture.adapting import About, Who, attributed, by_name, parsed
 from otel_tool_audit.capture.block import tool_call
+from otel_tool_audit.propagation.context import attribution
 
 
 class AuditMiddleware(AgentMiddleware):

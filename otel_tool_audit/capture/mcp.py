@@ -20,11 +20,11 @@ from typing import Any, Final, TypeVar
 from opentelemetry import context as otel
 from opentelemetry import propagate
 
-from otel_tool_audit.attribution_header import AttributionHeader
 from otel_tool_audit.capture.adapting import About, Who, attributed, parsed
 from otel_tool_audit.capture.block import tool_call
 from otel_tool_audit.errors import AuditUnavailable, SettingsError
-from otel_tool_audit.recorder import bound
+from otel_tool_audit.propagation.header import AttributionHeader
+from otel_tool_audit.recording import bound
 
 Server = TypeVar("Server")
 Handler = Callable[[Any], Awaitable[Any]]

@@ -25,7 +25,7 @@ from agents.tracing import get_current_span
 from otel_tool_audit.capture.adapting import About, Who, attributed, by_name, parsed
 from otel_tool_audit.capture.block import tool_call
 from otel_tool_audit.errors import SettingsError
-from otel_tool_audit.recorder import error_text, error_type
+from otel_tool_audit.recording import error_text, error_type
 
 Invoke = Callable[[Any, str], Awaitable[Any]]
 

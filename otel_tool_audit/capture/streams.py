@@ -16,7 +16,7 @@ from otel_tool_audit.capture.arguments import Binder
 from otel_tool_audit.capture.gate import OpenCall
 from otel_tool_audit.capture.joining import Joined, begin_tool, begin_tool_async
 from otel_tool_audit.record.summary import size
-from otel_tool_audit.recorder import ToolSpec
+from otel_tool_audit.recording import ToolSpec
 from otel_tool_audit.trail.trail import Trail
 
 Stream = Generator[Any, Any, Any]

@@ -10,17 +10,17 @@ from typing import Annotated, Any, Final
 
 import typer
 
+from otel_tool_audit.access.journal import Journal, Reading, audited
+from otel_tool_audit.access.question import Question
 from otel_tool_audit.cli import options as opt
 from otel_tool_audit.cli import output
-from otel_tool_audit.cli.journal import Journal, Reading, audited
 from otel_tool_audit.cli.options import BadUsage, choose, trail_directory
 from otel_tool_audit.cli.output import CallsFormat, Cell, Column
-from otel_tool_audit.cli.questions import Question
 from otel_tool_audit.cli.standing import standing
 from otel_tool_audit.export import delimited
 from otel_tool_audit.export.document import duration
 from otel_tool_audit.export.files import parquet, pyarrow
-from otel_tool_audit.review.clocks import in_zone, zone_name
+from otel_tool_audit.review.calls.clocks import in_zone, zone_name
 from otel_tool_audit.review.reader import TrailReader
 
 STYLES: Final = {"success": "green", "error": "red", "interrupted": "yellow", "running": "cyan"}

@@ -10,16 +10,16 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
+from otel_tool_audit.access.journal import Journal, Reading, audited
 from otel_tool_audit.cli import options as opt
 from otel_tool_audit.cli import output
 from otel_tool_audit.cli.calls import pieces_of
-from otel_tool_audit.cli.journal import Journal, Reading, audited
 from otel_tool_audit.cli.options import choose, directory_and
 from otel_tool_audit.cli.output import CallsFormat
 from otel_tool_audit.cli.standing import standing
 from otel_tool_audit.export import markdown
+from otel_tool_audit.review.calls.timeline import line
 from otel_tool_audit.review.reader import TrailReader
-from otel_tool_audit.review.timeline import line
 
 
 class Told(StrEnum):

@@ -8,11 +8,13 @@ from typing import Final
 import typer
 from rich.text import Text
 
-from otel_tool_audit.cli import checks, host_checks, output
 from otel_tool_audit.cli import options as opt
-from otel_tool_audit.cli.checks import Check, Level
+from otel_tool_audit.cli import output
 from otel_tool_audit.cli.output import Format
-from otel_tool_audit.review.timeline import plural
+from otel_tool_audit.diagnosis import host as host_checks
+from otel_tool_audit.diagnosis import trail as checks
+from otel_tool_audit.diagnosis.trail import Check, Level
+from otel_tool_audit.review.calls.timeline import plural
 from otel_tool_audit.settings import STATELESS, state_directory, variable
 
 _SIGNS: Final = {Level.good: ("✓", "green"), Level.notice: ("·", "cyan"), Level.warning: ("!", "yellow"), Level.problem: ("✗", "bold red")}

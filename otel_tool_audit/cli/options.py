@@ -10,12 +10,13 @@ from typing import Annotated, Any, Final, NamedTuple, TypeVar, cast
 import typer
 from typer.core import TyperCommand
 
-from otel_tool_audit.cli import output, times
+from otel_tool_audit.cli import output
 from otel_tool_audit.cli.output import AnswerFormat, Format
+from otel_tool_audit.format.names import DOCUMENT
 from otel_tool_audit.record.model import TRIGGERS
-from otel_tool_audit.review.clocks import zone_name
+from otel_tool_audit.review.calls import times
+from otel_tool_audit.review.calls.clocks import zone_name
 from otel_tool_audit.settings import variable
-from otel_tool_audit.trail.format import DOCUMENT
 
 BadUsage: Final = cast("type[Exception]", typer.BadParameter.__mro__[1])
 """What typer raises for wrong arguments: ``UsageError``, whose home differs between typer's versions."""

@@ -23,7 +23,7 @@ from rich.console import Console
 from rich.text import Text
 
 from otel_tool_audit.errors import SettingsError
-from otel_tool_audit.review.timeline import printable
+from otel_tool_audit.review.calls.timeline import printable
 
 NAME: Final = "otel-tool-audit"
 GOOD: Final = 0

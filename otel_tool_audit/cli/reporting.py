@@ -11,21 +11,21 @@ from typing import Annotated, Any, Final, TypeVar
 import typer
 
 import otel_tool_audit
+from otel_tool_audit.access.journal import Journal, Reading, announce, recognisable
+from otel_tool_audit.access.question import Question
 from otel_tool_audit.cli import options as opt
 from otel_tool_audit.cli import output, pages
-from otel_tool_audit.cli.journal import Journal, Reading, announce, recognisable
 from otel_tool_audit.cli.options import BadUsage, choose, trail_directory
 from otel_tool_audit.cli.output import ReportFormat
-from otel_tool_audit.cli.questions import Question
 from otel_tool_audit.cli.standing import broken
 from otel_tool_audit.cli.verdicts import progress
 from otel_tool_audit.export import html, pdf
 from otel_tool_audit.export.contents import Heading, access_document, activity_document, conversation_document
 from otel_tool_audit.export.document import Document
-from otel_tool_audit.review.findings import BROKEN
 from otel_tool_audit.review.reader import TrailReader
 from otel_tool_audit.review.reports import AccessReport, ActivityReport, ConversationReport, Verdict
-from otel_tool_audit.review.verify import verify
+from otel_tool_audit.review.verify.findings import BROKEN
+from otel_tool_audit.review.verify.verifier import verify
 
 report: Final = typer.Typer(help="Reports that people read: who saw what, and what happened.", rich_markup_mode=None)
 

@@ -12,7 +12,7 @@ from otel_tool_audit.cli import options as opt
 from otel_tool_audit.cli import output
 from otel_tool_audit.cli.output import Format
 from otel_tool_audit.record.jsonsafe import parse_json
-from otel_tool_audit.sanitize import Sanitizer
+from otel_tool_audit.redaction import Sanitizer
 from otel_tool_audit.settings import Settings
 
 

@@ -12,17 +12,17 @@ from urllib.parse import quote
 import typer
 from rich.text import Text
 
+from otel_tool_audit.access.journal import Journal, Reading, Watch
 from otel_tool_audit.cli import options as opt
 from otel_tool_audit.cli import output
 from otel_tool_audit.cli.calls import STYLES
-from otel_tool_audit.cli.journal import Journal, Reading, Watch
 from otel_tool_audit.cli.options import BadUsage, directory_and
 from otel_tool_audit.cli.output import Cell, Format
 from otel_tool_audit.cli.standing import standing
-from otel_tool_audit.review.proof import Proof, prove
-from otel_tool_audit.review.query import nearest
+from otel_tool_audit.review.calls.filters import nearest
+from otel_tool_audit.review.calls.timeline import one_line
 from otel_tool_audit.review.reader import TrailReader
-from otel_tool_audit.review.timeline import one_line
+from otel_tool_audit.review.verify.neighbours import Proof, prove
 
 _ADDRESS: Final = re.compile(r"([a-z0-9][a-z0-9-]{0,62})/(\d{1,16})")
 _CALL_ID: Final = re.compile(r"[0-9a-f]{32}")

@@ -9,12 +9,12 @@ from typing import Annotated, Any, Final
 
 import typer
 
+from otel_tool_audit.access.journal import Journal, Reading, announce
+from otel_tool_audit.access.question import Question
 from otel_tool_audit.cli import options as opt
 from otel_tool_audit.cli import output
-from otel_tool_audit.cli.journal import Journal, Reading, announce
 from otel_tool_audit.cli.options import choose, directory_and
 from otel_tool_audit.cli.output import AnswerFormat, Cell, Column
-from otel_tool_audit.cli.questions import Question
 from otel_tool_audit.cli.standing import Standing, standing
 from otel_tool_audit.export import delimited, markdown
 from otel_tool_audit.review.reader import TrailReader

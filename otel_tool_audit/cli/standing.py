@@ -7,12 +7,12 @@ from typing import Any, Final, NamedTuple
 
 import typer
 
+from otel_tool_audit.access.journal import recognisable
+from otel_tool_audit.access.question import Question, missing
 from otel_tool_audit.cli import output
-from otel_tool_audit.cli.journal import recognisable
-from otel_tool_audit.cli.questions import Question, missing
-from otel_tool_audit.review import findings as f
-from otel_tool_audit.review.condition import Condition, look_at
 from otel_tool_audit.review.reader import TrailReader
+from otel_tool_audit.review.verify import findings as f
+from otel_tool_audit.review.verify.quick import Condition, look_at
 
 
 class Standing(NamedTuple):

@@ -16,9 +16,9 @@ from otel_tool_audit.cli import options as opt
 from otel_tool_audit.cli import output
 from otel_tool_audit.cli.options import BadUsage, trail_directory
 from otel_tool_audit.cli.output import Cell, Format
-from otel_tool_audit.review.findings import CHECKS, DEEP, Verification
-from otel_tool_audit.review.timeline import plural
-from otel_tool_audit.review.verify import verify as verify_trail
+from otel_tool_audit.review.calls.timeline import plural
+from otel_tool_audit.review.verify.findings import CHECKS, DEEP, Verification
+from otel_tool_audit.review.verify.verifier import verify as verify_trail
 
 STYLES: Final = {"intact": "bold green", "broken": "bold red", "complete": "green", "known gaps": "yellow", "cannot tell": "bold yellow"}
 FINDINGS_SHOWN: Final = 20
@@ -70,7 +70,7 @@ def recover(
         raise BadUsage("--accept needs --reason TEXT: it is recorded, for ever")
     # not trail_directory(): whoever accepts that the whole directory is gone must be able to say so
     path = directory or trail_directory(None)
-    from otel_tool_audit.trail.accept import accept as accept_loss  # noqa: PLC0415 - the writer, which reading never loads
+    from otel_tool_audit.trail.state.accept_loss import accept as accept_loss  # noqa: PLC0415 - the writer, which reading never loads
 
     accepted = accept_loss(path, reason=reason, who=who or f"{getpass.getuser()}@{socket.gethostname()}", state=state)
     console = output.stdout()

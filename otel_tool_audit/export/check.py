@@ -21,9 +21,9 @@ from otel_tool_audit.export.files import digest
 from otel_tool_audit.export.manifest import Manifest
 from otel_tool_audit.export.rows import Line, contradicts, rows
 from otel_tool_audit.record.model import EXPORTED, TRAIL_CHAIN
+from otel_tool_audit.record.untrusted import details_of
+from otel_tool_audit.review.calls.timeline import plural
 from otel_tool_audit.review.reader import TrailReader
-from otel_tool_audit.review.timeline import plural
-from otel_tool_audit.review.values import details_of
 
 MOST: Final = 20
 """Rows that are named when they say what the trail does not; more are counted."""

@@ -33,12 +33,12 @@ from otel_tool_audit.export.document import (
     duration,
     percent,
     text,
-)  # fmt: skip
-from otel_tool_audit.review.clocks import in_zone, zone_name
-from otel_tool_audit.review.fold import ERROR, INTERRUPTED, RUNNING, SUCCESS
+)
+from otel_tool_audit.review.calls.clocks import in_zone, zone_name
+from otel_tool_audit.review.calls.fold import ERROR, INTERRUPTED, RUNNING, SUCCESS
+from otel_tool_audit.review.calls.intervals import filled
+from otel_tool_audit.review.calls.timeline import as_json, plural
 from otel_tool_audit.review.reports import Access, AccessReport, ActivityReport, ConversationReport, Count, Gap, ToolStatistics, Verdict
-from otel_tool_audit.review.stretches import filled
-from otel_tool_audit.review.timeline import as_json, plural
 
 SHOWN: Final = 10
 """Values of a field that a chart shows; it says how many more there are."""

@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from otel_tool_audit.review.columns import COLUMNS, NUMBER, columns_of
+from otel_tool_audit.review.index.columns import COLUMNS, NUMBER, columns_of
 
 NAME: Final = "calls.csv"
 _FORMULAS: Final = frozenset("=+-@\t\r\n＝＋－＠'")  # noqa: RUF001 - the full-width forms are meant

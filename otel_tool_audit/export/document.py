@@ -2,7 +2,7 @@
 A report as it is laid out, whatever it is written as: facts, figures, charts, tables. Pure values.
 
 Every text in it came from a record, from whoever asked, or from this package; all of it is shown as text, nothing as markup, and what
-could hide or turn text round is shown as an escape (:func:`~otel_tool_audit.review.timeline.printable`).
+could hide or turn text round is shown as an escape (:func:`~otel_tool_audit.review.calls.timeline.printable`).
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from otel_tool_audit.review.timeline import plural, printable
+from otel_tool_audit.review.calls.timeline import plural, printable
 
 GOOD: Final = "good"
 BAD: Final = "bad"

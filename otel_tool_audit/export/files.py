@@ -15,7 +15,7 @@ from typing import Any, Final, NamedTuple, Protocol
 
 from otel_tool_audit.errors import SettingsError, TrailCorrupt
 from otel_tool_audit.export import delimited, jsonl
-from otel_tool_audit.review import columns
+from otel_tool_audit.review.index import columns
 
 FORMATS: Final = ("jsonl", "csv", "parquet")
 PART: Final = 250_000

@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from otel_tool_audit.errors import TrailCorrupt, UnsupportedFormat
 from otel_tool_audit.export.files import File
-from otel_tool_audit.review.findings import Verification
+from otel_tool_audit.review.verify.findings import Verification
 
 NAME: Final = "manifest.json"
 VERSION: Final = 1

@@ -20,7 +20,7 @@ import orjson
 from otel_tool_audit.errors import SettingsError
 from otel_tool_audit.export.charts import COLOURS, NAMED, share, vertical
 from otel_tool_audit.export.document import UNSURE, Document, Remarks
-from otel_tool_audit.review.timeline import plural
+from otel_tool_audit.review.calls.timeline import plural
 
 NEEDED: Final = "reports as PDF need typst: pip install 'otel-tool-audit[report]'"
 STANDARD: Final = "ua-1"

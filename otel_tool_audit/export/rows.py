@@ -14,10 +14,10 @@ from typing import Any, Final, NamedTuple
 from otel_tool_audit.export import delimited, jsonl
 from otel_tool_audit.export.delimited import original
 from otel_tool_audit.export.files import pyarrow
-from otel_tool_audit.review import segments
-from otel_tool_audit.review.columns import row as columns_of
-from otel_tool_audit.review.fold import INTERRUPTED, RUNNING, Call, fold
-from otel_tool_audit.review.folding import ids_of
+from otel_tool_audit.review.calls.fold import INTERRUPTED, RUNNING, Call, fold
+from otel_tool_audit.review.calls.stream import ids_of
+from otel_tool_audit.review.index.columns import row as columns_of
+from otel_tool_audit.review.source import segments
 
 Line = Callable[[str, int], bytes | None]
 """Finds a record's line by its address."""

@@ -19,10 +19,10 @@ from otel_tool_audit.errors import SettingsError, TrailCorrupt
 from otel_tool_audit.export import manifest
 from otel_tool_audit.export.files import File, Part, Sink, part_of, sink
 from otel_tool_audit.export.manifest import Manifest
-from otel_tool_audit.review.answers import Calls
-from otel_tool_audit.review.fold import Call
-from otel_tool_audit.review.ordering import Order
-from otel_tool_audit.review.timeline import plural
+from otel_tool_audit.review.calls.fold import Call
+from otel_tool_audit.review.calls.ordering import Order
+from otel_tool_audit.review.calls.timeline import plural
+from otel_tool_audit.review.results import Calls
 
 UNFINISHED: Final = "unfinished.json"
 _BATCH: Final = 250

@@ -16,7 +16,7 @@ from typing import Any, Final
 from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
-from otel_tool_audit.processor.portions import portions
+from otel_tool_audit.processor.batches import portions
 from otel_tool_audit.trail.trail import Trail
 
 _GRACE: Final = 1.0

@@ -21,14 +21,14 @@ from opentelemetry.sdk.trace.sampling import Sampler
 from opentelemetry.trace import TracerProvider
 
 from otel_tool_audit import semconv
-from otel_tool_audit.attribution import here
+from otel_tool_audit.observe.recent_calls import Seen
+from otel_tool_audit.observe.watcher import Watcher
 from otel_tool_audit.processor.delivery import Delivery
 from otel_tool_audit.processor.neighbours import exporting_neighbours, processors
 from otel_tool_audit.processor.sampler import follows_callers, records_all
-from otel_tool_audit.processor.seen import Seen
 from otel_tool_audit.processor.spans import SpanSanitizer, plain
-from otel_tool_audit.processor.watching import Watcher
-from otel_tool_audit.recorder import ENDING, Binding, Recorder, bind
+from otel_tool_audit.propagation.context import here
+from otel_tool_audit.recording import ENDING, Binding, Recorder, bind
 from otel_tool_audit.settings import Settings
 from otel_tool_audit.trail.trail import Trail
 

@@ -13,7 +13,7 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import Event, ReadableSpan
 from opentelemetry.trace import Link, Status
 
-from otel_tool_audit.sanitize import Sanitizer
+from otel_tool_audit.redaction import Sanitizer
 
 FAILED: Final = "tool_audit.sanitizer_failed"
 """Stands alone on a span whose attributes could not be sanitized."""

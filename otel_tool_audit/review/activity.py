@@ -10,10 +10,10 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final, NamedTuple
 
 from otel_tool_audit.record.model import CLOSED, EPOCH, GAP, HEARTBEAT, RECOVERED
-from otel_tool_audit.review.fold import ERROR
+from otel_tool_audit.record.untrusted import details_of, mapping
+from otel_tool_audit.review.calls.fold import ERROR
+from otel_tool_audit.review.calls.statistics import Counter
 from otel_tool_audit.review.reports import Access, Count, Gap
-from otel_tool_audit.review.statistics import Counter
-from otel_tool_audit.review.values import details_of, mapping
 
 COUNTED: Final = {
     "users": "user_id", "roles": "user_role", "agents": "agent", "models": "model", "triggers": "trigger", "purposes": "purpose", "errors": "error_type",

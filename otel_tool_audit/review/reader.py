@@ -10,18 +10,20 @@ from collections.abc import Callable
 from typing import Any, Unpack
 
 from otel_tool_audit.errors import TrailCorrupt
-from otel_tool_audit.review import activity, segments, statistics, timeline
-from otel_tool_audit.review.answers import Calls
-from otel_tool_audit.review.asking import Asking
-from otel_tool_audit.review.fold import ERROR, Call
-from otel_tool_audit.review.ordering import Order
-from otel_tool_audit.review.proof import prove
-from otel_tool_audit.review.query import CommonFilters, Filters, Moment, Query
+from otel_tool_audit.review import activity
+from otel_tool_audit.review.calls import statistics, timeline
+from otel_tool_audit.review.calls.filters import CommonFilters, Filters, Moment, Query
+from otel_tool_audit.review.calls.fold import ERROR, Call
+from otel_tool_audit.review.calls.ordering import Order
+from otel_tool_audit.review.calls.statistics import Counter
+from otel_tool_audit.review.calls.timeline import plural
+from otel_tool_audit.review.index.sandbox import Rows, Sandbox
+from otel_tool_audit.review.planner import Asking
 from otel_tool_audit.review.reports import AccessReport, ActivityReport, ConversationReport, Head, ToolStatistics, Verdict
-from otel_tool_audit.review.sandbox import Rows, Sandbox
-from otel_tool_audit.review.statistics import Counter
-from otel_tool_audit.review.timeline import plural
-from otel_tool_audit.review.verify import verify
+from otel_tool_audit.review.results import Calls
+from otel_tool_audit.review.source import segments
+from otel_tool_audit.review.verify.neighbours import prove
+from otel_tool_audit.review.verify.verifier import verify
 
 
 class TrailReader(Asking):
@@ -49,7 +51,7 @@ class TrailReader(Asking):
             after: The key that the page before gave (``next_key``): go on after it.
             verified: Check of every record that a call is made of whether its line holds its hash, stands in the trail, and agrees with its
                 neighbours; that the chain is whole, only :meth:`verdict` tells.
-            filters: :class:`~otel_tool_audit.review.query.Filters`.
+            filters: :class:`~otel_tool_audit.review.calls.filters.Filters`.
 
         Returns:
             Calls, one by one or as a table: the fields of FORMAT.md, section 4, folded, with ``status``, ``writer``, ``chain``, ``seq`` and
@@ -102,7 +104,7 @@ class TrailReader(Asking):
         Args:
             tool: ``tool_name``; None for all.
             every: ``minute``, ``hour``, ``day`` or ``month``: count each of these by itself, too.
-            filters: :class:`~otel_tool_audit.review.query.CommonFilters`.
+            filters: :class:`~otel_tool_audit.review.calls.filters.CommonFilters`.
 
         Raises:
             SettingsError: A filter or *every* cannot be understood.
@@ -115,7 +117,7 @@ class TrailReader(Asking):
 
         Args:
             every: As for :meth:`tool_statistics`.
-            filters: :class:`~otel_tool_audit.review.query.Filters`.
+            filters: :class:`~otel_tool_audit.review.calls.filters.Filters`.
 
         Raises:
             SettingsError: A filter or *every* cannot be understood.
@@ -133,7 +135,7 @@ class TrailReader(Asking):
             start: Not before this moment.
             end: Before this moment.
             check: Verify the whole trail, for the report's verdict.
-            filters: More :class:`~otel_tool_audit.review.query.CommonFilters`.
+            filters: More :class:`~otel_tool_audit.review.calls.filters.CommonFilters`.
 
         Raises:
             SettingsError: A filter cannot be understood.
@@ -157,7 +159,7 @@ class TrailReader(Asking):
             start: Not before this moment.
             end: Before this moment.
             check: Verify the whole trail, for the report's verdict.
-            filters: More :class:`~otel_tool_audit.review.query.Filters`.
+            filters: More :class:`~otel_tool_audit.review.calls.filters.Filters`.
 
         Raises:
             SettingsError: A filter cannot be understood.
@@ -178,7 +180,7 @@ class TrailReader(Asking):
             end: Before this moment.
             every: As for :meth:`tool_statistics`.
             check: Verify the whole trail, for the report's verdict.
-            filters: More :class:`~otel_tool_audit.review.query.Filters`; what writers refused and lost is told of all calls.
+            filters: More :class:`~otel_tool_audit.review.calls.filters.Filters`; what writers refused and lost is told of all calls.
 
         Raises:
             SettingsError: A filter or *every* cannot be understood.
@@ -211,7 +213,7 @@ class TrailReader(Asking):
         Give what tells whether a call matches, for whoever has calls already.
 
         Args:
-            filters: :class:`~otel_tool_audit.review.query.Filters`.
+            filters: :class:`~otel_tool_audit.review.calls.filters.Filters`.
 
         Raises:
             SettingsError: A filter cannot be understood.

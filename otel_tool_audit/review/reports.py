@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from otel_tool_audit.review.findings import Verification
+from otel_tool_audit.review.verify.findings import Verification
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +172,7 @@ class AccessReport:
     @property
     def recognisable(self) -> bool:
         """Whether the subject can be told from others: by a pseudonym, asked for or made with a key. Else no row means nothing."""
-        from otel_tool_audit.sanitize.keyring import is_pseudonym  # noqa: PLC0415 - most readers never ask for a subject
+        from otel_tool_audit.keys.pseudonyms import is_pseudonym  # noqa: PLC0415 - most readers never ask for a subject
 
         return any(map(is_pseudonym, self.stored_as))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
+from otel_tool_audit.diagnosis.process import Finding, diagnose, require_active
 from otel_tool_audit.setup.audit import Audit, configure, shutdown
-from otel_tool_audit.setup.diagnosis import Finding, diagnose, require_active
 
 __all__ = ["Audit", "Finding", "configure", "diagnose", "require_active", "shutdown"]

@@ -22,14 +22,14 @@ from opentelemetry.propagators.textmap import TextMapPropagator
 from opentelemetry.sdk.resources import SERVICE_INSTANCE_ID, SERVICE_NAME, Resource
 from opentelemetry.sdk.trace import SpanProcessor, Tracer, TracerProvider
 
-from otel_tool_audit.attribution_header import AttributionHeader
-from otel_tool_audit.capture import threads
 from otel_tool_audit.errors import SettingsError
+from otel_tool_audit.policy.retention import check_class
 from otel_tool_audit.processor import AuditSpanProcessor, RecordAll, exporting_neighbours
-from otel_tool_audit.recorder import disable, unbind
+from otel_tool_audit.propagation import threads
+from otel_tool_audit.propagation.header import AttributionHeader
+from otel_tool_audit.recording import disable, unbind
 from otel_tool_audit.settings import Arguments, Settings, slips, variable
 from otel_tool_audit.setup import exporters, metrics, signals
-from otel_tool_audit.trail.retention import check_class
 from otel_tool_audit.trail.trail import Durability, Trail
 
 _log = logging.getLogger("otel_tool_audit")

@@ -25,12 +25,12 @@ from opentelemetry import trace
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.sampling import Sampler
 
+from otel_tool_audit.diagnosis.process import require_active
 from otel_tool_audit.errors import AuditError, SettingsError, TrailTampered
 from otel_tool_audit.processor import RecordAll
 from otel_tool_audit.settings import Settings, is_required, slips, variable
-from otel_tool_audit.setup import in_front
+from otel_tool_audit.setup import exporter_takeover
 from otel_tool_audit.setup.audit import Audit, configure, new_provider, shutdown
-from otel_tool_audit.setup.diagnosis import require_active
 
 _SAMPLERS: Final = "opentelemetry_traces_sampler"
 _DEFAULT_ROOT: Final = "parentbased_always_on"
@@ -154,16 +154,16 @@ def _start(provider: trace.TracerProvider) -> None:
 def _configured(provider: trace.TracerProvider) -> Audit:
     if not isinstance(provider, TracerProvider):
         return configure()
-    taken = in_front.take(provider)
+    taken = exporter_takeover.take(provider)
     try:
-        audit = configure(forward=in_front.forward_to(taken))
+        audit = configure(forward=exporter_takeover.forward_to(taken))
     except BaseException:
-        in_front.give_back(provider, taken)
+        exporter_takeover.give_back(provider, taken)
         raise
     if audit.processor is None:
-        in_front.give_back(provider, taken)
+        exporter_takeover.give_back(provider, taken)
     else:
-        in_front.take_later(provider, audit.processor)
+        exporter_takeover.take_later(provider, audit.processor)
     return audit
 
 

@@ -13,7 +13,7 @@ import weakref
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from otel_tool_audit.trail.commit import GroupCommit
+    from otel_tool_audit.trail.chain.group_commit import GroupCommit
     from otel_tool_audit.trail.trail import Trail
 
 TICK: Final = 1.0

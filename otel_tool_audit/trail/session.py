@@ -17,18 +17,18 @@ import orjson
 
 from otel_tool_audit import settings
 from otel_tool_audit.errors import AuditUnavailable, SettingsError
+from otel_tool_audit.format.document import TrailDocument
+from otel_tool_audit.format.names import OWNER, PRIVATE_STATE, genesis
+from otel_tool_audit.host.directory import Modes, make_directories, refuse_network
+from otel_tool_audit.host.system import System
+from otel_tool_audit.keys.digest import Key, keyed_digest
 from otel_tool_audit.record.codec import call_tail, timestamp, trail_tail
-from otel_tool_audit.record.keyed import Key, keyed_digest
 from otel_tool_audit.record.model import CHAIN_CREATED, TRAIL_CHAIN, ToolCall
-from otel_tool_audit.trail import opening
-from otel_tool_audit.trail.chain import Chain, Rotation, create_chain_directory, create_head
-from otel_tool_audit.trail.chain_files import ChainFiles, os_flag
-from otel_tool_audit.trail.directory import Modes, make_directories, refuse_network
-from otel_tool_audit.trail.document import TrailDocument
-from otel_tool_audit.trail.format import OWNER, PRIVATE_STATE, genesis
-from otel_tool_audit.trail.keys import given_key, state_keys
-from otel_tool_audit.trail.state import State
-from otel_tool_audit.trail.system import System
+from otel_tool_audit.trail.chain.chain import Chain, Rotation, create_chain_directory, create_head
+from otel_tool_audit.trail.chain.files import ChainFiles, os_flag
+from otel_tool_audit.trail.state import opening
+from otel_tool_audit.trail.state.directory import State
+from otel_tool_audit.trail.state.key_files import given_key, state_keys
 
 _SALTS: Final = 64
 

@@ -14,29 +14,19 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final, Literal, Self
 
 from otel_tool_audit.errors import AuditError, AuditUnavailable
+from otel_tool_audit.host.system import System
+from otel_tool_audit.keys.digest import Key
+from otel_tool_audit.policy.retention import GENERAL, check_class
 from otel_tool_audit.record.codec import timestamp
-from otel_tool_audit.record.keyed import Key
-from otel_tool_audit.record.model import (
-    CLOSED,
-    CONFIGURATION_CHANGED,
-    GAP,
-    HEARTBEAT,
-    KEY_ROTATED,
-    OPENED,
-    TRAIL_CHAIN,
-    Receipt,
-    ToolCall,
-)  # fmt: skip
+from otel_tool_audit.record.model import CLOSED, CONFIGURATION_CHANGED, GAP, HEARTBEAT, KEY_ROTATED, OPENED, TRAIL_CHAIN, Receipt, ToolCall
 from otel_tool_audit.trail import lifetimes, session
 from otel_tool_audit.trail.background import Background
-from otel_tool_audit.trail.commit import GroupCommit
+from otel_tool_audit.trail.chain.group_commit import GroupCommit
 from otel_tool_audit.trail.counters import Counters
 from otel_tool_audit.trail.gaps import Gaps
-from otel_tool_audit.trail.keys import keep_tenant
 from otel_tool_audit.trail.record_log import log_lines
-from otel_tool_audit.trail.retention import GENERAL, check_class
 from otel_tool_audit.trail.session import Session, TrailOptions
-from otel_tool_audit.trail.system import System
+from otel_tool_audit.trail.state.key_files import keep_tenant
 
 _log = logging.getLogger("otel_tool_audit")
 QUEUE: Final = 10_000

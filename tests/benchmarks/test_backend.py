@@ -20,7 +20,7 @@ from running import Program, free_ports
 
 import otel_tool_audit as audit
 from otel_tool_audit.processor import AuditSpanProcessor, RecordAll
-from otel_tool_audit.recorder import unbind
+from otel_tool_audit.recording import unbind
 from otel_tool_audit.review.reconcile.jaeger import Jaeger
 from otel_tool_audit.review.reconcile.otlp_files import OtlpFiles
 from otel_tool_audit.review.reconcile.run import reconcile

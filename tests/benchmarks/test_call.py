@@ -13,7 +13,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, Spa
 
 import otel_tool_audit as audit
 from otel_tool_audit.processor import AuditSpanProcessor, RecordAll
-from otel_tool_audit.recorder import unbind
+from otel_tool_audit.recording import unbind
 from otel_tool_audit.settings import Settings
 
 CALLS = 15_000

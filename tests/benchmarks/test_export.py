@@ -19,7 +19,7 @@ from made_reports import access_report, heading, row
 from otel_tool_audit.export import delimited, files, html, jsonl, pdf
 from otel_tool_audit.export.contents import access_document
 from otel_tool_audit.record.model import new_call
-from otel_tool_audit.review.columns import row as as_row
+from otel_tool_audit.review.index.columns import row as as_row
 
 pytestmark = pytest.mark.benchmark
 

@@ -10,9 +10,9 @@ import pytest
 from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
 
 import otel_tool_audit as audit
-from otel_tool_audit.processor import watching
+from otel_tool_audit.observe import watcher
 from otel_tool_audit.record.model import Receipt
-from otel_tool_audit.recorder import unbind
+from otel_tool_audit.recording import unbind
 
 pytestmark = pytest.mark.benchmark
 
@@ -46,7 +46,7 @@ class Watching(SpanProcessor):
     """Recognition and merging alone: nothing is sanitized, written or forwarded."""
 
     def __init__(self, recorder):
-        self.watcher = watching.Watcher(recorder)
+        self.watcher = watcher.Watcher(recorder)
 
     def on_start(self, span, parent_context=None):
         self.watcher.started(span, parent_context or {})
@@ -71,7 +71,7 @@ def test_recognition_and_merging(tmp_path, monkeypatch, kind, attributes):
     processor = audit.AuditSpanProcessor(trail)
     recorder = processor.recorder
     made = []
-    original = watching.observed_call
+    original = watcher.observed_call
 
     def once(recorder, span, facts, *others, **more):
         if not made:
@@ -82,7 +82,7 @@ def test_recognition_and_merging(tmp_path, monkeypatch, kind, attributes):
         done(Receipt("general", 0, "", ""))
         return True
 
-    monkeypatch.setattr(watching, "observed_call", once)
+    monkeypatch.setattr(watcher, "observed_call", once)
     monkeypatch.setattr(recorder, "submit", submitted)
     watched.add_span_processor(Watching(recorder))
     sdk, ours = [], []

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import pytest
 
-from otel_tool_audit.sanitize import Keyring, Sanitizer
+from otel_tool_audit.redaction import Keyring, Sanitizer
 
 pytestmark = pytest.mark.benchmark
 

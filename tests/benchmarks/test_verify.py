@@ -28,7 +28,7 @@ from independent import Chain, document, origin, write_case
 from make import closed, opened
 from placing import remember
 
-from otel_tool_audit.review.verify import verify
+from otel_tool_audit.review.verify.verifier import verify
 
 pytestmark = pytest.mark.benchmark
 SIZES = [int(n) for n in os.environ.get("BENCHMARK_RECORDS", "10000,100000").split(",")]

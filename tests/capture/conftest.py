@@ -12,11 +12,11 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 import otel_tool_audit as audit
+from otel_tool_audit.host.system import System
 from otel_tool_audit.processor import AuditSpanProcessor
-from otel_tool_audit.recorder import unbind
+from otel_tool_audit.recording import unbind
 from otel_tool_audit.settings import Settings
 from otel_tool_audit.testing import audit_trail
-from otel_tool_audit.trail.system import System
 
 
 @pytest.fixture

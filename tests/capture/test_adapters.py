@@ -12,10 +12,10 @@ from pydantic_ai import Agent, ModelRetry
 from pydantic_ai.models.test import TestModel
 
 import otel_tool_audit as audit
-from otel_tool_audit.attribution_header import AttributionHeader
 from otel_tool_audit.capture.adapting import by_name, parsed
 from otel_tool_audit.capture.mcp import audit_server, outgoing
 from otel_tool_audit.capture.pydantic_ai import AuditCapability
+from otel_tool_audit.propagation.header import AttributionHeader
 from otel_tool_audit.testing import audit_trail
 
 KEY = "a-key-that-both-sides-share"

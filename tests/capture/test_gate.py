@@ -18,7 +18,7 @@ from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags, set_s
 
 import otel_tool_audit as audit
 from otel_tool_audit.capture import gate
-from otel_tool_audit.recorder import unbind
+from otel_tool_audit.recording import unbind
 from otel_tool_audit.setup import configure
 from otel_tool_audit.testing import audit_trail
 

@@ -9,7 +9,7 @@ import pytest
 from opentelemetry import trace as otel_trace
 
 import otel_tool_audit as audit
-from otel_tool_audit.attribution import current
+from otel_tool_audit.propagation.context import current
 
 pytestmark = pytest.mark.usefixtures("who")
 

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 import otel_tool_audit as audit
-from otel_tool_audit.attribution import current
+from otel_tool_audit.propagation.context import current
 from otel_tool_audit.testing import audit_trail
 
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import otel_tool_audit as audit
-from otel_tool_audit.sanitize import MARK, Withheld
+from otel_tool_audit.redaction import MARK, Withheld
 from otel_tool_audit.testing import audit_trail
 
 PATIENT = "P-4711/ö O'Neil"

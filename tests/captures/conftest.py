@@ -15,7 +15,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from replaying import GivenIds, Replay
 
 import otel_tool_audit as audit
-from otel_tool_audit.recorder import unbind
+from otel_tool_audit.recording import unbind
 
 
 class Recorded:

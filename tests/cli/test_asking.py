@@ -16,8 +16,8 @@ import pytest
 from made_calls import HOSTILE, Printed, call, record
 
 from otel_tool_audit.cli.pages import bar, sparkline
-from otel_tool_audit.review.proof import prove
 from otel_tool_audit.review.reader import TrailReader
+from otel_tool_audit.review.verify.neighbours import prove
 from otel_tool_audit.trail.trail import Trail
 
 Command = Callable[..., Printed]

@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 from made_calls import Printed, call, record
 
-from otel_tool_audit.cli import journal as journal_module
+from otel_tool_audit.access import journal as journal_module
+from otel_tool_audit.host.locks import LOCK_DEADLINE
 from otel_tool_audit.review.reader import TrailReader
-from otel_tool_audit.review.verify import verify
-from otel_tool_audit.trail.locks import LOCK_DEADLINE
+from otel_tool_audit.review.verify.verifier import verify
 from otel_tool_audit.trail.trail import Trail
 
 Command = Callable[..., Printed]

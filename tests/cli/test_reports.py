@@ -13,7 +13,7 @@ from made_calls import HOSTILE, Printed, call, record
 
 from otel_tool_audit.export import pdf
 from otel_tool_audit.review.reader import TrailReader
-from otel_tool_audit.review.verify import verify
+from otel_tool_audit.review.verify.verifier import verify
 from otel_tool_audit.trail.trail import Trail
 
 Command = Callable[..., Printed]

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from made_calls import Printed, call, record
 
-from otel_tool_audit.review import condition
-from otel_tool_audit.review.condition import look_at
+from otel_tool_audit.review.verify import quick
+from otel_tool_audit.review.verify.quick import look_at
 from otel_tool_audit.trail.trail import Trail
 
 Command = Callable[..., Printed]
@@ -104,7 +104,7 @@ def test_looking_at_a_trail_writes_nothing(shop: Path, state: Path) -> None:
     look_at(shop)
     look_at(shop, whole=0)
     assert before == {path: path.stat().st_mtime_ns for root in (shop, state) for path in root.rglob("*")}
-    assert condition.VERIFIED_WHOLE <= 8 << 20
+    assert quick.VERIFIED_WHOLE <= 8 << 20
 
 
 @pytest.mark.parametrize("there", [True, False])

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from otel_tool_audit.cli.times import Unclear, read_time, read_zone
-from otel_tool_audit.review.clocks import in_zone, zone_name
+from otel_tool_audit.review.calls.clocks import in_zone, zone_name
+from otel_tool_audit.review.calls.times import Unclear, read_time, read_zone
 
 NOW = datetime(2026, 11, 24, 19, 40, tzinfo=UTC)  # a Tuesday
 BERLIN = ZoneInfo("Europe/Berlin")

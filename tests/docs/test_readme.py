@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from otel_tool_audit.cli.app import run
-from otel_tool_audit.review.findings import CHECKS
+from otel_tool_audit.review.verify.findings import CHECKS
 from otel_tool_audit.settings import Settings, variable
 
 ROOT = Path(__file__).parents[2]

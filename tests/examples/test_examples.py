@@ -14,7 +14,7 @@ import pytest
 from environments import interpreter
 
 from otel_tool_audit.review.reader import TrailReader
-from otel_tool_audit.review.verify import verify
+from otel_tool_audit.review.verify.verifier import verify
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples"

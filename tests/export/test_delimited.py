@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from otel_tool_audit.export import delimited
-from otel_tool_audit.review.columns import COLUMNS
+from otel_tool_audit.review.index.columns import COLUMNS
 
 TEXT = st.text(max_size=60) | st.from_regex(r"[=+\-@\t\r'＝＋－＠\"\n][ -~]{0,20}", fullmatch=True)
 VALUES = (

@@ -18,7 +18,7 @@ from otel_tool_audit.export import files as files_module
 from otel_tool_audit.export import run as running
 from otel_tool_audit.export.check import check
 from otel_tool_audit.review.reader import TrailReader
-from otel_tool_audit.review.verify import verify
+from otel_tool_audit.review.verify.verifier import verify
 from otel_tool_audit.trail.trail import Trail
 
 Command = Callable[..., Printed]

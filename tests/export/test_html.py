@@ -16,7 +16,7 @@ import otel_tool_audit.export
 from otel_tool_audit.export import html
 from otel_tool_audit.export.contents import access_document, activity_document
 from otel_tool_audit.export.document import Document
-from otel_tool_audit.review.timeline import printable
+from otel_tool_audit.review.calls.timeline import printable
 
 html5lib = pytest.importorskip("html5lib")
 pytest.importorskip("jinja2")

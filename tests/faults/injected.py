@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from otel_tool_audit.trail.system import System
+from otel_tool_audit.host.system import System
 
 SHORT = -1
 """Instead of an errno: the write does only a part."""

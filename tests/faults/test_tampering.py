@@ -22,7 +22,7 @@ from otel_tool_audit.trail.trail import Trail
 
 def verify(path: str, *, state: str) -> Any:
     """The package's own verification, loaded when the first test needs it."""
-    return pytest.importorskip("otel_tool_audit.review.verify").verify(path, state=state)
+    return pytest.importorskip("otel_tool_audit.review.verify.verifier").verify(path, state=state)
 
 
 class Scene:

@@ -16,7 +16,7 @@ import make
 import placing
 import standalone_verify
 
-from otel_tool_audit.review.verify import verify
+from otel_tool_audit.review.verify.verifier import verify
 
 CASES = sorted(make.CASES)
 

@@ -6,7 +6,6 @@ import os
 import re
 import subprocess
 import sys
-import tomllib
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -47,14 +46,6 @@ def test_rooms_import_only_what_lies_below() -> None:
     """The layers hold; the reader imports neither writer nor SDK; records are pure."""
     done = tool("importlinter", "lint-imports", "--no-cache")
     assert 0 == done.returncode, done.stdout
-
-
-def test_the_reader_s_contract_names_every_module_of_the_writer() -> None:
-    """A new module of `trail` is closed to `review` unless it is said here to be arithmetic of the format."""
-    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"]["contracts"]
-    closed = next(set(contract["forbidden_modules"]) for contract in contracts if contract["id"] == "reader")
-    modules = {path.stem for path in (ROOT / "otel_tool_audit" / "trail").glob("*.py")} - {"__init__", "format", "head", "locks"}
-    assert set() == {f"otel_tool_audit.trail.{name}" for name in modules} - closed
 
 
 def test_type_checks_are_rarely_switched_off() -> None:

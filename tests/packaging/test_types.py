@@ -11,7 +11,7 @@ from typing import get_type_hints
 import pytest
 
 import otel_tool_audit as audit
-from otel_tool_audit.recorder import Said, tool_spec
+from otel_tool_audit.recording import Said, tool_spec
 from otel_tool_audit.settings import Arguments, Settings
 
 api = pytest.importorskip("mypy.api")

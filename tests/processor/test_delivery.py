@@ -15,8 +15,8 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor, SimpleSpanProcess
 from opentelemetry.trace import SpanContext, TraceFlags
 
 import otel_tool_audit as audit
+from otel_tool_audit.processor.batches import LARGEST, LONGEST, portions, size_of
 from otel_tool_audit.processor.delivery import CountingExporter, Delivery
-from otel_tool_audit.processor.portions import LARGEST, LONGEST, portions, size_of
 from otel_tool_audit.setup.exporters import Several
 from otel_tool_audit.trail.trail import Trail
 

@@ -13,7 +13,7 @@ import pytest
 from opentelemetry import trace
 
 import otel_tool_audit as audit
-from otel_tool_audit.processor.open_spans import MOST_OPEN
+from otel_tool_audit.observe.open_spans import MOST_OPEN
 
 TOOL = {"gen_ai.operation.name": "execute_tool", "gen_ai.tool.name": "get_order"}
 ARGUMENTS = {"gen_ai.tool.call.arguments": json.dumps({"order_id": "ORD-1"})}
@@ -385,7 +385,7 @@ def test_ten_thousand_spans_that_never_end_are_fine(trail, scopes):
 
 def test_the_oldest_open_span_goes_first_and_a_tools_is_not_lost(trail, scopes, monkeypatch):
     """Its call is reported as interrupted, and joined when it ends after all."""
-    monkeypatch.setattr("otel_tool_audit.processor.open_spans.MOST_OPEN", 10)
+    monkeypatch.setattr("otel_tool_audit.observe.open_spans.MOST_OPEN", 10)
     one, _, _ = scopes
     first = one.start_span("execute_tool get_order", attributes=TOOL | ARGUMENTS)
     kept = [one.start_span("work") for _ in range(20)]

@@ -25,7 +25,7 @@ from opentelemetry.trace import Link, NonRecordingSpan, SpanContext, Status, Sta
 import otel_tool_audit as audit
 from otel_tool_audit.processor import AuditSpanProcessor
 from otel_tool_audit.processor.spans import FAILED
-from otel_tool_audit.recorder import unbind
+from otel_tool_audit.recording import unbind
 from otel_tool_audit.testing import audit_trail
 
 SECRET = "sk-abcdefghijklmnopqrstuvwxyz1234567890ABCD"

@@ -19,11 +19,11 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 import otel_tool_audit as audit
-from otel_tool_audit.review.files import Folder
-from otel_tool_audit.review.pool import Pool
 from otel_tool_audit.review.reconcile.sources import Help, Source
 from otel_tool_audit.review.reconcile.spill import Spill
 from otel_tool_audit.review.reconcile.values import Seen, Window
+from otel_tool_audit.review.source.directory import Folder
+from otel_tool_audit.review.source.workers import Pool
 
 _BYTES = ("traceId", "spanId", "parentSpanId")
 

@@ -21,9 +21,9 @@ import otel_tool_audit as audit
 from otel_tool_audit.cli.app import run
 from otel_tool_audit.record import codec
 from otel_tool_audit.record.model import new_call
-from otel_tool_audit.review import records as trail_records
 from otel_tool_audit.review.reconcile import jaeger, otlp_files, records, spill
 from otel_tool_audit.review.reconcile.spill import pack_recorded
+from otel_tool_audit.review.source import records as trail_records
 
 LATER = "2100-01-01"
 

@@ -34,7 +34,7 @@ def spark(path: str) -> Run:
     """Spark inside this host, one session for all questions."""
     from pyspark.sql import SparkSession  # noqa: PLC0415 - one of two
 
-    from otel_tool_audit.review.warehouse import over_spark  # noqa: PLC0415 - as above
+    from otel_tool_audit.review.index.warehouse import over_spark  # noqa: PLC0415 - as above
 
     settings = {
         "spark.ui.enabled": "false", "spark.sql.shuffle.partitions": "1", "spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1",

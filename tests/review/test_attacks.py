@@ -17,7 +17,7 @@ import pytest
 from making import Made, call, killed, lines_of, next_lines, rehash, rewrite, write
 
 from otel_tool_audit.errors import AuditError
-from otel_tool_audit.review.verify import verify
+from otel_tool_audit.review.verify.verifier import verify
 from otel_tool_audit.trail.trail import Trail
 
 Where = tuple[str | None, int | None]

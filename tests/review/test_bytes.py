@@ -13,7 +13,7 @@ from making import Made, write
 
 from otel_tool_audit.errors import AuditError
 from otel_tool_audit.review.reader import TrailReader
-from otel_tool_audit.review.verify import verify
+from otel_tool_audit.review.verify.verifier import verify
 
 
 @pytest.fixture(scope="module")

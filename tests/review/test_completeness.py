@@ -6,8 +6,8 @@ from typing import Any
 
 from making import Made, call, killed, write
 
-from otel_tool_audit.review.findings import Verification
-from otel_tool_audit.review.verify import verify
+from otel_tool_audit.review.verify.findings import Verification
+from otel_tool_audit.review.verify.verifier import verify
 from otel_tool_audit.trail.trail import Trail
 
 

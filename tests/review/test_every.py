@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 from making import Made, killed, lines_of, rehash, write
 
-from otel_tool_audit.review.verify import verify
+from otel_tool_audit.review.verify.verifier import verify
 
 Change = tuple[list[bytes], set[int]]
 

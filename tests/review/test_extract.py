@@ -9,10 +9,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from otel_tool_audit.record.model import AMENDED, FINISHED, OBSERVED, STARTED, new_call
-from otel_tool_audit.review.columns import row
-from otel_tool_audit.review.extract import KEPT, ROW, Extraction
-from otel_tool_audit.review.fold import Folding
-from otel_tool_audit.review.segments import parse
+from otel_tool_audit.review.calls.fold import Folding
+from otel_tool_audit.review.index.columns import row
+from otel_tool_audit.review.index.extract import KEPT, ROW, Extraction
+from otel_tool_audit.review.source.segments import parse
 
 IDS = ["a" * 32, "b" * 32, "c" * 32]
 ODD = st.sampled_from([None, "unknown", "text", "", 0, 1, -1, 2**53, 2**63, 2**64 - 1, 1.5, True, False, [], {}, ["a" * 32]])

@@ -10,7 +10,8 @@ from making import Made, lines_of
 from test_index import fill, quick, slow
 
 from otel_tool_audit.errors import TrailCorrupt
-from otel_tool_audit.review import asking, fetching
+from otel_tool_audit.review import planner
+from otel_tool_audit.review.index import fetch
 
 pytest.importorskip("duckdb")
 pytest.importorskip("pyarrow")
@@ -20,14 +21,14 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="writers run on 
 @pytest.fixture(autouse=True)
 def _always(monkeypatch: pytest.MonkeyPatch) -> None:
     """Small trails are asked through the index, too."""
-    monkeypatch.setattr(asking, "WORTH_AN_INDEX", 0)
+    monkeypatch.setattr(planner, "WORTH_AN_INDEX", 0)
 
 
 @pytest.mark.parametrize("helpers_from", [0, 10_000])
 def test_what_is_made_of_calls_is_made_of_each_in_order(made: Made, monkeypatch: pytest.MonkeyPatch, helpers_from: int) -> None:
     """Pieces of any size, in helpers or in this process, with calls folded from several segments among them, join to the whole answer."""
     fill(made)
-    monkeypatch.setattr(fetching, "WORTH_HELPERS", helpers_from)
+    monkeypatch.setattr(fetch, "WORTH_HELPERS", helpers_from)
     reader = quick(made)
     whole = list(reader.calls(order_by="timestamp"))
     assert whole == list(slow(made).calls(order_by="timestamp"))
@@ -55,7 +56,7 @@ def test_passing_over_calls_is_reading_them(made: Made) -> None:
 def test_lines_that_changed_since_are_refused(made: Made, monkeypatch: pytest.MonkeyPatch, helpers_from: int) -> None:
     """When a segment is written over between question and reading, there is an error, not another call."""
     fill(made)
-    monkeypatch.setattr(fetching, "WORTH_HELPERS", helpers_from)
+    monkeypatch.setattr(fetch, "WORTH_HELPERS", helpers_from)
     found = quick(made).calls(order_by="timestamp")
     segment = min((made.path / "general").glob("*.jsonl"))
     segment.write_bytes(b"".join(lines_of(segment)[::-1]))

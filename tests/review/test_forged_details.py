@@ -15,7 +15,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "golden"))
 from independent import Chain, document, write_case
 
 from otel_tool_audit.review.reader import TrailReader
-from otel_tool_audit.review.verify import verify
+from otel_tool_audit.review.verify.verifier import verify
 
 EVENTS = [
     "trail.opened", "trail.chain_created", "trail.heartbeat", "trail.closed", "trail.segment_opened", "trail.recovered", "trail.gap", "trail.epoch",

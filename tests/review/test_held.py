@@ -10,7 +10,7 @@ from making import Made
 from test_index import quick, slow
 
 from otel_tool_audit.record.model import AMENDED, FINISHED, OBSERVED, STARTED, new_call
-from otel_tool_audit.review import asking
+from otel_tool_audit.review import planner
 from otel_tool_audit.trail.trail import Trail
 
 pytest.importorskip("duckdb")
@@ -45,7 +45,7 @@ def _unusual(made: Made, calls: int) -> None:
 
 def test_their_lines_stay_in_the_trail(made: Made, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is held of amended, joined, late and open calls is a fraction of their lines, at its peak as well; the answers are those of the trail."""
-    monkeypatch.setattr(asking, "WORTH_AN_INDEX", 0)
+    monkeypatch.setattr(planner, "WORTH_AN_INDEX", 0)
     calls = 400
     _unusual(made, calls)
     in_lines = sum(path.stat().st_size for path in made.path.rglob("*.jsonl"))

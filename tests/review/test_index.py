@@ -17,10 +17,11 @@ from hypothesis import strategies as st
 from making import Made, lines_of
 
 from otel_tool_audit.record.model import AMENDED, FINISHED, OBSERVED, STARTED, new_call
-from otel_tool_audit.review import asking, search
-from otel_tool_audit.review.extract import Extraction
-from otel_tool_audit.review.place import open_root
+from otel_tool_audit.review import planner
+from otel_tool_audit.review.index.extract import Extraction
 from otel_tool_audit.review.reader import TrailReader
+from otel_tool_audit.review.source import byte_search
+from otel_tool_audit.review.source.location import open_root
 from otel_tool_audit.trail.trail import Trail
 
 pytest.importorskip("duckdb")
@@ -31,7 +32,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="writers run on 
 @pytest.fixture(autouse=True)
 def _always(monkeypatch: pytest.MonkeyPatch) -> None:
     """Small trails are asked through the index, too."""
-    monkeypatch.setattr(asking, "WORTH_AN_INDEX", 0)
+    monkeypatch.setattr(planner, "WORTH_AN_INDEX", 0)
 
 
 def quick(made: Made) -> TrailReader:
@@ -144,19 +145,19 @@ def test_searching_finds_what_reading_all_finds(made: Made, monkeypatch: pytest.
     trusted = [found.trusted for found in _searches(made)]
     assert {True, False} == set(trusted)
     quickly = answers()
-    monkeypatch.setattr(search, "wanted_by", lambda _: None)
+    monkeypatch.setattr(byte_search, "wanted_by", lambda _: None)
     assert answers() == quickly
     assert 2 == len(quickly[2][0])
     assert all(unreadable == 1 for _, unreadable in quickly)
 
 
-def _searches(made: Made) -> list[search.Found]:
+def _searches(made: Made) -> list[byte_search.Found]:
     """What the first round says of each segment of chain ``general``."""
     with open_root(str(made.path)) as root:
-        desk = search.HuntDesk(root)
+        desk = byte_search.HuntDesk(root)
         segments = sorted((made.path / "general").glob("*.jsonl"))
         found = [
-            desk.do(search.Hunt("general", one.name, one.stat().st_size, "user_id", frozenset({"usr_1"}), sealed=one != segments[-1]))
+            desk.do(byte_search.Hunt("general", one.name, one.stat().st_size, "user_id", frozenset({"usr_1"}), sealed=one != segments[-1]))
             for one in segments
         ]
         desk.close()
@@ -167,7 +168,7 @@ def test_many_calls_are_read_as_before(made: Made, monkeypatch: pytest.MonkeyPat
     """When a search finds more calls than it is worth, everything is read, and the answer is the same."""
     fill(made)
     before = list(slow(made).calls(user="usr_1", order_by="timestamp"))
-    monkeypatch.setattr(search, "MOST", 2)
+    monkeypatch.setattr(byte_search, "MOST", 2)
     assert before == list(slow(made).calls(user="usr_1", order_by="timestamp"))
     assert len(before) > 2
 

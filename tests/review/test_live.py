@@ -13,9 +13,9 @@ from contextlib import contextmanager
 import pytest
 from making import Made, call
 
-from otel_tool_audit.review import asking
+from otel_tool_audit.review import planner
 from otel_tool_audit.review.reader import TrailReader
-from otel_tool_audit.review.verify import verify
+from otel_tool_audit.review.verify.verifier import verify
 from otel_tool_audit.trail.trail import Trail
 
 
@@ -84,7 +84,7 @@ def test_an_answer_holds_all_that_was_acknowledged_before_the_question(made: Mad
     """While two processes append and segments rotate, no answer misses a call that was acknowledged before it was asked for, none has one too much."""
     if index != "none":
         pytest.importorskip("duckdb")
-        monkeypatch.setattr(asking, "WORTH_AN_INDEX", 0)
+        monkeypatch.setattr(planner, "WORTH_AN_INDEX", 0)
         index = str(made.path.with_name("index"))
     with two_writers(made) as acknowledged:
         _wait_for(acknowledged, 20)

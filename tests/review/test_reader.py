@@ -18,7 +18,7 @@ from making import Made, call, killed, lines_of, write
 from otel_tool_audit.errors import TrailCorrupt, UnsupportedFormat
 from otel_tool_audit.record.model import AMENDED, OBSERVED, STARTED, new_call
 from otel_tool_audit.review.reader import TrailReader
-from otel_tool_audit.review.verify import verify
+from otel_tool_audit.review.verify.verifier import verify
 from otel_tool_audit.trail.trail import Trail
 
 
@@ -216,8 +216,8 @@ def test_newlines_in_fields_forge_no_line(made: Made) -> None:
 def test_the_reader_needs_no_opentelemetry_sdk() -> None:
     """An auditor's machine verifies without the SDK, and without the writer."""
     program = (
-        "import sys; import otel_tool_audit.review.verify, otel_tool_audit.review.reader;"
-        "bad=[m for m in sys.modules if m.startswith(('opentelemetry.sdk','typer','rich','phonenumbers','otel_tool_audit.trail.trail','otel_tool_audit.trail.chain'))];"
+        "import sys; import otel_tool_audit.review.verify.verifier, otel_tool_audit.review.reader;"
+        "bad=[m for m in sys.modules if m.startswith(('opentelemetry.sdk','typer','rich','phonenumbers','otel_tool_audit.trail.trail','otel_tool_audit.trail.chain.chain'))];"
         "print(bad); sys.exit(bool(bad))"
     )
     done = subprocess.run(

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from otel_tool_audit.review.files import Folder
-from otel_tool_audit.review.layout import MAX_LINE, Part
-from otel_tool_audit.review.segments import Extent, find
+from otel_tool_audit.review.source.directory import Folder
+from otel_tool_audit.review.source.segment_order import MAX_LINE, Part
+from otel_tool_audit.review.source.segments import Extent, find
 
 FIRST = 1_000
 

@@ -10,7 +10,7 @@ import pytest
 from making import Made, write
 
 from otel_tool_audit.errors import SettingsError, TrailCorrupt
-from otel_tool_audit.review import sandbox
+from otel_tool_audit.review.index import sandbox
 from otel_tool_audit.review.reader import TrailReader
 
 pytest.importorskip("duckdb")

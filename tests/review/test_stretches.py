@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from otel_tool_audit.review.stretches import filled, named
+from otel_tool_audit.review.calls.intervals import filled, named
 
 
 @pytest.mark.parametrize(

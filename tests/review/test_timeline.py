@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from otel_tool_audit.review.timeline import line, one_line
+from otel_tool_audit.review.calls.timeline import line, one_line
 
 
 def _call(**fields: Any) -> dict[str, Any]:

@@ -10,9 +10,9 @@ import pytest
 from making import OTHER_BOOT, Made, announce, call, change_head, crash_host, killed, lines_of, next_lines, write  # fmt: skip
 
 from otel_tool_audit.errors import TrailTampered
-from otel_tool_audit.review.verify import verify
-from otel_tool_audit.trail.accept import accept
-from otel_tool_audit.trail.head import CLEAN, OS, Head, Mark
+from otel_tool_audit.format.head import CLEAN, OS, Head, Mark
+from otel_tool_audit.review.verify.verifier import verify
+from otel_tool_audit.trail.state.accept_loss import accept
 from otel_tool_audit.trail.trail import Trail
 
 

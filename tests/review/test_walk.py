@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from making import rehash
 
-from otel_tool_audit.review.lines import Block, check_block
-from otel_tool_audit.review.strict import flaw_of
-from otel_tool_audit.review.walk import Walk
+from otel_tool_audit.review.verify.blocks import Block, check_block
+from otel_tool_audit.review.verify.links import Walk
+from otel_tool_audit.review.verify.strict import flaw_of
 
 ORIGIN = hashlib.sha256(b"origin").digest()
 

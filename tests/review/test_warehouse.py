@@ -20,9 +20,9 @@ from making import Made
 from test_index import fill
 
 from otel_tool_audit.errors import AuditError, SettingsError
-from otel_tool_audit.review.columns import COLUMNS, INTEGER, NUMBER, TRUTH
+from otel_tool_audit.review.index.columns import COLUMNS, INTEGER, NUMBER, TRUTH
+from otel_tool_audit.review.index.warehouse import Warehouse
 from otel_tool_audit.review.reader import TrailReader
-from otel_tool_audit.review.warehouse import Warehouse
 
 pytest.importorskip("sqlglot")
 pytest.importorskip("pyarrow")

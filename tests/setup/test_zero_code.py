@@ -19,7 +19,7 @@ from opentelemetry.sdk.trace.sampling import ParentBasedTraceIdRatio, TraceIdRat
 import otel_tool_audit as audit
 from otel_tool_audit import settings
 from otel_tool_audit.processor import RecordAll, processors
-from otel_tool_audit.setup import exporters, in_front, zero_code
+from otel_tool_audit.setup import exporter_takeover, exporters, zero_code
 
 AGENT = Path(__file__).parent / "agent.py"
 INSTRUMENT = "from opentelemetry.instrumentation.auto_instrumentation import run; run()"
@@ -237,10 +237,10 @@ def test_what_was_taken_can_be_given_back():
     first, second = (SimpleSpanProcessor(InMemorySpanExporter()) for _ in range(2))
     provider.add_span_processor(first)
     provider.add_span_processor(second)
-    taken = in_front.take(provider)
+    taken = exporter_takeover.take(provider)
     assert [first, second] == [one.inner for one in taken]
     assert (first, second) != processors(provider)
-    in_front.give_back(provider, taken)
+    exporter_takeover.give_back(provider, taken)
     assert (first, second) == processors(provider)
     provider.shutdown()
 
@@ -250,7 +250,7 @@ def test_after_shutdown_added_processors_are_none_of_its_business(tmp_path, monk
     monkeypatch.setenv("OTEL_TRACES_EXPORTER", "none")
     provider = TracerProvider(shutdown_on_exit=False)
     made = audit.configure(tmp_path / "audit", tracer_provider=provider, durability="os")
-    in_front.take_later(provider, made.processor)
+    exporter_takeover.take_later(provider, made.processor)
     backends = [InMemorySpanExporter() for _ in range(3)]
     provider.add_span_processor(SimpleSpanProcessor(backends[0]))
     provider.add_span_processor(SimpleSpanProcessor(backends[1]))

@@ -13,8 +13,8 @@ import random
 import stat
 from types import SimpleNamespace
 
-from otel_tool_audit.trail.head import HEAD_BYTES, SLOT_BYTES, Head
-from otel_tool_audit.trail.system import System
+from otel_tool_audit.format.head import HEAD_BYTES, SLOT_BYTES, Head
+from otel_tool_audit.host.system import System
 
 UID = os.geteuid()
 PAGE = 64

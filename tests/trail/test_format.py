@@ -8,17 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from otel_tool_audit.format.names import genesis, parse_place, parse_segment_name, seal_name, segment_name, split_line, valid_chain, valid_trail_id
 from otel_tool_audit.record.codec import body, leaf_hash, line
-from otel_tool_audit.trail.format import (
-    genesis,
-    parse_place,
-    parse_segment_name,
-    seal_name,
-    segment_name,
-    split_line,
-    valid_chain,
-    valid_trail_id,
-)  # fmt: skip
 
 ID = "0123456789abcdef" * 2
 SEQS = st.integers(0, 2**64 - 1)

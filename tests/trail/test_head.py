@@ -8,7 +8,7 @@ import zlib
 from hypothesis import given
 from hypothesis import strategies as st
 
-from otel_tool_audit.trail.head import (
+from otel_tool_audit.format.head import (
     HEAD_BYTES,
     NO_PENDING,
     NO_PREVIOUS,
@@ -22,7 +22,7 @@ from otel_tool_audit.trail.head import (
     first_head,
     generations,
     slot_offset,
-)  # fmt: skip
+)
 
 U32, U64 = st.integers(0, 2**32 - 1), st.integers(0, 2**64 - 1)
 HASH = st.binary(min_size=32, max_size=32)

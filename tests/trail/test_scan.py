@@ -12,11 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from worker import call
 
+from otel_tool_audit.format.head import Mark
+from otel_tool_audit.host.system import System
 from otel_tool_audit.record.codec import body, leaf_hash, line
 from otel_tool_audit.record.model import STARTED
-from otel_tool_audit.trail.head import Mark
-from otel_tool_audit.trail.scan import first_record, follow, good_line, last_hash_before, named_ending
-from otel_tool_audit.trail.system import System
+from otel_tool_audit.trail.chain.scan import first_record, follow, good_line, last_hash_before, named_ending
 from otel_tool_audit.trail.trail import Trail
 
 ENDING = {

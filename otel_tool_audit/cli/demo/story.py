@@ -23,9 +23,9 @@ from otel_tool_audit.cli.output import safe
 from otel_tool_audit.cli.verdicts import STYLES
 from otel_tool_audit.errors import SettingsError
 from otel_tool_audit.record.model import FINISHED
-from otel_tool_audit.review.findings import Verification
-from otel_tool_audit.review.timeline import one_line
-from otel_tool_audit.review.verify import verify
+from otel_tool_audit.review.calls.timeline import one_line
+from otel_tool_audit.review.verify.findings import Verification
+from otel_tool_audit.review.verify.verifier import verify
 from otel_tool_audit.settings import variable
 
 _MARGIN: Final = 3

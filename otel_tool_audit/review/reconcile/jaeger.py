@@ -18,11 +18,11 @@ from typing import Any, ClassVar, Final, NamedTuple
 from urllib.parse import urlsplit
 
 from otel_tool_audit.errors import AuditError, SettingsError
-from otel_tool_audit.review.files import Folder
-from otel_tool_audit.review.pool import Desk
 from otel_tool_audit.review.reconcile.sources import Help, Source, Tally
 from otel_tool_audit.review.reconcile.spill import pack_seen
 from otel_tool_audit.review.reconcile.values import WANTED, Window
+from otel_tool_audit.review.source.directory import Folder
+from otel_tool_audit.review.source.workers import Desk
 
 METHOD: Final = "/jaeger.api_v3.QueryService/FindTraces"
 

@@ -19,11 +19,11 @@ from typing import IO, Any, ClassVar, Final, NamedTuple, cast
 import orjson
 
 from otel_tool_audit.errors import SettingsError
-from otel_tool_audit.review.pool import Desk, Pool
+from otel_tool_audit.record.untrusted import listing, mapping
 from otel_tool_audit.review.reconcile.sources import Help, Source, Tally
 from otel_tool_audit.review.reconcile.spill import pack_seen
 from otel_tool_audit.review.reconcile.values import WANTED, Seen, Window
-from otel_tool_audit.review.values import listing, mapping
+from otel_tool_audit.review.source.workers import Desk, Pool
 
 LONGEST: Final = 256 * 1024 * 1024
 """Bytes of the longest line that is read as such."""

@@ -14,16 +14,16 @@ from functools import lru_cache
 from itertools import groupby
 from typing import Any, ClassVar, Final, NamedTuple
 
+from otel_tool_audit.format.names import HASH_TRAILER, split_line
 from otel_tool_audit.record.codec import leaf_digest
 from otel_tool_audit.record.model import AMENDED, CLOSED, HEARTBEAT, PRUNED, STARTED, TRAIL_CHAIN
-from otel_tool_audit.review import segments
-from otel_tool_audit.review.pool import Desk
+from otel_tool_audit.record.untrusted import details_of, listing, mapping
 from otel_tool_audit.review.reader import TrailReader
 from otel_tool_audit.review.reconcile.spill import ENDED, SAMPLED, TRACED, pack_recorded, packed_record
 from otel_tool_audit.review.reconcile.values import Recorded
-from otel_tool_audit.review.records import Piece
-from otel_tool_audit.review.values import details_of, listing, mapping
-from otel_tool_audit.trail.format import HASH_TRAILER, split_line
+from otel_tool_audit.review.source import segments
+from otel_tool_audit.review.source.records import Piece
+from otel_tool_audit.review.source.workers import Desk
 
 _ID: Final = re.compile(r"[0-9a-f]{32}").fullmatch
 _FRONT: Final = re.compile(

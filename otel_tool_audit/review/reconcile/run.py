@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from otel_tool_audit.record.codec import timestamp
-from otel_tool_audit.review.query import Moment, moment
+from otel_tool_audit.review.calls.filters import Moment, moment
 from otel_tool_audit.review.reader import TrailReader
 from otel_tool_audit.review.reconcile.compare import MISMATCHED, MISSING_IN_BACKEND, MISSING_IN_TRAIL, Comparison, Terms, compare
 from otel_tool_audit.review.reconcile.records import TrailSide, nanoseconds

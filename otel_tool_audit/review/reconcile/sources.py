@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
 from otel_tool_audit import semconv
-from otel_tool_audit.review.pool import Desk, Pool
 from otel_tool_audit.review.reconcile.values import Seen, Window, seen
+from otel_tool_audit.review.source.workers import Desk, Pool
 
 Progress = Callable[[str, int, "int | None"], None]
 """Is told what is being done, how much of it is done, and how much there is (None: nobody knows)."""

@@ -1,0 +1,185 @@
+"""
+From another instrumentation's span to a call, and what a second span of the same call adds to it.
+
+Source: ARCHITECTURE.md; OpenTelemetry semantic conventions 1.38, "Recording errors"; FORMAT.md, section 4.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from opentelemetry import trace
+from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.trace import SpanKind, StatusCode
+
+from otel_tool_audit.observe.callers import Calling
+from otel_tool_audit.propagation.context import Attribution
+from otel_tool_audit.recognise import Facts, Told
+from otel_tool_audit.recognise.caller import OWN
+from otel_tool_audit.recognise.outcomes import telling
+from otel_tool_audit.record.codec import timestamp
+from otel_tool_audit.record.model import UNKNOWN, ToolCall, new_call
+from otel_tool_audit.recording import Recorder, error_text, error_type, plain_spec
+
+LONGEST_NAME: Final = 200
+"""Characters of a tool's name that are recorded."""
+
+NOT_TOLD: Final = "the span says that it failed"
+
+ASSUMED: Final = "success=assumed"
+"""In ``source``: a client's span ended without an error, and tells nothing of what came back."""
+
+_NAMED: Final = ("conversation_id", "user_id", "model")
+_PLAIN: Final = ("turn_number", "user_role", "agent", "tool_call_id", "attempt", "retry_of", "trigger", "purpose", "subject")
+_OUTCOME: Final = ("success", "error", "error_type", "result_summary")
+
+
+def observed_call(
+    recorder: Recorder, span: ReadableSpan, facts: Facts, calling: Calling, source: str, raised: BaseException | None, *, interrupted: bool = False
+) -> ToolCall:
+    """
+    Make the call that a span tells of.
+
+    Args:
+        recorder: Sanitizes it.
+        span: Ended, or to be given up.
+        facts: What the span says of the call.
+        calling: Who called.
+        source: Where facts came from; see :func:`source_of`.
+        raised: What went through the span without its noticing: a cancelled task leaves its span's status UNSET.
+        interrupted: The span never ended, so nothing is known of the outcome.
+    """
+    spec = plain_spec(facts.tool_name[:LONGEST_NAME])
+    call, withheld = recorder.observed(spec.name, calling.caller, facts.arguments, facts.tool_call_id, calling.subject)
+    elapsed = max(0, (span.end_time or 0) - (span.start_time or 0))
+    failure = None if interrupted else _failure(span, facts, raised)
+    if interrupted:
+        done = call
+    elif failure is None:
+        done = recorder.returned(call, spec, facts.result, elapsed, withheld)
+    else:
+        done = recorder.failed(call, *failure, elapsed, withheld)
+    done["timestamp"] = timestamp(span.start_time) if span.start_time else recorder.now()
+    done["source"] = source
+    context = span.context
+    if context is not None and context.is_valid:
+        done["trace_id"], done["span_id"] = trace.format_trace_id(context.trace_id), trace.format_span_id(context.span_id)
+        if interrupted or not context.trace_flags.sampled:
+            # nobody exports it
+            done["sampled"] = False
+    if span.parent is not None and span.parent.is_valid:
+        done["parent_span_id"] = trace.format_span_id(span.parent.span_id)
+    return done
+
+
+def is_assumed(span: ReadableSpan, facts: Facts) -> bool:
+    """Tell whether nothing but the silence of a client's span says that the call went well: a request that was answered may have failed."""
+    silent = facts.failure is None and not facts.has_result
+    return silent and span.kind is SpanKind.CLIENT and span.status.status_code is StatusCode.UNSET
+
+
+def source_of(convention: str, told: Mapping[str, Told], known: Attribution) -> str:
+    """
+    Say where facts came from: the convention, then each fact that the span itself did not tell.
+
+    Source: FORMAT.md, section 4.
+    """
+    notes = [f"{name}={answer.place}" for name, answer in told.items() if answer.place != OWN and name not in known.values]
+    return " ".join([convention, *notes])
+
+
+def news(old: ToolCall, new: ToolCall, *, own: bool, claimed: Mapping[str, str]) -> dict[str, Any]:
+    """
+    Tell what a second span of a call adds.
+
+    Args:
+        old: Everything known so far.
+        new: As the second span tells it.
+        own: The gate recorded it: its arguments and outcome are not for others to tell.
+        claimed: Fields of *old* that are only claimed.
+
+    Returns:
+        Fields that become known, or better known.
+    """
+    before: Mapping[str, Any] = old
+    after: Mapping[str, Any] = new
+    new_claims = (new["claimed"] or {}).get("fields") or {}
+    found: dict[str, Any] = {}
+    for name in _NAMED:
+        better = before[name] == UNKNOWN or (name in claimed and name not in new_claims)
+        if better and after[name] not in {UNKNOWN, before[name]}:
+            found[name] = after[name]
+    found.update({name: after[name] for name in _PLAIN if before[name] is None and after[name] is not None})
+    added = {key: value for key, value in new["session_metadata"].items() if key not in old["session_metadata"]}
+    if added:
+        found["session_metadata"] = {**old["session_metadata"], **added}
+    if not own:
+        found.update(_better_arguments(old, new))
+        found.update(_better_outcome(old, new))
+    return found
+
+
+def amendment(old: ToolCall, found: Mapping[str, Any], now: str) -> ToolCall:
+    """
+    Make the record that tells what became known; everything else in it is null.
+
+    Args:
+        old: Everything known so far.
+        found: Fields and their values.
+        now: The time, as records hold it.
+    """
+    made: Any = new_call(old["call_id"], old["tool_name"], now)
+    # an empty mapping or list would stand for what is known already
+    made["session_metadata"] = made["redactions"] = None
+    made["retention_class"] = old["retention_class"]
+    made.update(found)
+    amended: ToolCall = made
+    return amended
+
+
+def _better_arguments(old: ToolCall, new: ToolCall) -> dict[str, Any]:
+    had, has = old["arguments"], new["arguments"]
+    if has is None or _rank(has) <= _rank(had):
+        return {}
+    taken = [entry for entry in new["redactions"] if entry["path"].startswith("arguments")]
+    return {"arguments": has, **({"redactions": old["redactions"] + taken} if taken else {})}
+
+
+def _rank(arguments: object) -> int:
+    """Nothing, a value without a name, positional arguments, named ones."""
+    if arguments is None:
+        return 0
+    if not isinstance(arguments, Mapping):
+        return 1
+    return 2 if arguments.keys() == {"args", "kwargs"} else 3
+
+
+def _better_outcome(old: ToolCall, new: ToolCall) -> dict[str, Any]:
+    after: Mapping[str, Any] = new
+    if new["success"] is None:
+        return {}
+    if old["success"] is None or (old["success"] and not new["success"]):
+        # one sign of failure outweighs the silence of the others
+        told = {name: after[name] for name in _OUTCOME}
+        return {**told, **({"duration_ms": new["duration_ms"]} if old["duration_ms"] is None else {})}
+    if old["success"] is False and new["success"] is False:
+        worse = old["error"] in {None, NOT_TOLD, old["error_type"]} or telling((old["error"], new["error"])) != old["error"]
+        worse = worse and new["error"] not in {None, NOT_TOLD, new["error_type"]}
+        found = {"error": new["error"], "result_summary": new["result_summary"]} if worse else {}
+        return {**found, **({"error_type": new["error_type"]} if old["error_type"] is None and new["error_type"] else {})}
+    sizes = [(call["result_summary"] or {}).get("_result_size") or 0 for call in (old, new)]
+    # "null" has four characters, too: that is the result nobody told
+    return {"result_summary": new["result_summary"]} if new["success"] and sizes[0] <= 4 < sizes[1] else {}  # noqa: PLR2004
+
+
+def _failure(span: ReadableSpan, facts: Facts, raised: BaseException | None) -> tuple[object, str | None] | None:
+    """Tell what went wrong; None when nothing says that anything did."""
+    failed = facts.failure
+    if span.status.status_code is StatusCode.ERROR or failed is not None:
+        kind = None if failed is None else failed.type
+        said = (None if failed is None else failed.message, facts.message, span.status.description, facts.error_text)
+        return telling(said) or kind or NOT_TOLD, kind
+    if raised is not None and span.status.status_code is StatusCode.UNSET:
+        return error_text(raised), error_type(raised)
+    return None

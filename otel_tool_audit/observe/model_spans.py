@@ -1,0 +1,226 @@
+"""
+Which model decided to call, and what it asked for: the model's span near a tool's.
+
+A tool's span never names the model. The model's span that asked for the call ended shortly before it, beside it or beside a span
+around it; some are still open while the tool runs.
+
+Source: ARCHITECTURE.md, "Spans of other instrumentations".
+"""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from opentelemetry.sdk.trace import ReadableSpan
+
+from otel_tool_audit.observe.open_spans import ModelSeen, OpenSpan
+from otel_tool_audit.recognise import Facts, Kind, Place, Request, Roles, Told, kind_of, may_hold
+from otel_tool_audit.recognise import convention as c
+from otel_tool_audit.recognise.caller import MODEL_SPAN, is_made_up
+from otel_tool_audit.recognise.convention import Found
+from otel_tool_audit.recognise.requests import listed
+from otel_tool_audit.recognise.sameness import agree
+from otel_tool_audit.recognise.values import parsed, scalar
+from otel_tool_audit.record.model import UNKNOWN
+
+_MOST_TRACES: Final = 1_024
+_MOST_TRIED: Final = 6
+_MOST_RECENT: Final = 16
+_PARAMETERS: Final = ("invocation_parameters", "request", "kwargs", "parameters", "metadata", "spanInputs", "llm_request")
+_MODEL_NAMES: Final = ("model", "model_name", "model_id", "modelId", "ls_model_name")
+_BESIDE: Final = ("meta", "metadata", "response_metadata")
+_MOST_NODES: Final = 200
+_NAMED: Final = re.compile(r"^(?:chat|text_completion|generate_content|completion) (\S+)$")
+_NOTHING: Final[Mapping[str, Any]] = {}
+
+
+class Models:
+    """Remembers the last model's span of every open span, and of the last traces."""
+
+    __slots__ = ("_recent", "_traces")
+
+    def __init__(self) -> None:
+        """Begin with none."""
+        self._traces: dict[int, ModelSeen] = {}
+        self._recent: deque[ModelSeen] = deque(maxlen=_MOST_RECENT)
+
+    def ended(self, span: ReadableSpan, entry: OpenSpan | None, attributes: Mapping[str, Any], found: Found) -> ModelSeen:
+        """
+        Remember a model's span.
+
+        Args:
+            span: Ended.
+            entry: What was remembered of it.
+            attributes: Its own.
+            found: What they tell.
+
+        Returns:
+            What is remembered of it.
+        """
+        seen = _seen(span, attributes, found)
+        self._recent.append(seen)
+        if entry is not None:
+            entry.model = seen
+            for above in entry.ancestors():
+                above.model = seen
+        if span.context is not None:
+            traces = self._traces
+            traces.pop(span.context.trace_id, None)
+            if len(traces) >= _MOST_TRACES:
+                traces.pop(next(iter(traces)), None)
+            traces[span.context.trace_id] = seen
+        return seen
+
+    def asked(
+        self, span: ReadableSpan, entry: OpenSpan | None, facts: Facts, roles: Roles
+    ) -> tuple[Place | None, tuple[Facts, dict[str, Told]] | None]:
+        """
+        Find the model's span that a tool's belongs to.
+
+        Args:
+            span: The tool's.
+            entry: What was remembered of it.
+            facts: What it tells.
+            roles: Judges the names of attributes.
+
+        Returns:
+            Where the model is named; and facts that the model's span completed, with where they came from.
+        """
+        candidates = self._near(span, entry, roles)
+        if not self._recent and not candidates:
+            return None, None
+        named = next((seen for seen in candidates if seen.name is not None), None)
+        if named is not None and isinstance(facts.arguments, Mapping) and facts.tool_call_id is not None:
+            return _place(named, roles), None
+        for seen in (*candidates, *(seen for seen in reversed(self._recent) if seen not in candidates)):
+            request = _request(facts, seen.requests)
+            # in another trace only the provider's id, or arguments that agree, tell that it is this call
+            if request is None:
+                continue
+            same_id = facts.tool_call_id is not None and request.call_id == facts.tool_call_id
+            if seen in candidates or same_id or facts.arguments:
+                return _place(named or seen, roles), _completed(facts, request)
+        return None if named is None else _place(named, roles), None
+
+    def _near(self, span: ReadableSpan, entry: OpenSpan | None, roles: Roles) -> list[ModelSeen]:
+        """Give models' spans, the nearest first: ended inside the closest span around, or open there now."""
+        given: list[ModelSeen] = []
+        if entry is not None and entry.parent is not None:
+            for above in entry.ancestors():
+                given += [near for near in (above.model, *_open_models(above, roles)) if near is not None and near not in given]
+                if len(given) >= _MOST_TRIED:
+                    return given
+        last = self._traces.get(span.context.trace_id) if span.context is not None else None
+        if last is not None and last not in given:
+            given.append(last)
+        return given
+
+
+def _place(seen: ModelSeen, roles: Roles) -> Place | None:
+    if seen.name is None:
+        return None
+    told = {seen.key: seen.name}
+    return Place(MODEL_SPAN, told, roles.found(told))
+
+
+def _open_models(above: OpenSpan, roles: Roles) -> Iterator[ModelSeen]:
+    for child in reversed(above.children or ()):
+        live = None if child.span is None else child.span.attributes
+        if child.span is None or not live:
+            continue
+        found = roles.found(live)
+        if kind_of(found, live, child.span.name) is Kind.MODEL:
+            yield _seen(child.span, live, found)
+
+
+def _seen(span: ReadableSpan, attributes: Mapping[str, Any], found: Found) -> ModelSeen:
+    name, key = None, ""
+    for at in found.by.get(c.MODEL, ()):
+        if isinstance(told := scalar(attributes[at]), str) and told.lower() != UNKNOWN:
+            name, key = told, at
+            break
+    else:
+        name, key = _elsewhere(span.name, attributes)
+        if name is None and any(scalar(attributes[at]) == "model" for at in found.keys(c.KIND)):
+            # what says that it is a model is named for it
+            name, key = span.name, "gen_ai.request.model"
+    held = {at: value for at, value in attributes.items() if may_hold(str(at))}
+    if c.NAME in found.by and c.ARGUMENTS in found.by:
+        held["tool_calls"] = _own(found, attributes)
+    events = tuple((event.name, event.attributes or _NOTHING) for event in span.events)
+    return ModelSeen(name, key, span.start_time or 0, held, events)
+
+
+def _own(found: Found, attributes: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Some tell what a model asked for in the attributes that a tool's span has."""
+    name = scalar(attributes[found.by[c.NAME][0]])
+    call_id = next((attributes[at] for at in found.keys(c.CALL_ID)), None)
+    return listed(name, attributes[found.by[c.ARGUMENTS][0]], call_id) if isinstance(name, str) else []
+
+
+def _elsewhere(span: str, attributes: Mapping[str, Any]) -> tuple[str | None, str]:
+    """A model's name may stand only among the parameters it was called with, or in the span's own name."""
+    for at, value in attributes.items():
+        if str(at).endswith(_PARAMETERS) and isinstance(inner := parsed(value), Mapping):
+            told = next((text for name in _MODEL_NAMES if isinstance(text := scalar(inner.get(name)), str)), None)
+            if told is not None:
+                return told, "gen_ai.request.model"
+    match = _NAMED.match(span)
+    if match:
+        return match.group(1), "gen_ai.request.model"
+    told = _of_entity(attributes) or _beside_answer(attributes)
+    return (told, "gen_ai.request.model") if told else (None, "")
+
+
+def _of_entity(attributes: Mapping[str, Any]) -> str | None:
+    """Some list what took part, each with its type and name: ``entity.2.type`` is ``model.llm.…``."""
+    for at, value in attributes.items():
+        if isinstance(value, str) and value.startswith("model.") and str(at).endswith(".type"):
+            told = scalar(attributes.get(f"{str(at).removesuffix('.type')}.name"))
+            if isinstance(told, str):
+                return told
+    return None
+
+
+def _beside_answer(attributes: Mapping[str, Any]) -> str | None:
+    """What a model said may have the model's name beside it, in a mapping of its own: ``"meta": {"model": …}``."""
+    waiting = [parsed(value) for at, value in attributes.items() if may_hold(str(at))]
+    for _ in range(_MOST_NODES):
+        if not waiting:
+            break
+        item = waiting.pop()
+        if isinstance(item, Mapping):
+            for held in (item.get(name) for name in _BESIDE):
+                told = held.get("model", held.get("model_name")) if isinstance(held, Mapping) else None
+                if isinstance(told, str) and told:
+                    return told
+            waiting.extend(item.values())
+        elif isinstance(item, (list, tuple)):
+            waiting.extend(item)
+    return None
+
+
+def _request(facts: Facts, requests: list[Request]) -> Request | None:
+    """Choose what was asked for: by the provider's id, else by name and arguments; of several that fit none is guessed."""
+    if facts.tool_call_id is not None:
+        by_id = next((r for r in requests if r.call_id == facts.tool_call_id and r.tool == facts.tool_name), None)
+        if by_id is not None or not is_made_up(facts.tool_call_id):
+            return by_id
+    fitting = [r for r in requests if r.tool == facts.tool_name and agree(facts.arguments, r.arguments)]
+    if len({repr(r.arguments) for r in fitting}) == 1 and (facts.arguments is not None or len(fitting) == 1):
+        return fitting[-1]
+    return None
+
+
+def _completed(facts: Facts, request: Request) -> tuple[Facts, dict[str, Told]]:
+    more: dict[str, Told] = {}
+    if not isinstance(facts.arguments, Mapping) or facts.arguments.keys() == {"args", "kwargs"}:
+        more["arguments"] = Told("arguments", None, MODEL_SPAN, "")
+        facts = facts._replace(arguments=request.arguments)
+    if facts.tool_call_id is None and request.call_id is not None:
+        more["tool_call_id"] = Told("tool_call_id", None, MODEL_SPAN, "")
+        facts = facts._replace(tool_call_id=request.call_id)
+    return facts, more

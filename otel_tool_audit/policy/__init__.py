@@ -1,0 +1,1 @@
+"""Decisions that a policy makes, as values. Pure."""

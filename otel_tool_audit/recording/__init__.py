@@ -1,0 +1,54 @@
+"""Raw facts in, sanitized records in the trail; and which trail this process' tools are bound to."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from otel_tool_audit.recording.binding import CALL_KEY, ENDING, Binding, bind, binding_for, bound, disable, switched_off, unbind
+from otel_tool_audit.recording.failures import error_text, error_type, refusal
+from otel_tool_audit.recording.identity import Caller, Identities, as_entries
+from otel_tool_audit.recording.recorder import Recorder
+from otel_tool_audit.recording.spec import Said, ToolSpec, plain_spec, tool_spec
+from otel_tool_audit.redaction import Sanitizer
+from otel_tool_audit.settings import Settings
+
+__all__ = [
+    "CALL_KEY",
+    "ENDING",
+    "Binding",
+    "Caller",
+    "Identities",
+    "Recorder",
+    "Said",
+    "ToolSpec",
+    "as_entries",
+    "bind",
+    "binding_for",
+    "bound",
+    "disable",
+    "error_text",
+    "error_type",
+    "plain_spec",
+    "refusal",
+    "sanitize",
+    "switched_off",
+    "tool_spec",
+    "unbind",
+]
+
+
+def sanitize(value: object) -> Any:  # noqa: ANN401 - any JSON value
+    """
+    Show what would be stored of a value.
+
+    Args:
+        value: Anything.
+
+    Returns:
+        A JSON value without secrets and personal data, by the rules of what is configured in this process.
+    """
+    binding = bound()
+    if binding is not None:
+        return binding.recorder.sanitizer.value(value).value
+    settings = Settings.resolve()
+    return Sanitizer(secret_keys=settings.secret_keys, keep_keys=settings.keep_keys).value(value).value

@@ -1,0 +1,74 @@
+"""
+Values that another value beside them names: ``{"name": "DB_PASSWORD", "value": …}``, what is typed into a password's field, ``user`` and ``pass``.
+
+Source: ARCHITECTURE.md, R3; the arguments of browser tools (Playwright MCP: ``element`` and ``text``; Selenium, Puppeteer: ``selector`` and
+``value``), of Kubernetes (``env``) and of HTTP archives (``headers``).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+from otel_tool_audit.redaction.keys import KeyNames, Kind
+
+_NAMING: Final = ("name", "key", "header", "variable", "Name", "Key")
+_NAMED: Final = frozenset({"value", "Value"})
+_FIELDS: Final = (
+    "element",
+    "label",
+    "field",
+    "selector",
+    "locator",
+    "placeholder",
+    "target",
+    "id",
+    "type",
+    "xpath",
+    "css",
+    "aria-label",
+    "inputType",
+    *_NAMING,
+)
+_TYPED: Final = frozenset({"value", "Value", "val", "text", "input", "keys", "characters", "content"})
+_SHORT: Final = frozenset({"pass", "pw"})
+_ACCOUNTS: Final = frozenset({"user", "username", "user_name", "userName", "login", "email", "account", "host", "hostname", "server"})
+_FIRST: Final = _TYPED | _SHORT
+_OF_A_FORM: Final = re.compile(r"(?i)\b(?:text|input|edit)?[ _-]?(?:field|box|input|entry|element|control|area)\b")
+_LONGEST: Final = 256
+_NOTHING: Final[frozenset[str]] = frozenset()
+
+
+def secret_by_neighbour(value: Mapping[Any, Any], names: KeyNames) -> frozenset[str]:
+    """
+    List the keys of a mapping whose values are secret by what stands beside them.
+
+    Args:
+        value: Any mapping.
+        names: Judges names.
+    """
+    if type(value) is not dict or _FIRST.isdisjoint(value):
+        return _NOTHING
+    found: set[str] = set()
+    if not _NAMED.isdisjoint(value) and any(_names_secret(value.get(key), names) for key in _NAMING):
+        found |= _NAMED
+    typed = {key for key in _TYPED if _is_token(value.get(key))}
+    if typed and any(_is_field(value.get(key), names) for key in _FIELDS):
+        found |= typed
+    if not _SHORT.isdisjoint(value) and not _ACCOUNTS.isdisjoint(value):
+        found |= {key for key in _SHORT if isinstance(value.get(key), str)}
+    return frozenset(found)
+
+
+def _names_secret(name: object, names: KeyNames) -> bool:
+    return type(name) is str and names.judge(name).kind is Kind.SECRET
+
+
+def _is_token(value: object) -> bool:
+    # a message that only speaks of a password has several words
+    return type(value) is str and 0 < len(value) <= _LONGEST and not any(map(str.isspace, value))
+
+
+def _is_field(name: object, names: KeyNames) -> bool:
+    return type(name) is str and len(name) <= _LONGEST and names.judge(_OF_A_FORM.sub("", name)).kind is Kind.SECRET

@@ -1,0 +1,1 @@
+"""A call, and what may be asked of calls: folding, filters, order, statistics, times. Pure."""

@@ -1,0 +1,110 @@
+"""
+A call in one line, for people. Pure.
+
+Whatever a record holds, its line stays one line: control, format and separator characters are shown as escapes, so that
+no value forges a line, hides text, or drives a terminal.
+
+Source: ARCHITECTURE.md, R7, R15.
+"""
+
+from __future__ import annotations
+
+import json
+import unicodedata
+from collections.abc import Mapping
+from typing import Any, Final
+
+from otel_tool_audit.review.calls.fold import ERROR, INTERRUPTED, RUNNING, SUCCESS
+
+MARKS: Final = {SUCCESS: "✅", ERROR: "❌", INTERRUPTED: "⛔", RUNNING: "⏳"}
+_UNSAFE: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+_ENDINGS: Final = {INTERRUPTED: "interrupted: it started, no end is on record", RUNNING: "running"}
+_TEN_MS: Final = 10
+_SHOWN_MS: Final = 0.05
+_LAST_OF_FOUR_DIGITS: Final = 0xFFFF
+
+
+def printable(text: object) -> str:
+    r"""Show any text in one line that drives no terminal: unsafe characters become ``\uXXXX``."""
+    shown = text if isinstance(text, str) else str(text)
+    if shown.isascii() and shown.isprintable():
+        return shown
+    return "".join(c if unicodedata.category(c) not in _UNSAFE else _escape(c) for c in shown)
+
+
+def plural(number: int, one: str, several: str | None = None) -> str:
+    """
+    Show a number of things.
+
+    Args:
+        number: How many.
+        one: What one of them is called.
+        several: What others are called; by default with an s.
+    """
+    return f"{number:,} {one if number == 1 else several or one + 's'}"
+
+
+def as_json(value: object) -> str:
+    """Show a value as JSON in one line, text as people write it, unsafe characters escaped."""
+    return printable(json.dumps(value, ensure_ascii=False, default=str))
+
+
+def line(call: Mapping[str, Any]) -> str:
+    """
+    Show a call as a line of its conversation's timeline.
+
+    Args:
+        call: As :class:`~otel_tool_audit.review.reader.TrailReader` gives it.
+
+    Source: ARCHITECTURE.md, R15.
+    """
+    turn = call.get("turn_number")
+    status = str(call.get("status"))
+    arguments = call.get("arguments")
+    shown = _ENDINGS.get(status) or as_json(_result(call))
+    duration = call.get("duration_ms")
+    took = f" [{_milliseconds(duration)}]" if isinstance(duration, (int, float)) else ""
+    name = printable(call.get("tool_name"))
+    return f"[Turn {'?' if turn is None else printable(turn)}] {MARKS.get(status, '?')} {name}({_arguments(arguments)}) → {shown}{took}"
+
+
+def one_line(call: Mapping[str, Any]) -> str:
+    """
+    Tell in one line who did what through whom, and why.
+
+    Args:
+        call: Needs ``user_id``, ``user_role``, ``agent``, ``model``, ``tool_name``, ``trigger``; what is not known is left out.
+
+    Source: ARCHITECTURE.md, R7.
+    """
+    role, agent, trigger = call.get("user_role"), call.get("agent"), call.get("trigger")
+    user = printable(call.get("user_id")) + (f" ({printable(role)})" if role else "")
+    through = [printable(part) for part in (agent, call.get("model"), call.get("tool_name")) if part]
+    return " → ".join((f"User {user}", *through)) + (f" [{printable(trigger)}]" if trigger else "")
+
+
+def _arguments(arguments: object) -> str:
+    if isinstance(arguments, Mapping) and arguments.get("_cut") is True:
+        return f"… {printable(arguments.get('_size'))} bytes, cut …"
+    return "" if arguments is None else as_json(arguments)
+
+
+def _result(call: Mapping[str, Any]) -> dict[str, Any]:
+    summary = call.get("result_summary")
+    result = {k: v for k, v in summary.items() if not str(k).startswith("_")} if isinstance(summary, Mapping) else {}
+    if "success" not in result:
+        result = {"success": call.get("status") == SUCCESS, **result}
+    if call.get("status") == ERROR and result.get("error") is None:
+        result["error"] = call.get("error") if call.get("error") is not None else call.get("error_type")
+    return result
+
+
+def _milliseconds(duration: float) -> str:
+    if duration >= _TEN_MS or duration == int(duration):
+        return f"{round(duration)}ms"
+    return f"{duration:.1f}ms" if duration >= _SHOWN_MS else "<0.1ms"
+
+
+def _escape(character: str) -> str:
+    code = ord(character)
+    return f"\\u{code:04x}" if code <= _LAST_OF_FOUR_DIGITS else f"\\U{code:08x}"

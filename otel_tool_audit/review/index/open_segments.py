@@ -1,0 +1,64 @@
+"""
+The open segment of a chain, read as it is: what was appended since the last question is read on, the rest is remembered.
+
+Source: FORMAT.md, section 3.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Final
+
+from otel_tool_audit.review.index.extract import Extraction
+from otel_tool_audit.review.source.directory import Folder, pread
+
+_BLOCK: Final = 1 << 20
+_REMEMBERED: Final = 256
+
+
+class Tail:
+    """
+    An open segment.
+
+    Attributes:
+        chain: Its chain.
+        name: Its file.
+        found: What was extracted so far.
+        at: Up to where it was read, in bytes.
+    """
+
+    def __init__(self, chain: str, name: str) -> None:
+        self.chain = chain
+        self.name = name
+        self.found = Extraction()
+        self.at = 0
+        self._inode = -1
+        self._last = b""
+
+    def read_on(self, folder: Folder, end: int) -> bool:
+        """
+        Read what was appended.
+
+        Args:
+            folder: The chain's directory.
+            end: Where its lines end now, in bytes.
+
+        Returns:
+            False when the file is another one, or no longer holds what was read: then begin anew.
+        """
+        with folder.opened(self.name) as descriptor:
+            inode = os.fstat(descriptor).st_ino
+            if self.at and (inode != self._inode or end < self.at or pread(descriptor, len(self._last), self.at - len(self._last)) != self._last):
+                return False
+            self._inode = inode
+            rest = b""
+            while self.at + len(rest) < end:
+                block = pread(descriptor, min(_BLOCK, end - self.at - len(rest)), self.at + len(rest))
+                if not block:
+                    break
+                lines = (rest + block).split(b"\n")
+                rest = lines.pop()
+                self.at = self.found.feed(lines, self.at)
+            start = max(0, self.at - _REMEMBERED)
+            self._last = pread(descriptor, self.at - start, start)
+        return True

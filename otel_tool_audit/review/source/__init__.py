@@ -1,0 +1,1 @@
+"""The opened trail: its folders, its state, the order of its segments, its records, and who reads them."""

@@ -1,0 +1,151 @@
+"""
+What a trail says it is, and whether the state directory's heads speak for the files that lie at a path.
+
+Source: PROTOCOL.md, rules 6 and 8; FORMAT.md, section 4.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from enum import Enum
+from typing import Any, Final, NamedTuple
+
+from otel_tool_audit.errors import TrailCorrupt, UnsupportedFormat
+from otel_tool_audit.format.names import DOCUMENT, FORMAT, valid_trail_id
+from otel_tool_audit.review.source.directory import Folder, Refused
+from otel_tool_audit.review.source.state import Place, StateView, reason
+
+_LARGEST: Final = 1 << 20
+
+
+class Document(NamedTuple):
+    """
+    A ``trail.json``.
+
+    Attributes:
+        trail_id: 32 hex digits.
+        sha256: Of the file, 64 hex digits.
+        content: Its JSON object.
+    """
+
+    trail_id: str
+    sha256: str
+    content: dict[str, Any]
+
+
+class Relation(Enum):
+    """How the files at a path stand to what the state directory knows."""
+
+    UNKNOWN = "the state directory has never known this trail"
+    OWN = "this is the place the writers know"
+    MOVED = "the trail was moved here"
+    COPY = "this is a copy; the trail itself lies elsewhere"
+    CREATING = "the trail is being made"
+
+
+def parse_document(data: bytes, path: str) -> Document:
+    """
+    Read a ``trail.json``.
+
+    Args:
+        data: The file's bytes.
+        path: Where it lies, for the message.
+
+    Raises:
+        TrailCorrupt: It is none.
+        UnsupportedFormat: It is of a newer format.
+    """
+    try:
+        content = json.loads(data)
+        version, trail_id = content["format"], content["trail_id"]
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        message = f"{path} is not the document of a trail ({type(error).__name__}: {error}); this is no trail, or it was damaged"
+        raise TrailCorrupt(message) from error
+    if isinstance(version, int) and version > FORMAT:
+        message = f"{path} is of format {version}; this version reads up to {FORMAT}: use a newer otel-tool-audit"
+        raise UnsupportedFormat(message)
+    if type(version) is not int or version < 1 or not isinstance(trail_id, str) or not valid_trail_id(trail_id):
+        message = f"{path} names no valid format and trail id; this is no trail, or it was damaged"
+        raise TrailCorrupt(message)
+    return Document(trail_id, hashlib.sha256(data).hexdigest(), content)
+
+
+def read_document(root: Folder) -> Document:
+    """
+    Read the ``trail.json`` of a trail.
+
+    Raises:
+        TrailCorrupt: There is none, or it cannot be read as one.
+        UnsupportedFormat: It is of a newer format.
+    """
+    path = f"{root.path}/{DOCUMENT}"
+    try:
+        data = root.read(DOCUMENT, _LARGEST)
+    except FileNotFoundError as error:
+        message = f"{root.path} holds no {DOCUMENT}; this is no trail"
+        raise TrailCorrupt(message) from error
+    except (OSError, Refused) as error:
+        message = f"{path} cannot be read ({reason(error)})"
+        raise TrailCorrupt(message) from error
+    return parse_document(data, path)
+
+
+def relation(root: Folder, place: Place | None, resolved: str) -> Relation:
+    """
+    Tell whether the writers' heads speak for the files at a path.
+
+    A copy is told from a move by the old place: it still holds a ``trail.json`` of this id with another inode.
+
+    Args:
+        root: The directory that is looked at.
+        place: Where the state directory says the trail lies.
+        resolved: The path that is looked at, resolved.
+    """
+    if place is None:
+        return Relation.UNKNOWN
+    if place.creating:
+        return Relation.CREATING
+    if place.resolved == resolved or (place.device, place.inode) == root.identity:
+        return Relation.OWN
+    try:
+        with Folder.at(place.resolved) as old:
+            there = read_document(old)
+            if there.trail_id == place.trail_id and old.identity != root.identity:
+                return Relation.COPY
+    except (OSError, Refused, TrailCorrupt, UnsupportedFormat):
+        return Relation.MOVED
+    return Relation.MOVED
+
+
+def place_of(state: StateView, trail_id: str) -> Place | None:
+    """
+    Look up what the state directory knows of a trail.
+
+    Raises:
+        Refused: ``places`` cannot be used.
+    """
+    return next((place for place in state.places() if place.trail_id == trail_id), None)
+
+
+def open_root(path: str) -> Folder:
+    """
+    Open a trail's directory for reading.
+
+    Args:
+        path: Resolved but for its last component.
+
+    Raises:
+        TrailCorrupt: There is none, it is a link, or it may not be read.
+    """
+    try:
+        root = Folder.at(path)
+        os.listdir(root.descriptor)
+    except Refused as refused:
+        message = f"{refused}; give the trail's own directory"
+        raise TrailCorrupt(message) from refused
+    except OSError as error:
+        message = f"there is no trail to read at {path} ({error.strerror})"
+        raise TrailCorrupt(message) from error
+    return root

@@ -1,0 +1,241 @@
+"""
+What the writers' state directory says of a trail, as a reader sees it. Nothing is locked, nothing but the reader's own memory is written.
+
+Source: FORMAT.md, sections 1, 4 and 5; PROTOCOL.md, "Files", rules 5 and 8.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import secrets
+import time
+from typing import Any, Final, NamedTuple, Self
+
+from otel_tool_audit import settings
+from otel_tool_audit.format.head import HEAD_BYTES, Head, generations
+from otel_tool_audit.format.names import PRIVATE_STATE, valid_chain, valid_trail_id
+from otel_tool_audit.host.locks import is_held
+from otel_tool_audit.review.source.directory import Folder, Refused, pread
+
+_INDEX_KEY: Final = "index-key"
+_KEY_BYTES: Final = 32
+_TORN_TRIES: Final = 5
+_TORN_SECONDS: Final = 0.005
+
+
+class Document(NamedTuple):
+    """A ``trail.json`` as the state remembers it."""
+
+    sha256: str
+    text: str
+
+
+class Place(NamedTuple):
+    """Where a trail lies, as the state remembers it (FORMAT.md, section 4)."""
+
+    trail_id: str
+    resolved: str
+    device: int
+    inode: int
+    creating: bool
+    documents: tuple[Document, ...]
+
+
+class StateView:
+    """
+    A state directory, as far as this reader may read it.
+
+    Attributes:
+        path: Where it lies.
+        id: Its id, or None.
+        private: Whether it lies inside the trail (state ``none``): then it protects against crashes only.
+        trouble: Why it cannot be read, or None.
+        owner: User id it belongs to, or None.
+    """
+
+    def __init__(self, path: str, *, private: bool = False) -> None:
+        self.path = path
+        self.private = private
+        self.id: str | None = None
+        self.trouble: str | None = None
+        self.owner: int | None = None
+        self._folder: Folder | None = None
+        self._living: dict[str, bool] = {}
+        try:
+            self._folder = Folder.at(os.path.realpath(path))
+            self.owner = self._folder.owner
+            with contextlib.suppress(FileNotFoundError):
+                self.id = self._folder.read("id").decode("ascii", "replace").strip()
+        except FileNotFoundError:
+            self.trouble = f"there is no state directory {path}"
+        except (OSError, Refused) as error:
+            self.trouble = f"the state directory {path} cannot be read ({reason(error)})"
+
+    @classmethod
+    def of(cls, trail: str, state: str | os.PathLike[str] | None) -> Self:
+        """
+        Open the state directory that belongs to a trail.
+
+        Args:
+            trail: The trail's directory, resolved.
+            state: As :func:`otel_tool_audit.settings.state_directory` takes it.
+        """
+        chosen = settings.state_directory(state)
+        return cls(os.path.join(trail, PRIVATE_STATE), private=True) if chosen == settings.STATELESS else cls(chosen)
+
+    def close(self) -> None:
+        """Close it; a second time does nothing."""
+        if self._folder is not None:
+            self._folder.close()
+            self._folder = None
+
+    @property
+    def readable(self) -> bool:
+        """Whether anything can be learned from it."""
+        return self._folder is not None
+
+    def places(self) -> list[Place]:
+        """
+        Read which trail is where; empty when nothing is known.
+
+        Raises:
+            Refused: The file is there and cannot be used.
+        """
+        if self._folder is None:
+            return []
+        try:
+            data = self._folder.read("places")
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            message = f"{self.path}/places cannot be read ({reason(error)})"
+            raise Refused(message) from error
+        try:
+            return [_place(trail_id, fields) for trail_id, fields in json.loads(data).items()]
+        except (ValueError, AttributeError, KeyError, TypeError) as error:
+            message = f"{self.path}/places cannot be read as what it is ({error})"
+            raise Refused(message) from error
+
+    def knows(self, trail_id: str) -> bool:
+        """Tell whether a writer of this state has ever known the trail."""
+        if self._folder is None:
+            return False
+        with contextlib.suppress(Refused):
+            if any(place.trail_id == trail_id for place in self.places()):
+                return True
+        return bool(self.head_names(trail_id))
+
+    def head_names(self, trail_id: str) -> list[str]:
+        """List the chains that have a head file, valid or not."""
+        with contextlib.suppress(OSError, Refused), self._heads(trail_id) as heads:
+            return [name for name in heads.names() if valid_chain(name)]
+        return []
+
+    def head(self, trail_id: str, chain: str) -> Head | None:
+        """
+        Read a chain's head; None when there is none or no slot is valid.
+
+        A writer may be in the middle of a PUT: a slot that looks torn is read again, until it stays torn.
+        """
+        head: Head | None = None
+        with contextlib.suppress(OSError, Refused), self._heads(trail_id) as heads, heads.opened(chain) as descriptor:
+            for _ in range(_TORN_TRIES):
+                file = pread(descriptor, HEAD_BYTES, 0)
+                head = Head.unpack(file) if len(file) == HEAD_BYTES else None
+                if head is not None and max(generations(file)) == head.generation:
+                    break
+                time.sleep(_TORN_SECONDS)
+        return head
+
+    def lives(self, writer: str) -> bool:
+        """Tell whether a writer's lock is held on this host; False when that cannot be told."""
+        if not valid_trail_id(writer) or self._folder is None:
+            return False
+        if writer not in self._living:
+            self._living[writer] = is_held(os.path.join(os.path.realpath(self.path), "writers", writer))
+        return self._living[writer]
+
+    def forget_the_living(self) -> None:
+        """Ask anew who lives."""
+        self._living.clear()
+
+    def keys(self) -> tuple[tuple[str, bytes], ...]:
+        """Read the keys of pseudonyms (id, secret), as far as this reader may."""
+        with contextlib.suppress(OSError, Refused, ValueError, KeyError, TypeError):
+            if self._folder is not None:
+                with self._folder.folder("keys") as keys:
+                    return tuple((str(k["id"]), str(k["secret"]).encode()) for k in json.loads(keys.read("pseudonym")))
+        return ()
+
+    def tenants(self) -> tuple[str, ...]:
+        """Read whose values writers made pseudonyms of, as far as this reader may."""
+        with contextlib.suppress(OSError, Refused, ValueError, TypeError):
+            if self._folder is not None:
+                with self._folder.folder("keys") as keys:
+                    return tuple(str(tenant) for tenant in json.loads(keys.read("tenants")))
+        return ()
+
+    def memory(self, trail_id: str) -> dict[str, Any]:
+        """Read what readers last saw: {resolved path: {chain: {"count", "hash"}}}; empty when nothing is remembered."""
+        with contextlib.suppress(OSError, Refused, ValueError):
+            if self._folder is not None:
+                with self._folder.folder("readers") as readers:
+                    found = json.loads(readers.read(f"{trail_id}.json"))
+                    return found if isinstance(found, dict) else {}
+        return {}
+
+    def remember(self, trail_id: str, memory: dict[str, Any]) -> bool:
+        """Write what readers last saw, if this reader may; whether it did. A directory that somebody named by a slip stays as it is."""
+        if self.id is None and self.path != settings.state_directory() and not os.path.isdir(os.path.join(self.path, "readers")):
+            return False
+        return _put(os.path.join(os.path.realpath(self.path), "readers"), f"{trail_id}.json", json.dumps(memory).encode())
+
+    def index_key(self) -> bytes | None:
+        """Read the key that readers' copies of segments are held against, or make it; None when this reader may not."""
+        if self._folder is None or self.private or self.id is None or self.owner != os.geteuid():
+            return None
+        for _ in range(2):
+            with contextlib.suppress(OSError, Refused, ValueError), self._folder.folder("readers") as readers:
+                key = bytes.fromhex(readers.read(_INDEX_KEY).decode("ascii"))
+                return key if len(key) == _KEY_BYTES else None
+            where = os.path.join(os.path.realpath(self.path), "readers")
+            if os.path.lexists(os.path.join(where, _INDEX_KEY)) or not _put(where, _INDEX_KEY, secrets.token_hex(_KEY_BYTES).encode()):
+                return None
+        return None
+
+    def _heads(self, trail_id: str) -> Folder:
+        if self._folder is None or not valid_trail_id(trail_id):
+            raise FileNotFoundError(trail_id)
+        with self._folder.folder("heads") as heads:
+            return heads.folder(trail_id)
+
+
+def _put(where: str, name: str, data: bytes) -> bool:
+    """Put a small private file in place, whole; whether that could be done."""
+    temporary = os.path.join(where, f"{name}.{os.getpid()}.tmp")
+    try:
+        os.makedirs(where, mode=0o700, exist_ok=True)
+        with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600), "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, os.path.join(where, name))
+    except OSError:
+        return False
+    return True
+
+
+def _place(trail_id: str, fields: dict[str, Any]) -> Place:
+    documents = tuple(Document(str(d["sha256"]), str(d["text"])) for d in fields["documents"])
+    if not valid_trail_id(trail_id) or any(hashlib.sha256(d.text.encode("utf-8", "replace")).hexdigest() != d.sha256 for d in documents):
+        message = f"entry {trail_id!r}"
+        raise ValueError(message)
+    return Place(trail_id, str(fields["resolved"]), int(fields["device"]), int(fields["inode"]), bool(fields["creating"]), documents)
+
+
+def reason(error: Exception) -> str:
+    """Say in words why something could not be opened."""
+    return error.strerror or str(error) if isinstance(error, OSError) else str(error)

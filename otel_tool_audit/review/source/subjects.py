@@ -1,0 +1,34 @@
+"""
+Finding a subject that is stored as a pseudonym: whoever asks with the raw value and has a key, finds it.
+
+Source: ARCHITECTURE.md.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Final
+
+from otel_tool_audit.review.source.state import StateView
+from otel_tool_audit.settings import Settings
+
+_LABEL: Final = b"otel-tool-audit pseudonym key id\x00"
+
+
+def stored_forms(subject: str, state: StateView) -> frozenset[str]:
+    """
+    List what a subject may look like in records: under every key, for every tenant that writers named.
+
+    Args:
+        subject: In clear, or as a pseudonym.
+        state: The state directory, for its keys; a key in the environment counts, too.
+    """
+    from otel_tool_audit.keys.pseudonyms import Keyring  # noqa: PLC0415 - most readers never ask for a subject
+
+    settings = Settings.resolve()
+    keys = state.keys()
+    if settings.pseudonym_key:
+        secret = settings.pseudonym_key.encode()
+        keys = ((hashlib.sha256(_LABEL + secret).hexdigest()[:16], secret), *keys)
+    tenants = {"", settings.tenant, *state.tenants()}
+    return frozenset({subject, *(form for tenant in tenants for form in Keyring(keys, tenant).candidates(subject, "subject"))})

@@ -1,0 +1,249 @@
+"""
+Work for all cores: blocks are checked by helper processes, and come back in order.
+
+The helpers are separate programs, not forks: a process that has threads, locks or half an agent in it can be verified from within.
+They inherit the trail's directory as a descriptor and open what they read as carefully as the reader does.
+
+Source: ARCHITECTURE.md.
+"""
+
+from __future__ import annotations
+
+import gc
+import hashlib
+import importlib
+import os
+import pickle
+import signal
+import struct
+import subprocess
+import sys
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from queue import SimpleQueue
+from typing import IO, Any, ClassVar, Final, NamedTuple, Self, TypeVar
+
+from otel_tool_audit.review.source.directory import Folder, pread
+from otel_tool_audit.review.verify.blocks import check_block
+
+BLOCK: Final = 1 << 20
+"""Bytes that are checked in one piece; a block is as much longer as its last line needs."""
+
+_AHEAD: Final = 4
+AnyJob = TypeVar("AnyJob", bound=tuple[Any, ...])
+
+_LENGTH: Final = struct.Struct("<Q")
+
+
+class Job(NamedTuple):
+    """
+    A piece of work.
+
+    Attributes:
+        chain: The chain's directory in the trail.
+        name: The segment.
+        start: First byte.
+        stop: The byte after the last.
+        deep: Parse every line strictly.
+        digest: Hash the bytes instead of checking lines.
+    """
+
+    chain: str
+    name: str
+    start: int
+    stop: int
+    deep: bool
+    digest: bool = False
+
+
+class Desk:
+    """
+    Does jobs in this process. Keeps the last segment open.
+
+    Attributes:
+        job: What it is given to do.
+    """
+
+    job: ClassVar[Callable[..., Any]] = Job
+
+    def __init__(self, root: Folder) -> None:
+        self._root = root
+        self._open: tuple[str, str, int] | None = None
+
+    def close(self) -> None:
+        """Close the segment it has open."""
+        if self._open is not None:
+            os.close(self._open[2])
+            self._open = None
+
+    def do(self, job: Any) -> Any:  # noqa: ANN401 - what kind of job and answer, the kind of desk says
+        """
+        Do one job.
+
+        Args:
+            job: A :class:`Job`.
+
+        Returns:
+            What :func:`check_block` says, or the SHA-256 in hex.
+
+        Raises:
+            Refused: The file is not what it was.
+            OSError: As the system says.
+        """
+        descriptor = self._descriptor(job.chain, job.name)
+        if not job.digest:
+            return check_block(pread(descriptor, job.stop - job.start, job.start), deep=job.deep)
+        found = hashlib.sha256()
+        for at in range(job.start, job.stop, BLOCK):
+            found.update(pread(descriptor, min(BLOCK, job.stop - at), at))
+        return found.hexdigest()
+
+    def _descriptor(self, chain: str, name: str) -> int:
+        if self._open is None or self._open[:2] != (chain, name):
+            self.close()
+            with self._root.folder(chain) as folder:
+                self._open = (chain, name, folder.file(name))
+        return self._open[2]
+
+
+class _Helper:
+    """One helper process and the pipes to it. Used by one thread at a time."""
+
+    def __init__(self, root: Folder, desk: type[Desk]) -> None:
+        place = (desk.__module__, desk.__name__)
+        arguments = [sys.executable, "-I", "-c", _PROGRAM, str(root.descriptor), root.path, *place, *(p or os.getcwd() for p in sys.path)]
+        self.process = subprocess.Popen(  # noqa: S603 - this very interpreter, with fixed arguments
+            arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, pass_fds=(root.descriptor,), close_fds=True,
+        )  # fmt: skip
+
+    def do(self, job: Any) -> Any:  # noqa: ANN401 - what Desk.do takes and gives
+        assert self.process.stdin is not None  # noqa: S101 - it was asked for
+        assert self.process.stdout is not None  # noqa: S101 - it was asked for
+        send(self.process.stdin, tuple(job))
+        answer = receive(self.process.stdout)
+        if answer is None:
+            raise EOFError
+        return answer[0]
+
+    def close(self) -> None:
+        if self.process.stdin is not None:
+            self.process.stdin.close()
+        self.process.wait()
+        if self.process.stdout is not None:
+            self.process.stdout.close()
+
+
+class Pool:
+    """Does jobs, in helper processes when there is enough to do."""
+
+    def __init__(self, root: Folder, jobs: int, desk: type[Desk] = Desk) -> None:
+        """
+        Make a pool.
+
+        Args:
+            root: The trail's directory; stays the caller's.
+            jobs: How many helper processes; below 2 there is none.
+            desk: Who does the jobs, here or in a helper.
+        """
+        self._root = root
+        self._kind = desk
+        self._desk = desk(root)
+        self._threads = ThreadPoolExecutor(jobs) if jobs > 1 and sys.executable and os.name == "posix" else None
+        self._jobs = jobs
+        self._helpers: SimpleQueue[_Helper] = SimpleQueue()
+        self._started: list[_Helper] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._threads is not None:
+            self._threads.shutdown(cancel_futures=True)
+        for helper in self._started:
+            helper.close()
+        self._desk.close()
+
+    def each(self, jobs: Iterable[AnyJob]) -> Iterator[tuple[AnyJob, Any]]:
+        """Do all jobs; the answers come in the order of the jobs, and only a few are ahead of the one that is waited for."""
+        if self._threads is None:
+            for job in jobs:
+                yield job, self._desk.do(job)
+            return
+        if not self._started:
+            self._start()
+        waiting: deque[tuple[AnyJob, Future[Any]]] = deque()
+        for job in jobs:
+            waiting.append((job, self._threads.submit(self._by_helper, job)))
+            if len(waiting) >= _AHEAD * self._jobs:
+                first, answer = waiting.popleft()
+                yield first, self._answer(first, answer)
+        while waiting:
+            first, answer = waiting.popleft()
+            yield first, self._answer(first, answer)
+
+    def _start(self) -> None:
+        for _ in range(self._jobs):
+            helper = _Helper(self._root, self._kind)
+            self._started.append(helper)
+            self._helpers.put(helper)
+
+    def _by_helper(self, job: Any) -> Any:  # noqa: ANN401 - as Desk.do
+        helper = self._helpers.get()
+        try:
+            return helper.do(job)
+        finally:
+            self._helpers.put(helper)
+
+    def _answer(self, job: Any, answer: Future[Any]) -> Any:  # noqa: ANN401 - as Desk.do
+        try:
+            return answer.result()
+        except (OSError, EOFError):
+            # the helper is gone (killed for memory, say): the work is done all the same
+            return self._desk.do(job)
+
+
+def send(pipe: IO[bytes], value: object) -> None:
+    """Write one value to a pipe."""
+    data = pickle.dumps(value, pickle.HIGHEST_PROTOCOL)
+    pipe.write(_LENGTH.pack(len(data)) + data)
+    pipe.flush()
+
+
+def receive(pipe: IO[bytes]) -> Any:  # noqa: ANN401 - whatever was sent
+    """Read one value from a pipe; None at its end."""
+    head = pipe.read(_LENGTH.size)
+    if len(head) < _LENGTH.size:
+        return None
+    data = pipe.read(_LENGTH.unpack(head)[0])
+    return pickle.loads(data)  # noqa: S301 - from our own helper, through a pipe nobody else has
+
+
+_PROGRAM: Final = (
+    "import sys; sys.path[:] = sys.argv[5:]; from otel_tool_audit.review.source.workers import serve; serve(int(sys.argv[1]), *sys.argv[2:5])"
+)
+
+
+def serve(descriptor: int, path: str, module: str, desk: str) -> None:
+    """
+    Be a helper: do the jobs that come in, until no more come.
+
+    Args:
+        descriptor: The trail's directory, inherited.
+        path: Where it lies, for messages.
+        module: Where the desk's class is.
+        desk: Its name.
+    """
+    # an interrupt at the terminal is the caller's to handle: it closes the pipe
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # what is parsed holds no cycles; looking for some in all of it would take a third of the time
+    gc.disable()
+    kind: type[Desk] = getattr(importlib.import_module(module), desk)
+    working = kind(Folder(descriptor, path))
+    asked, answered = sys.stdin.buffer, sys.stdout.buffer
+    while (job := receive(asked)) is not None:
+        try:
+            answer = working.do(kind.job(*job))
+        except Exception:  # noqa: BLE001 - the caller does the job itself and sees what is wrong
+            return
+        send(answered, (answer,))

@@ -1,0 +1,1 @@
+"""Whether a trail is what its writers left: numbered checks, findings, verdicts."""

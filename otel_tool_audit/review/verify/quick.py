@@ -1,0 +1,111 @@
+"""
+What an answer's trail is worth, told beside every answer: cheap enough for that, and never better than it was looked at.
+
+A short trail is verified whole. Of a longer one only names, sizes and heads are held against each other: that shows what was cut off,
+added or put in its place, and not that a byte was changed; so a long trail in which nothing is wrong is "not verified", never "intact".
+
+Source: PROTOCOL.md, "Verdicts".
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from typing import Final, NamedTuple
+
+from otel_tool_audit.format.names import parse_segment_name, valid_chain
+from otel_tool_audit.host.machine import boot_id
+from otel_tool_audit.review.source.directory import Folder, Refused, resolve
+from otel_tool_audit.review.source.location import Relation
+from otel_tool_audit.review.source.state import StateView
+from otel_tool_audit.review.verify import findings as f
+from otel_tool_audit.review.verify.chain import snapshot
+from otel_tool_audit.review.verify.identity import check_directory, identify
+from otel_tool_audit.review.verify.verifier import verify
+
+VERIFIED_WHOLE: Final = 8 << 20
+"""Bytes of lines up to which a trail is verified for every answer: less than a tenth of a second."""
+
+NOT_VERIFIED: Final = "not verified"
+
+
+class Condition(NamedTuple):
+    """
+    What was noticed of a trail.
+
+    Attributes:
+        integrity: ``intact``, ``broken``, ``cannot tell``; or ``not verified``: nothing wrong was noticed, and not everything was looked at.
+        findings: What is broken, one sentence each with its address.
+        doubts: Why integrity cannot be told.
+    """
+
+    integrity: str
+    findings: tuple[str, ...] = ()
+    doubts: tuple[str, ...] = ()
+
+
+def look_at(path: str | os.PathLike[str], *, state: str | os.PathLike[str] | None = None, whole: int = VERIFIED_WHOLE) -> Condition:
+    """
+    Tell what condition a trail is in, as far as that costs little. Nothing is written.
+
+    Args:
+        path: The trail's directory.
+        state: The writers' state directory, or ``none``; by default as the environment says.
+        whole: Bytes of lines up to which all of it is verified.
+
+    Raises:
+        TrailCorrupt: There is no trail.
+        UnsupportedFormat: A newer version wrote it.
+    """
+    resolved = resolve(path)
+    with contextlib.closing(StateView.of(resolved, state)) as view:
+        ledger = f.Ledger()
+        root, found = identify(resolved, view, ledger)
+        if root is not None:
+            with root:
+                chains = _chains(root)
+                if sum(size for _, size in chains) > whole:
+                    check_directory(root, found, view, ledger)
+                    if found.relation in {Relation.OWN, Relation.MOVED}:
+                        _hold_against_heads(root, found.trail_id, [name for name, _ in chains], view, ledger)
+                    told = tuple(f"{finding.where}: {finding.message}" for finding in ledger.sorted_findings())
+                    return Condition(f.BROKEN if told else NOT_VERIFIED, told)
+    verdict = verify(path, state=state, remember=False)
+    return Condition(verdict.integrity, tuple(f"{finding.where}: {finding.message}" for finding in verdict.findings), tuple(verdict.doubts))
+
+
+def _chains(root: Folder) -> list[tuple[str, int]]:
+    """List the chains that can be opened, and how many bytes of segments each has."""
+    found = []
+    for name in root.names():
+        if valid_chain(name):
+            with contextlib.suppress(OSError, Refused), root.folder(name) as folder:
+                found.append((name, sum(_sizes(folder))))
+    return found
+
+
+def _sizes(folder: Folder) -> Iterator[int]:
+    for name in folder.names():
+        described = folder.stat(name) if parse_segment_name(name) else None
+        yield described.st_size if described else 0
+
+
+def _hold_against_heads(root: Folder, trail_id: str, chains: list[str], view: StateView, ledger: f.Ledger) -> None:
+    """Hold each chain's files, and where the last one ends, against the head that its writers keep elsewhere."""
+    boot = boot_id()
+    for name in chains:
+        with contextlib.suppress(OSError, Refused), root.folder(name) as folder:
+            taken = snapshot(folder, lambda name=name: view.head(trail_id, name), boot)  # type: ignore[misc]  # mypy infers no type for a lambda's default
+            if taken.head is None:
+                ledger.find(
+                    f.CHAINS, name, None, f"chain {name} has no head, though the state directory knows this trail: added, or the state was damaged"
+                )
+            elif taken.tail is not None and taken.tail.wrong is not None:
+                ledger.find(f.HEAD, name, *taken.tail.wrong)
+            for seq, message in taken.layout.strangers:
+                ledger.find(f.SEGMENTS, name, seq, message)
+    for name in view.head_names(trail_id):
+        head = view.head(trail_id, name)
+        if name not in chains and head is not None and head.written.lines:
+            ledger.find(f.CHAINS, name, 0, f"chain {name} is gone with its {head.written.lines} records: removed")

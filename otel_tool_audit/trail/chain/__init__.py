@@ -1,0 +1,1 @@
+"""One hash chain: appending, group commit, recovery, seals."""

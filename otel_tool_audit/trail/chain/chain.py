@@ -1,0 +1,356 @@
+"""
+One chain as one process writes it: open, append a group, make it durable, close.
+
+Any number of processes do this at once, each with an object of its own; the head's lock puts them in order, and within a process the mutex does.
+
+Source: PROTOCOL.md, "Protocol".
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+from collections.abc import Iterator, Sequence
+from typing import Any, Final, NamedTuple
+
+from otel_tool_audit.errors import AuditUnavailable, TrailTampered
+from otel_tool_audit.format.head import CLEAN, HEAD_BYTES, NONE, OS, POISONED, SLOT_PACKED, Head, Mark, first_head, slot_offset
+from otel_tool_audit.format.names import parse_segment_name, segment_name
+from otel_tool_audit.host.directory import Directory
+from otel_tool_audit.host.locks import LOCK_DEADLINE
+from otel_tool_audit.host.system import NO_BOOT
+from otel_tool_audit.trail.chain import recovery
+from otel_tool_audit.trail.chain.files import ChainFiles, Segment, Written
+from otel_tool_audit.trail.chain.scan import first_record, last_hash_before, named_ending
+from otel_tool_audit.trail.chain.seals import seal_left_segments
+
+_TRIES: Final = 5
+_NS: Final = 1_000_000_000
+_PLACE_AND_HASH: Final = 200
+"""Bytes that a line has besides its tail, at most."""
+LONGEST_GROUP: Final = 512
+"""Records in one write, at most."""
+
+
+class Rotation(NamedTuple):
+    """
+    When a segment is left for a new one.
+
+    Attributes:
+        bytes: Its size.
+        seconds: Its age, from its first record's timestamp.
+    """
+
+    bytes: int
+    seconds: float
+
+
+class Chain:
+    """A chain of one process. Safe for threads; a fork's child closes it and opens its own."""
+
+    def __init__(self, files: ChainFiles, rotation: Rotation, flags: int) -> None:
+        self.name = files.name
+        self.files = files
+        self._system = files.system
+        self._rotation = rotation
+        self._flags = flags
+        self._mutex = threading.Lock()
+        self._sealed_before = (0, 0)
+        self.dirty = False
+        """Whether something was appended that the background sync has not seen."""
+
+    # --- opening and closing, under <state>/lock
+
+    def open(self) -> bool:
+        """
+        Take the chain into use: settle what killed writers or a crashed host left.
+
+        Returns:
+            Whether the host had crashed.
+
+        Raises:
+            TrailTampered: The files contradict the head.
+            AuditUnavailable: The disk does not take what must be written.
+        """
+        files = self.files
+        with self._locked():
+            head = files.current()
+            boot = self._system.boot_id()
+            if head.clean:
+                self._check_equal(head)
+            crashed = not head.clean and (boot == NO_BOOT or boot != head.boot)
+            if crashed:
+                head = recovery.after_host_crash(files, head)
+            files.put(head._replace(boot=boot, flags=head.flags & ~CLEAN))
+            self._sync_head()
+            self._ready(0)
+            self.dirty = True
+            return crashed
+
+    def _check_equal(self, head: Head) -> None:
+        """A chain that was closed: the files must equal the head exactly."""
+        files = self.files
+        segment = files.segment(head)
+        size = files.size(segment)
+        extra = size - head.written.offset
+        if extra:
+            more = (
+                f"{extra} bytes longer than its head: forged, or the state restored?"
+                if extra > 0
+                else f"{-extra} bytes shorter than its head: cut, or an older backup?"
+            )
+            raise TrailTampered(
+                f"segment {self.name}/{segment.name} was closed and is {more} Run `otel-tool-audit verify`, then `otel-tool-audit recover --accept --reason …`"
+            )
+        if size and last_hash_before(self._system, segment.fd, size) != head.written.hash:
+            raise TrailTampered(
+                f"segment {self.name}/{segment.name} was closed at seq {head.written.lines - 1} with another hash than its last line has: changed. Run `otel-tool-audit verify`"
+            )
+
+    def mark_clean(self) -> None:
+        """Say that nobody writes any more: everything is synced, the files equal the head."""
+        with self._locked():
+            head = self.files.current()
+            if head.poisoned or head.pending.lines or head.synced.lines != head.written.lines:
+                return
+            self.files.put(head._replace(flags=(head.flags | CLEAN) & ~OS))
+            self._sync_head()
+
+    def close(self) -> None:
+        """Close the descriptors; a second time does nothing."""
+        self.files.close()
+
+    # --- appending
+
+    def append(self, tails: Sequence[bytes], *, sync_follows: bool = False, deadline: float = LOCK_DEADLINE) -> Written:
+        """
+        Append a group. With ``os`` durability it is acknowledged by this; else by :meth:`make_durable`, which must follow.
+
+        Args:
+            tails: The records, without place; at most ``LONGEST_GROUP``.
+            sync_follows: Whether :meth:`make_durable` will be called: it needs the segment's descriptor open until then.
+            deadline: Seconds to wait for other writers.
+
+        Raises:
+            AuditUnavailable: Nothing durable came of it.
+            TrailTampered: The files contradict the head.
+        """
+        if not (self._mutex.acquire(blocking=False) or self._mutex.acquire(timeout=deadline)):
+            raise AuditUnavailable(f"chain {self.name} is held by another thread for {deadline:g} s; the disk may hang")
+        try:
+            self._system.lock(self.files.head_fd, self.files.head_path, deadline)
+            head = self._ready(sum([len(tail) + _PLACE_AND_HASH for tail in tails]))
+            written = recovery.write(self.files, head, tails, self._flags)[1]
+            if sync_follows:
+                written.segment.users += 1
+            self.dirty = True
+            return written
+        except OSError as error:
+            raise AuditUnavailable(
+                f"chain {self.name} cannot be written ({error.strerror or error}); mend that, tools are refused until then"
+            ) from error
+        finally:
+            self._system.unlock(self.files.head_fd)
+            self._mutex.release()
+
+    def _ready(self, incoming: int) -> Head:
+        """Bring the chain to where a write may follow: open, settled, in a segment with room."""
+        files = self.files
+        head = files.current()
+        if head.flags & (CLEAN | POISONED):
+            if head.clean:
+                head = files.put(head._replace(flags=head.flags & ~CLEAN))
+                self._sync_head()
+            if head.poisoned:
+                head = recovery.rotate(files, head, "poisoned")
+        segment = files.segment(head)
+        size = files.size(segment)
+        if head.pending.lines or size != head.written.offset:
+            head = recovery.recover(files, head, size)
+            segment = files.segment(head)
+        elif size == 0:
+            head = recovery.first_record(files, head, "resumed")
+        offset = head.written.offset
+        if self._system.monotonic() >= files.paths_due:
+            files.check_paths(segment)
+            if incoming and offset and self._system.now() - segment.started > self._rotation.seconds * _NS:
+                return recovery.rotate(files, head, "age")
+        if incoming and offset and offset + incoming > self._rotation.bytes:
+            return recovery.rotate(files, head, "size")
+        return head
+
+    def _sync_head(self) -> None:
+        try:
+            self.files.sync_head()
+        except OSError as error:
+            raise AuditUnavailable(f"the head {self.files.head_path} cannot be synced ({error.strerror or error}): mend the disk") from error
+
+    # --- durability
+
+    def commit(self, tails: Sequence[bytes]) -> Written:
+        """
+        Append a group and return when it is on disk; lines that a failed sync set aside are appended again.
+
+        Raises:
+            AuditUnavailable: The disk does not take it.
+            TrailTampered: The files contradict the head.
+        """
+        for _ in range(_TRIES):
+            written = self.append(tails, sync_follows=True)
+            if self.make_durable(written):
+                return written
+        raise AuditUnavailable(f"chain {self.name}: {_TRIES} segments in a row failed to sync; mend the disk")
+
+    def make_durable(self, written: Written) -> bool:
+        """
+        Bring what was appended to disk.
+
+        A successful fdatasync alone acknowledges nothing: somebody else's failed sync of the same file may have eaten the error, and says so in the head.
+
+        Returns:
+            False when the lines were set aside and must be appended again.
+
+        Raises:
+            AuditUnavailable: Nobody can say whether they are on disk.
+        """
+        segment = written.segment
+        try:
+            try:
+                self._system.fdatasync(segment.fd)
+                synced = True
+            except OSError:
+                synced = False
+            with self._locked():
+                return self._acknowledge(written, synced=synced)
+        finally:
+            with self._mutex:
+                self.files.release(segment)
+
+    def _acknowledge(self, written: Written, *, synced: bool) -> bool:
+        files = self.files
+        head = files.current()
+        segment, mark = written.segment, written.mark
+        if (head.first_seq, head.attempt) == (segment.first_seq, segment.attempt):
+            if synced and not head.poisoned:
+                if mark.lines > head.synced.lines:
+                    flags = head.flags & ~OS if mark.lines == head.written.lines else head.flags
+                    files.put(head._replace(synced=mark, flags=flags))
+                return True
+            if not head.poisoned:
+                head = files.put(head._replace(flags=head.flags | POISONED))
+            head = recovery.rotate(files, head, "poisoned")
+        return self._settled_by_rotation(head, segment, mark)
+
+    def _settled_by_rotation(self, head: Head, segment: Segment, mark: Mark) -> bool:
+        """Tell whether the rotation out of *segment* synced the lines before *mark*, or set them aside."""
+        prev = head.prev
+        if (prev.first_seq, prev.attempt) == (segment.first_seq, segment.attempt):
+            return mark.offset <= min(prev.valid_end, prev.unsynced_offset)
+        for name in self.files.directory.names():
+            parsed = parse_segment_name(name)
+            if parsed is None or parsed <= (segment.first_seq, segment.attempt):
+                continue
+            ending = self._ending_named_by(name)
+            if ending is not None and ending.get("segment") == segment.name:
+                unsynced = ending["unsynced_from"]
+                return bool(mark.offset <= min(ending["valid_end"], unsynced["offset"] if unsynced else NONE))
+        # void whole: a later attempt at the same first seq
+        return False
+
+    def _ending_named_by(self, name: str) -> dict[str, Any] | None:
+        fd = self.files.directory.open_file(name, os.O_RDONLY)
+        try:
+            return named_ending(first_record(self._system, fd))
+        finally:
+            self._system.close(fd)
+
+    def sync(self) -> Mark:
+        """
+        The background sync: bring everything written to disk, then the head.
+
+        Returns:
+            What is synced now.
+
+        Raises:
+            AuditUnavailable, TrailTampered: As for :meth:`append`.
+        """
+        self.dirty = False
+        with self._locked():
+            head = self.files.current()
+            if head.written.lines == head.synced.lines and not head.poisoned:
+                self._sync_head()
+                return head.synced
+            if head.poisoned:
+                head = recovery.rotate(self.files, head, "poisoned")
+            segment = self.files.segment(head)
+            segment.users += 1
+        self.make_durable(Written([], [], segment, head.written))
+        self._sync_head()
+        return self.synced()
+
+    def seal_old(self) -> None:
+        """Seal the segments that were left since the last time. Needs no lock."""
+        head = self.head()
+        if (head.first_seq, head.attempt) != self._sealed_before:
+            seal_left_segments(self.files.directory, (head.first_seq, head.attempt))
+            self._sealed_before = (head.first_seq, head.attempt)
+
+    def synced(self) -> Mark:
+        """Tell what is known to be on disk (the mark's offset is in the open segment)."""
+        with self._locked():
+            return self.files.current().synced
+
+    def head(self) -> Head:
+        """Read the head as it is now."""
+        with self._locked():
+            return self.files.current()
+
+    @contextlib.contextmanager
+    def _locked(self) -> Iterator[None]:
+        if not self._mutex.acquire(timeout=LOCK_DEADLINE):
+            raise AuditUnavailable(f"chain {self.name} is held by another thread for {LOCK_DEADLINE:g} s; the disk may hang")
+        try:
+            self._system.lock(self.files.head_fd, self.files.head_path)
+            yield
+        except OSError as error:
+            raise AuditUnavailable(
+                f"chain {self.name} cannot be used ({error.strerror or error}); mend that, tools are refused until then"
+            ) from error
+        finally:
+            self._system.unlock(self.files.head_fd)
+            self._mutex.release()
+
+
+def create_head(heads: Directory, name: str, origin: bytes, boot: bytes) -> None:
+    """
+    Make the head of a chain that has no record yet: whole and durable before anybody maps it.
+
+    Args:
+        heads: The trail's directory of heads.
+        name: The chain.
+        origin: SHA-256 of its origin.
+        boot: This boot's id.
+    """
+    write_head(heads, name, first_head(origin, boot))
+
+
+def write_head(heads: Directory, name: str, head: Head) -> None:
+    """Put a head file in place that nobody has open: 4,096 bytes, durable with its name."""
+    # in the slot of its generation: the next PUT must go to the other one
+    at = slot_offset(head.generation)
+    heads.replace_file(name, bytes(at) + head.pack() + bytes(HEAD_BYTES - at - SLOT_PACKED))
+
+
+def create_chain_directory(root: Directory, name: str) -> None:
+    """Make a chain's directory and first segment, durable. Called again after a crash it completes what is missing."""
+    directory = root.make_directory(name)
+    try:
+        fd = directory.open_file(segment_name(0, 0), os.O_RDWR | os.O_CREAT)
+        try:
+            directory.system.fsync(fd)
+        finally:
+            directory.system.close(fd)
+        directory.sync()
+    finally:
+        directory.close()

@@ -1,0 +1,375 @@
+"""
+The files of one chain as one process sees them: its head, its directory, its open segment, and the single write between two PUTs.
+
+Everything here runs under the head's lock, except where it says otherwise.
+
+Source: PROTOCOL.md, "Protocol"; FORMAT.md, sections 2, 3 and 5.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final, NamedTuple
+
+from otel_tool_audit.errors import TrailTampered
+from otel_tool_audit.format.head import HEAD_BYTES, NO_PENDING, OS, POISONED, SLOT_BYTES, SLOT_PACKED, Head, Mark, Pending  # fmt: skip
+from otel_tool_audit.format.names import segment_name
+from otel_tool_audit.host.directory import Directory
+from otel_tool_audit.host.system import System
+from otel_tool_audit.record.codec import body, leaf_digest, line
+from otel_tool_audit.record.model import Receipt
+
+_APPEND: Final = os.O_RDWR | os.O_APPEND
+_PATHS_SECONDS: Final = 1.0
+_SECOND_END: Final = SLOT_BYTES + SLOT_PACKED
+
+Compose = Callable[[str, Mapping[str, Any]], bytes]
+"""Makes the tail of an event of the trail from its name and details."""
+
+
+class WriteFailedError(Exception):
+    """
+    A write did not do what it was asked.
+
+    Attributes:
+        unchanged: Whether the file kept its size, so that nothing is poisoned.
+        reason: What the system said.
+    """
+
+    def __init__(self, reason: str, *, unchanged: bool) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.unchanged = unchanged
+
+
+class Segment:
+    """An open segment. A sync runs on its descriptor without the lock, so it is closed only when nobody uses it."""
+
+    def __init__(self, fd: int, first_seq: int, attempt: int, identity: tuple[int, int], started: int) -> None:
+        self.fd = fd
+        self.first_seq = first_seq
+        self.attempt = attempt
+        self.identity = identity
+        self.started = started
+        self.users = 0
+        self.retired = False
+
+    @property
+    def name(self) -> str:
+        """The file's name."""
+        return segment_name(self.first_seq, self.attempt)
+
+
+class Written(NamedTuple):
+    """
+    Lines that stand in a segment and may not be on disk yet.
+
+    Attributes:
+        receipts: One for each line; they count only once :meth:`Chain.make_durable` said so (``os``: at once).
+        lines: The lines as written.
+        segment: Where they stand, in use until made durable.
+        mark: The place after them.
+    """
+
+    receipts: list[Receipt]
+    lines: list[bytes]
+    segment: Segment
+    mark: Mark
+
+
+class ChainFiles:
+    """The head, the directory and the open segment of one chain."""
+
+    def __init__(self, system: System, name: str, root: Directory, heads: Directory, compose: Compose, *, append_only: bool = False) -> None:
+        """
+        Open the head; the chain's directory is opened by :meth:`open_directory`.
+
+        Args:
+            system: The system calls.
+            name: The chain's name.
+            root: The trail's directory; stays the caller's.
+            heads: The directory of this trail's heads; stays the caller's.
+            compose: Makes events of the trail.
+            append_only: Set the append-only attribute on segments, where the host allows it.
+
+        Raises:
+            FileNotFoundError: The chain has no head file.
+            TrailTampered: The head file is not 4,096 bytes.
+        """
+        self.system = system
+        self.name = name
+        self.compose = compose
+        self._append_only = append_only
+        self.head_path = f"{heads.path}/{name}"
+        self._root = root
+        self._heads = heads
+        self._directory: Directory | None = None
+        self._segment: Segment | None = None
+        self._head: Head | None = None
+        self._generations = (b"", b"")
+        self.paths_due = 0.0
+        self.head_fd = heads.open_file(name, os.O_RDWR)
+        try:
+            if system.fstat(self.head_fd).st_size != HEAD_BYTES:
+                raise TrailTampered(f"the head {self.head_path} is not {HEAD_BYTES} bytes long: the state directory was damaged")
+            self._map = system.map(self.head_fd)
+        except BaseException:
+            system.close(self.head_fd)
+            raise
+
+    # --- the head
+
+    def current(self) -> Head:
+        """
+        Read the head; it is parsed again only if somebody PUT since.
+
+        Raises:
+            TrailTampered: No slot is valid.
+        """
+        file = self._map
+        if self._head is None or (file[8:16], file[SLOT_BYTES + 8 : SLOT_BYTES + 16]) != self._generations:
+            whole = file[0:HEAD_BYTES]
+            head = Head.unpack(whole)
+            if head is None:
+                raise TrailTampered(f"no slot of the head {self.head_path} is valid: the state directory was damaged; see `otel-tool-audit recover`")
+            self._generations = (whole[8:16], whole[SLOT_BYTES + 8 : SLOT_BYTES + 16])
+            self._head = head
+        return self._head
+
+    def put(self, head: Head) -> Head:
+        """
+        PUT: raise the generation and copy the slot in one piece.
+
+        If we crash inside the copy the slot's checksum fails and the other slot counts: as if this had not been called.
+        """
+        return self._put_next(Head(head.generation + 1, *head[1:]))
+
+    def _put_next(self, head: Head) -> Head:
+        """PUT a head whose generation has been raised already."""
+        packed = head.pack()
+        before = self._generations
+        if head.generation % 2:
+            self._map[SLOT_BYTES:_SECOND_END] = packed
+            self._generations = (before[0], packed[8:16])
+        else:
+            self._map[0:SLOT_PACKED] = packed
+            self._generations = (packed[8:16], before[1])
+        self._head = head
+        return head
+
+    def sync_head(self) -> None:
+        """Bring the head to disk."""
+        self.system.fdatasync(self.head_fd)
+
+    # --- the directory and the segment
+
+    @property
+    def directory(self) -> Directory:
+        """
+        The chain's directory.
+
+        Raises:
+            TrailTampered: It is gone.
+        """
+        if self._directory is None:
+            try:
+                self._directory = self._root.open_directory(self.name)
+            except FileNotFoundError as error:
+                message = f"the chain {self._root.path}/{self.name} is gone, its head is not: restore it, or `otel-tool-audit recover --accept`"
+                raise TrailTampered(message) from error
+        return self._directory
+
+    def segment(self, head: Head) -> Segment:
+        """
+        Open the segment that the head names.
+
+        Raises:
+            TrailTampered: It is gone, or not what the trail put there.
+        """
+        current = self._segment
+        if current is not None and current.first_seq == head.first_seq and current.attempt == head.attempt:
+            return current
+        name = segment_name(head.first_seq, head.attempt)
+        try:
+            fd = self.directory.open_file(name, _APPEND)
+        except FileNotFoundError as error:
+            message = f"segment {self.name}/{name} is missing, its head is not; rotated by logrotate, or removed? `otel-tool-audit verify` tells"
+            raise TrailTampered(message) from error
+        return self._take(fd, head.first_seq, head.attempt)
+
+    def create_segment(self, first_seq: int, attempt: int) -> None:
+        """
+        Make an empty segment, durable with its name. No head names it yet.
+
+        If we crash before the head names it, it stays empty and belongs to nothing; the same rotation uses it again.
+
+        Raises:
+            TrailTampered: A file with bytes in it stands there, which no writer put there.
+            OSError: As the system says.
+        """
+        name = segment_name(first_seq, attempt)
+        try:
+            fd = self.directory.open_file(name, _APPEND | os.O_CREAT | os.O_EXCL)
+        except FileExistsError:
+            fd = self.directory.open_file(name, _APPEND)
+        try:
+            if self.system.fstat(fd).st_size:
+                raise TrailTampered(
+                    f"segment {self.name}/{name} has bytes in it, but no head ever named it: it was put there; look at it, then remove it"
+                )
+            self.system.fsync(fd)
+            self.directory.sync()
+        except BaseException:
+            self.system.close(fd)
+            raise
+        self._take(fd, first_seq, attempt)
+
+    def _take(self, fd: int, first_seq: int, attempt: int) -> Segment:
+        found = self.system.fstat(fd)
+        if self._append_only:
+            self.system.set_append_only(fd)
+        started = _first_moment(self.system.read(fd, 4096, 0)) or self.system.now()
+        self.retire()
+        self._segment = Segment(fd, first_seq, attempt, (found.st_dev, found.st_ino), started)
+        return self._segment
+
+    def retire(self) -> None:
+        """Let go of the open segment; its descriptor is closed as soon as no sync uses it."""
+        segment, self._segment = self._segment, None
+        if segment is not None:
+            segment.retired = True
+            self.release(segment, users=0)
+
+    def release(self, segment: Segment, users: int = 1) -> None:
+        """End the use of a segment. Under the chain's mutex; the head's lock is not needed."""
+        segment.users -= users
+        if segment.retired and segment.users == 0 and segment.fd >= 0:
+            self.system.close(segment.fd)
+            segment.fd = -1
+
+    def check_paths(self, segment: Segment) -> None:
+        """
+        Check, when ``paths_due`` has come, that the paths still lead to the files that are open (PROTOCOL.md, rule 4).
+
+        Raises:
+            TrailTampered: A file or directory was moved, removed or replaced while it was open.
+        """
+        expected = (
+            (self._root.path, None, self._root.identity()),
+            (self.name, self._root, self.directory.identity()),
+            (segment.name, self.directory, segment.identity),
+            (self.name, self._heads, _identity(self.system.fstat(self.head_fd))),
+        )
+        for name, place, identity in expected:
+            where = f"{place.path}/{name}" if place else name
+            try:
+                found = _identity(self.system.stat(name, dir_fd=place.fd if place else None))
+            except FileNotFoundError:
+                found = None
+            if found != identity:
+                what = "gone" if found is None else "another file"
+                raise TrailTampered(f"{where} is {what}, while this process still has it open: moved, removed or rotated from outside? put it back")
+        self.paths_due = self.system.monotonic() + _PATHS_SECONDS
+
+    # --- the write
+
+    def write(self, head: Head, segment: Segment, tails: Sequence[bytes], flags: int) -> tuple[Head, Written]:
+        """
+        Announce a group of lines, write it once, confirm it.
+
+        If we crash before the write, a pending write of which nothing stands is forgotten. If we crash inside or after it, recovery finds
+        a part (set aside) or the whole (adopted, since it chains from the head to the announced hash).
+
+        Args:
+            head: The current head; nothing pending, the file as long as it says.
+            segment: The open segment.
+            tails: One for each record, without place.
+            flags: ``OS`` if the caller acknowledges without sync.
+
+        Raises:
+            WriteFailedError: And what must follow from it is the caller's.
+        """
+        g, origin, boot, old_flags, first_seq, attempt, written, synced, _, prev = head
+        count, offset, last = written
+        previous = last.hex()
+        receipts: list[Receipt] = []
+        lines: list[bytes] = []
+        for seq, tail in enumerate(tails, count):
+            content = body(seq, previous, tail)
+            last = leaf_digest(content)
+            found = last.hex()
+            receipts.append(Receipt(self.name, seq, previous, found))
+            lines.append(line(content, found))
+            previous = found
+        data = lines[0] if len(lines) == 1 else b"".join(lines)
+        mark = Mark(count + len(lines), offset + len(data), last)
+        flags |= old_flags
+        pending = Pending(len(lines), len(data), last)
+        head = self._put_next(Head(g + 1, origin, boot, flags, first_seq, attempt, written, synced, pending, prev))
+        try:
+            done = self.system.write(segment.fd, data)
+            whole = done == len(data) and self.system.position(segment.fd) == mark.offset
+            reason = f"{done} of {len(data)} bytes were written"
+        except OSError as error:
+            whole, reason = False, error.strerror or str(error)
+        if not whole:
+            raise self._failed(head, segment, reason)
+        head = self._put_next(Head(g + 2, origin, boot, flags, first_seq, attempt, mark, synced, NO_PENDING, prev))
+        return head, Written(receipts, lines, segment, mark)
+
+    def _failed(self, head: Head, segment: Segment, reason: str) -> WriteFailedError:
+        """Say in the head what a failed write left: nothing, or a segment that everybody must leave."""
+        unchanged = False
+        with contextlib.suppress(OSError):
+            unchanged = self.system.fstat(segment.fd).st_size == head.written.offset
+        if unchanged:
+            self.put(head._replace(pending=NO_PENDING))
+        else:
+            self.put(head._replace(flags=head.flags | POISONED))
+        return WriteFailedError(reason, unchanged=unchanged)
+
+    def size(self, segment: Segment) -> int:
+        """
+        Tell the segment's size in bytes.
+
+        Raises:
+            TrailTampered: It has no name any more, or more than one.
+        """
+        found = self.system.fstat(segment.fd)
+        if found.st_nlink != 1:
+            raise TrailTampered(f"segment {self.name}/{segment.name} has {found.st_nlink} names instead of one: removed or linked from outside")
+        return found.st_size
+
+    def close(self) -> None:
+        """Close all descriptors; a second time does nothing. Takes no lock and releases none that a parent process holds."""
+        self.retire()
+        if self._directory is not None:
+            self._directory.close()
+            self._directory = None
+        if self.head_fd >= 0:
+            self._map.close()
+            self.system.close(self.head_fd)
+            self.head_fd = -1
+
+
+def os_flag(durability: str) -> int:
+    """Tell the head's flag for a durability."""
+    return OS if durability == "os" else 0
+
+
+def _identity(found: os.stat_result) -> tuple[int, int]:
+    return found.st_dev, found.st_ino
+
+
+def _first_moment(start: bytes) -> int | None:
+    """Read the timestamp of a segment's first record (ns since the epoch), from which its age is counted; None when it has none."""
+    at = start.find(b'"timestamp":"')
+    if at < 0:
+        return None
+    try:
+        return int(datetime.fromisoformat(start[at + 13 : at + 40].decode("ascii")).timestamp() * 1e9)
+    except ValueError:
+        return None
