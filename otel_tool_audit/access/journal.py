@@ -20,7 +20,7 @@ from typing import Any, Final, NamedTuple, TypeVar
 from otel_tool_audit.cli import output
 from otel_tool_audit.errors import AuditError
 from otel_tool_audit.record.model import EXPORTED, READ
-from otel_tool_audit.review.source.directory import Folder, Refused, resolve
+from otel_tool_audit.review.source.directory import Folder, UnsafeFileError, resolve
 from otel_tool_audit.review.source.location import Relation, place_of, read_document, relation
 from otel_tool_audit.review.source.state import StateView
 from otel_tool_audit.review.source.subjects import stored_forms
@@ -271,7 +271,7 @@ def _obstacle(path: str, state: str | None) -> str | None:
     try:
         with Folder.at(resolved) as root:
             return view.trouble or next(_reasons(root, resolved, view), None)
-    except (AuditError, Refused, OSError) as error:
+    except (AuditError, UnsafeFileError, OSError) as error:
         return str(error)
     finally:
         view.close()

@@ -1,24 +1,13 @@
-"""The filters that all verbs share which ask for calls: declared once, and given to each verb as one question."""
+"""Which calls are asked about, and what an answer lacks. Pure but for the reader that is handed in."""
 
 from __future__ import annotations
 
-import functools
-import inspect
-from collections.abc import Callable
-from datetime import datetime
-from typing import Any, Final, NamedTuple
+from datetime import datetime, tzinfo
+from typing import Any, NamedTuple
 
-from otel_tool_audit.cli import options as opt
-from otel_tool_audit.cli.options import Asked
-from otel_tool_audit.review.calls.timeline import plural
+from otel_tool_audit.review.calls.clocks import zone_name
 from otel_tool_audit.review.reader import TrailReader
-
-_FILTERS: Final[dict[str, Any]] = {
-    "user": opt.User, "role": opt.Role, "agent": opt.Agent, "model": opt.Model, "conversation": opt.Conversation, "tool": opt.Tool,
-    "trigger": opt.TriggerIs, "subject": opt.Subject, "purpose": opt.Purpose, "status": opt.StatusIs, "retention": opt.Retention, "text": opt.Words,
-    "trace_id": opt.Trace,
-}  # fmt: skip
-_TIMES: Final[dict[str, Any]] = {"since": opt.Since, "until": opt.Until, "during": opt.During, "time_zone": opt.TimeZone}
+from otel_tool_audit.text import plural
 
 
 class Question(NamedTuple):
@@ -56,32 +45,24 @@ def missing(reader: TrailReader) -> list[str]:
     return [*([passed_over] if reader.unreadable else []), *reader.notes]
 
 
-def asks(command: Callable[..., None], *, times_only: bool = False, without: frozenset[str] = frozenset()) -> Callable[..., None]:
+class Asked(NamedTuple):
     """
-    Give a verb the options that filter calls; its parameter ``question`` becomes what they say.
+    The time that is asked about.
 
-    Args:
-        command: The verb.
-        times_only: Only the options that name a time.
-        without: Names of filters that it does not have, or declares itself.
+    Attributes:
+        since: Its first moment, UTC; None: from the beginning.
+        until: The first moment after it, UTC; None: no end.
+        zone: Whose clocks people are shown.
     """
-    named = {} if times_only else {name: kind for name, kind in _FILTERS.items() if name not in without}
-    own = inspect.signature(command, eval_str=True)
-    added = [inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=kind) for name, kind in (named | _TIMES).items()]
-    kept = [parameter for parameter in own.parameters.values() if parameter.name != "question"]
-    first = [parameter for parameter in kept if parameter.kind is not inspect.Parameter.KEYWORD_ONLY]
-    last = [parameter for parameter in kept if parameter.kind is inspect.Parameter.KEYWORD_ONLY]
 
-    @functools.wraps(command)
-    def verb(**given: Any) -> None:  # noqa: ANN401 - as many types as options
-        times = {name: given.pop(name) for name in _TIMES}
-        only = {name: value for name in named if (value := given.pop(name)) is not None}
-        asked = opt.asked(times["since"], times["until"], times["during"], times["time_zone"])
-        said = {name: text for name, text in times.items() if text is not None}
-        command(**given, question=Question({name: str(value) for name, value in only.items()}, asked, said))
+    since: datetime | None
+    until: datetime | None
+    zone: tzinfo
 
-    signature = own.replace(parameters=[*first, *added, *last])
-    # typer reads either, depending on its version
-    vars(verb)["__signature__"] = signature
-    verb.__annotations__ = {name: parameter.annotation for name, parameter in signature.parameters.items()}
-    return verb
+    def in_words(self) -> str:
+        """Say which time is meant, with its zone."""
+        begin, end = (None if m is None else f"{m.astimezone(self.zone):%Y-%m-%d %H:%M:%S}" for m in (self.since, self.until))
+        named = zone_name(self.zone)
+        if begin is None and end is None:
+            return f"all that is on record ({named})"
+        return " ".join(part for part in (begin and f"from {begin}", end and f"until before {end}", named) if part)

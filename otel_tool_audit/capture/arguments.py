@@ -28,7 +28,7 @@ def binder(function: Callable[..., Any], ahead: tuple[Any, ...] = (), always: Ma
     except (ValueError, TypeError):
         # some builtins have no signature: their arguments have places, not names
         return lambda args, kwargs: unbound((*ahead, *args), {**(always or {}), **kwargs})
-    plan = _Plan(parameters, hidden=_is_method(function, parameters))
+    plan = _BindingPlan(parameters, hidden=_is_method(function, parameters))
     if not ahead and not always:
         return plan.bind
     return lambda args, kwargs: plan.bind((*ahead, *args), {**(always or {}), **kwargs})
@@ -39,7 +39,7 @@ def unbound(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:
     return {"args": list(args), **kwargs} if args else dict(kwargs)
 
 
-class _Plan:
+class _BindingPlan:
     """The parameters of one function, sorted for use."""
 
     __slots__ = ("_hidden", "_known", "_names", "_only_positional", "_plain", "_required", "_template", "_var_keyword", "_var_positional")

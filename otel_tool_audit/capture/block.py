@@ -14,9 +14,9 @@ from typing import Any, Self, Unpack
 
 from otel_tool_audit.capture.declared import spec_of
 from otel_tool_audit.capture.gate import OpenCall, begin, begin_async
-from otel_tool_audit.capture.joining import Joined, offer
+from otel_tool_audit.capture.joining import NestedCall, delegate
 from otel_tool_audit.record.model import ToolCall
-from otel_tool_audit.recording import Said, ToolSpec, error_text, error_type
+from otel_tool_audit.recording import ToolOptions, ToolSpec, error_text, error_type
 from otel_tool_audit.trail.trail import Trail
 
 
@@ -47,7 +47,7 @@ class tool_call:  # noqa: N801 - used like a function, as contextlib's own manag
         *,
         tool_call_id: str | None = None,
         trail: Trail | None = None,
-        **said: Unpack[Said],
+        **said: Unpack[ToolOptions],
     ) -> None:
         """Say what will be called; nothing is recorded before the block is entered."""
         self._arguments = {} if arguments is None else arguments
@@ -80,7 +80,7 @@ class tool_call:  # noqa: N801 - used like a function, as contextlib's own manag
     def __enter__(self) -> Self:
         """Record the start; what is inside runs only if that is durable."""
         self._fresh()
-        self._opened = offer(begin(self._spec, self._arguments, self._trail, self._tool_call_id), self._arguments)
+        self._opened = delegate(begin(self._spec, self._arguments, self._trail, self._tool_call_id), self._arguments)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
@@ -98,7 +98,7 @@ class tool_call:  # noqa: N801 - used like a function, as contextlib's own manag
     async def __aenter__(self) -> Self:
         """Record the start; what is inside runs only if that is durable."""
         self._fresh()
-        self._opened = offer(await begin_async(self._spec, self._arguments, self._trail, self._tool_call_id), self._arguments)
+        self._opened = delegate(await begin_async(self._spec, self._arguments, self._trail, self._tool_call_id), self._arguments)
         return self
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
@@ -125,7 +125,7 @@ def execute_tool(
     reraise: bool = True,
     tool_call_id: str | None = None,
     trail: Trail | None = None,
-    **said: Unpack[Said],
+    **said: Unpack[ToolOptions],
 ) -> Any:  # noqa: ANN401 - the handler's own
     """
     Call any handler as a tool, recorded and timed.
@@ -152,7 +152,7 @@ def execute_tool(
     spec = spec_of(name, said, given)
     if _is_async(handler):
         return _execute_async(spec, given, handler, tool_call_id, trail, reraise=reraise)
-    opened = offer(begin(spec, given, trail, tool_call_id), given)
+    opened = delegate(begin(spec, given, trail, tool_call_id), given)
     try:
         result = handler(**given)
     except BaseException as error:
@@ -173,7 +173,7 @@ def execute_tool(
 async def _execute_async(
     spec: ToolSpec, given: Mapping[str, Any], handler: Callable[..., Awaitable[Any]], tool_call_id: str | None, trail: Trail | None, *, reraise: bool
 ) -> Any:  # noqa: ANN401 - the handler's own
-    opened = offer(await begin_async(spec, given, trail, tool_call_id), given)
+    opened = delegate(await begin_async(spec, given, trail, tool_call_id), given)
     try:
         result = await handler(**given)
     except BaseException as error:
@@ -186,7 +186,7 @@ async def _execute_async(
     return result
 
 
-async def awaited(opened: OpenCall | Joined | None, result: Awaitable[Any], *, reraise: bool = True) -> Any:  # noqa: ANN401 - the tool's own
+async def awaited(opened: OpenCall | NestedCall | None, result: Awaitable[Any], *, reraise: bool = True) -> Any:  # noqa: ANN401 - the tool's own
     """
     Put the end of a call behind what a plain function gave to await.
 

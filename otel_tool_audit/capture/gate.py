@@ -21,9 +21,9 @@ from opentelemetry.trace import INVALID_SPAN, Span, SpanKind, Status, StatusCode
 
 from otel_tool_audit import semconv
 from otel_tool_audit.errors import AuditUnavailable
-from otel_tool_audit.propagation.context import here
+from otel_tool_audit.propagation.context import current_context
 from otel_tool_audit.record.model import Receipt, ToolCall
-from otel_tool_audit.recording import CALL_KEY, ENDING, Binding, ToolSpec, binding_for, refusal
+from otel_tool_audit.recording import CALL_KEY, OWN_SPANS_ENDING, Binding, ToolSpec, binding_for, refusal
 from otel_tool_audit.trail.trail import Trail
 
 _DEEPEST: Final = 50
@@ -50,7 +50,7 @@ class OpenCall:
         learned: What such a tool told: its result, the size of that, what it raised.
     """
 
-    __slots__ = ("_begun", "_inside", "_token", "_told", "call", "learned", "offered", "recorded", "recorder", "span", "spec", "withheld")
+    __slots__ = ("_begun", "_inside", "_token", "_told", "call", "inner_outcome", "offered", "recorded", "recorder", "span", "spec", "withheld")
 
     def __init__(self, binding: Binding, spec: ToolSpec, arguments: Mapping[str, Any], tool_call_id: object) -> None:
         """
@@ -64,10 +64,10 @@ class OpenCall:
         self.span: Span | None = None
         self.recorded = False
         self.offered: Mapping[str, Any] | None = None
-        self.learned: tuple[object, int | None, BaseException | None] | None = None
+        self.inner_outcome: tuple[object, int | None, BaseException | None] | None = None
         self._begun = 0
         self._token: Any = None
-        context = here()
+        context = current_context()
         self.call, self._told, self.withheld = self.recorder.started(spec, arguments, context, tool_call_id)
         inside = otel.set_value(CALL_KEY, self, context)
         self.span = self._start_span(binding, inside)
@@ -80,7 +80,7 @@ class OpenCall:
                 f"{semconv.EXECUTE_TOOL} {call['tool_name']}", context=inside, kind=SpanKind.INTERNAL, attributes=self._told
             )
         except Exception as error:  # noqa: BLE001 - a sampler or processor of the application's; the record needs no span
-            self.recorder.once("span", "no span can be started for %s (%r); calls are recorded all the same", self.spec.name, error)
+            self.recorder.warn_once("span", "no span can be started for %s (%r); calls are recorded all the same", self.spec.name, error)
             span = INVALID_SPAN
         own, parent = span.get_span_context(), trace.get_current_span(inside).get_span_context()
         if own.is_valid:
@@ -169,8 +169,8 @@ class OpenCall:
         return elapsed
 
     def _returned(self, result: object, size: int | None) -> ToolCall | None:
-        if self.learned is not None:
-            result, size, raised = self.learned
+        if self.inner_outcome is not None:
+            result, size, raised = self.inner_outcome
             if raised is not None:
                 return self._raised(raised)
         elapsed = self._elapsed()
@@ -181,9 +181,9 @@ class OpenCall:
             return None
 
     def _raised(self, raised: BaseException) -> ToolCall | None:
-        if self.learned is not None and self.learned[2] is not None:
+        if self.inner_outcome is not None and self.inner_outcome[2] is not None:
             # frameworks wrap what a tool raises
-            raised = self.learned[2]
+            raised = self.inner_outcome[2]
         elapsed = self._elapsed()
         try:
             return self.recorder.raised(self.call, raised, elapsed, self.withheld)
@@ -192,8 +192,8 @@ class OpenCall:
             return None
 
     def _failed(self, message: object, kind: str | None) -> ToolCall | None:
-        if self.learned is not None and self.learned[2] is not None:
-            return self._raised(self.learned[2])
+        if self.inner_outcome is not None and self.inner_outcome[2] is not None:
+            return self._raised(self.inner_outcome[2])
         elapsed = self._elapsed()
         try:
             return self.recorder.failed(self.call, message, kind, elapsed, self.withheld)
@@ -229,12 +229,12 @@ class OpenCall:
         span_id = span.get_span_context().span_id
         try:
             self._stamp(span, done, receipt, error, refused)
-            ENDING[span_id] = self._told
+            OWN_SPANS_ENDING[span_id] = self._told
             span.end()
         except Exception as problem:  # noqa: BLE001 - processors of the application's; the records are written
-            self.recorder.once("end", "a span processor failed when the span of %s ended (%r)", self.spec.name, problem)
+            self.recorder.warn_once("end", "a span processor failed when the span of %s ended (%r)", self.spec.name, problem)
         finally:
-            ENDING.pop(span_id, None)
+            OWN_SPANS_ENDING.pop(span_id, None)
 
     def _stamp(self, span: Span, done: ToolCall | None, receipt: Receipt | None, error: BaseException | None, refused: str | None) -> None:
         if done is None:

@@ -22,7 +22,7 @@ _COMPARED: Final = (str, int, float, bool)
 """Types whose values are compared; others a framework may have made of what the model gave."""
 
 
-class Joined:
+class NestedCall:
     """The inner of two tellings: tells the outer one what came of the tool."""
 
     __slots__ = ("_outer",)
@@ -39,11 +39,11 @@ class Joined:
 
     def returned(self, result: object, size: int | None = None) -> None:
         """The tool returned."""
-        self._outer.learned = (result, size, None)
+        self._outer.inner_outcome = (result, size, None)
 
     def raised(self, error: BaseException) -> ToolCall | None:
         """The tool raised."""
-        self._outer.learned = (None, None, error)
+        self._outer.inner_outcome = (None, None, error)
         return None
 
     def closed(self, error: BaseException) -> None:
@@ -59,7 +59,7 @@ class Joined:
         return self.raised(error)
 
 
-def offer(opened: OpenCall | None, arguments: Mapping[str, Any]) -> OpenCall | None:
+def delegate(opened: OpenCall | None, arguments: Mapping[str, Any]) -> OpenCall | None:
     """
     Let the decorated tool of the same name that is called inside be this call.
 
@@ -72,7 +72,7 @@ def offer(opened: OpenCall | None, arguments: Mapping[str, Any]) -> OpenCall | N
     return opened
 
 
-def begin_tool(spec: ToolSpec, arguments: Mapping[str, Any], trail: Trail | None) -> OpenCall | Joined | None:
+def begin_tool(spec: ToolSpec, arguments: Mapping[str, Any], trail: Trail | None) -> OpenCall | NestedCall | None:
     """
     Open the call of a decorated sync tool, or join the one that is open for it; see :func:`~otel_tool_audit.capture.gate.begin`.
 
@@ -82,12 +82,12 @@ def begin_tool(spec: ToolSpec, arguments: Mapping[str, Any], trail: Trail | None
     return _joined(spec, arguments, trail) or begin(spec, arguments, trail)
 
 
-async def begin_tool_async(spec: ToolSpec, arguments: Mapping[str, Any], trail: Trail | None) -> OpenCall | Joined | None:
+async def begin_tool_async(spec: ToolSpec, arguments: Mapping[str, Any], trail: Trail | None) -> OpenCall | NestedCall | None:
     """As :func:`begin_tool`, without holding up the event loop."""
     return _joined(spec, arguments, trail) or await begin_async(spec, arguments, trail)
 
 
-def _joined(spec: ToolSpec, arguments: Mapping[str, Any], trail: Trail | None) -> Joined | None:
+def _joined(spec: ToolSpec, arguments: Mapping[str, Any], trail: Trail | None) -> NestedCall | None:
     outer = otel.get_value(CALL_KEY)
     if not isinstance(outer, OpenCall) or outer.offered is None or outer.spec.name != spec.name or not outer.recorded:
         return None
@@ -95,7 +95,7 @@ def _joined(spec: ToolSpec, arguments: Mapping[str, Any], trail: Trail | None) -
         return None
     # the first one takes it: a tool that calls itself, or is tried again, is called again
     outer.offered = None
-    return Joined(outer)
+    return NestedCall(outer)
 
 
 def _contradict(offered: Mapping[str, Any], own: Mapping[str, Any]) -> bool:

@@ -14,7 +14,7 @@ from typing import Any
 
 from otel_tool_audit.capture.arguments import Binder
 from otel_tool_audit.capture.gate import OpenCall
-from otel_tool_audit.capture.joining import Joined, begin_tool, begin_tool_async
+from otel_tool_audit.capture.joining import NestedCall, begin_tool, begin_tool_async
 from otel_tool_audit.record.summary import size
 from otel_tool_audit.recording import ToolSpec
 from otel_tool_audit.trail.trail import Trail
@@ -110,7 +110,7 @@ def wrap_async_generator(function: Callable[..., AsyncStream], spec: ToolSpec, b
     return wrapper
 
 
-def _within(opened: OpenCall | Joined, step: Callable[[Any], Any], value: Any) -> Any:  # noqa: ANN401 - the tool's own
+def _within(opened: OpenCall | NestedCall, step: Callable[[Any], Any], value: Any) -> Any:  # noqa: ANN401 - the tool's own
     opened.enter()
     try:
         return step(value)
@@ -118,7 +118,7 @@ def _within(opened: OpenCall | Joined, step: Callable[[Any], Any], value: Any) -
         opened.leave()
 
 
-async def _within_async(opened: OpenCall | Joined | None, step: Callable[[Any], Any], value: Any) -> Any:  # noqa: ANN401 - the tool's own
+async def _within_async(opened: OpenCall | NestedCall | None, step: Callable[[Any], Any], value: Any) -> Any:  # noqa: ANN401 - the tool's own
     if opened is None:
         return await step(value)
     opened.enter()

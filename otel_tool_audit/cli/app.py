@@ -12,7 +12,6 @@ from typing import Annotated, Any, Final
 import typer
 
 import otel_tool_audit
-from otel_tool_audit.access.question import asks
 from otel_tool_audit.cli import output
 from otel_tool_audit.cli.calls import calls
 from otel_tool_audit.cli.conversations import timeline
@@ -21,6 +20,7 @@ from otel_tool_audit.cli.diagnosis import doctor
 from otel_tool_audit.cli.exporting import export
 from otel_tool_audit.cli.following import tail
 from otel_tool_audit.cli.options import BadUsage, DirectoryMayBeLeftOut
+from otel_tool_audit.cli.questions import asks
 from otel_tool_audit.cli.reconciling import reconcile
 from otel_tool_audit.cli.reporting import access, activity, conversation, report
 from otel_tool_audit.cli.sanitizing import sanitize

@@ -14,9 +14,9 @@ from otel_tool_audit.access.journal import Journal, Reading, audited
 from otel_tool_audit.access.question import Question
 from otel_tool_audit.cli import options as opt
 from otel_tool_audit.cli import output
+from otel_tool_audit.cli.answer_status import standing
 from otel_tool_audit.cli.options import BadUsage, choose, trail_directory
 from otel_tool_audit.cli.output import CallsFormat, Cell, Column
-from otel_tool_audit.cli.standing import standing
 from otel_tool_audit.export import delimited
 from otel_tool_audit.export.document import duration
 from otel_tool_audit.export.files import parquet, pyarrow

@@ -13,16 +13,16 @@ from rich.text import Text
 from otel_tool_audit.access.journal import Journal, Reading, audited
 from otel_tool_audit.cli import options as opt
 from otel_tool_audit.cli import output
+from otel_tool_audit.cli.answer_status import standing
 from otel_tool_audit.cli.calls import pieces_of
 from otel_tool_audit.cli.options import choose, directory_and
 from otel_tool_audit.cli.output import CallsFormat
-from otel_tool_audit.cli.standing import standing
 from otel_tool_audit.export import markdown
 from otel_tool_audit.review.calls.timeline import line
 from otel_tool_audit.review.reader import TrailReader
 
 
-class Told(StrEnum):
+class TimelineFormat(StrEnum):
     """How a conversation is told."""
 
     table = "table"
@@ -41,7 +41,7 @@ def timeline(
     reason: opt.Reason = None,
     file: opt.Output = None,
     style: Annotated[
-        Told | None, typer.Option("--format", metavar="FORMAT", help="table (default), json, jsonl, csv or md.", show_default=False)
+        TimelineFormat | None, typer.Option("--format", metavar="FORMAT", help="table (default), json, jsonl, csv or md.", show_default=False)
     ] = None,
     json: opt.Json = False,
     state: opt.State = None,
@@ -51,16 +51,16 @@ def timeline(
     What shows a subject's data is recorded in the trail. Exit 1 when the trail is seen to be broken.
     """
     directory, wanted = directory_and(first, conversation, "CONVERSATION")
-    chosen = choose(Told, style, file, json=json)
+    chosen = choose(TimelineFormat, style, file, json=json)
     clocks = opt.asked(None, None, None, zone).zone
     reader = TrailReader(directory, state=state)
     found = audited(
         reader.calls(conversation=wanted), Journal(directory, state, name=name, reason=reason), Reading("timeline", {"conversation": wanted})
     )
     worth = functools.cache(lambda: standing(reader, state))
-    if chosen is Told.table:
+    if chosen is TimelineFormat.table:
         _print(found, wanted)
-    elif chosen is Told.md:
+    elif chosen is TimelineFormat.md:
         output.give(markdown.conversation(wanted, found, clocks), file)
     else:
         output.give(pieces_of(found, CallsFormat(chosen.value), lambda: {"trail": worth().as_dict()}), file)

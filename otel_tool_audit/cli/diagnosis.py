@@ -13,9 +13,9 @@ from otel_tool_audit.cli import output
 from otel_tool_audit.cli.output import Format
 from otel_tool_audit.diagnosis import host as host_checks
 from otel_tool_audit.diagnosis import trail as checks
-from otel_tool_audit.diagnosis.trail import Check, Level
-from otel_tool_audit.review.calls.timeline import plural
+from otel_tool_audit.diagnosis.check import Check, Level
 from otel_tool_audit.settings import STATELESS, state_directory, variable
+from otel_tool_audit.text import plural
 
 _SIGNS: Final = {Level.good: ("✓", "green"), Level.notice: ("·", "cyan"), Level.warning: ("!", "yellow"), Level.problem: ("✗", "bold red")}
 

@@ -19,16 +19,16 @@ from otel_tool_audit.access.journal import Entry, Journal, announce, exported, r
 from otel_tool_audit.access.question import Question, missing
 from otel_tool_audit.cli import options as opt
 from otel_tool_audit.cli import output
+from otel_tool_audit.cli.answer_status import broken
 from otel_tool_audit.cli.options import BadUsage, trail_directory
-from otel_tool_audit.cli.standing import broken
 from otel_tool_audit.cli.verdicts import STYLES, progress
 from otel_tool_audit.export import run as running
 from otel_tool_audit.export.check import Checked, as_dict, check
 from otel_tool_audit.export.files import pyarrow
 from otel_tool_audit.export.manifest import Manifest, verdict_of
-from otel_tool_audit.review.calls.timeline import plural
 from otel_tool_audit.review.reader import TrailReader
 from otel_tool_audit.review.verify.verifier import verify
+from otel_tool_audit.text import plural
 
 
 class Files(StrEnum):

@@ -13,16 +13,15 @@ from otel_tool_audit.access.journal import Journal, Reading, Watch
 from otel_tool_audit.access.question import Question
 from otel_tool_audit.cli import options as opt
 from otel_tool_audit.cli import output
+from otel_tool_audit.cli.answer_status import standing
 from otel_tool_audit.cli.calls import COLUMNS, pieces_of, row
 from otel_tool_audit.cli.options import BadUsage, choose, trail_directory
 from otel_tool_audit.cli.output import CallsFormat, Column
-from otel_tool_audit.cli.standing import standing
 from otel_tool_audit.export import delimited
 from otel_tool_audit.record.model import FINISHED, OBSERVED, STARTED
 from otel_tool_audit.review.calls.clocks import zone_name
 from otel_tool_audit.review.calls.fold import fold
-from otel_tool_audit.review.reader import TrailReader
-from otel_tool_audit.review.source.records import Mark
+from otel_tool_audit.review.reader import Cursor, TrailReader
 
 LOOK: Final = 0.25
 """Seconds between two looks at the trail."""
@@ -97,7 +96,7 @@ def tail(
             show(ended)
 
 
-def _ended(reader: TrailReader, marks: dict[str, Mark]) -> Iterator[Mapping[str, Any]]:
+def _ended(reader: TrailReader, marks: dict[str, Cursor]) -> Iterator[Mapping[str, Any]]:
     """Give calls as they end, for ever; each as its own records tell it."""
     begun: dict[str, Mapping[str, Any]] = {}
     while True:

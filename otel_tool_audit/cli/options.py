@@ -5,17 +5,17 @@ from __future__ import annotations
 import os
 from datetime import UTC, datetime, tzinfo
 from enum import StrEnum
-from typing import Annotated, Any, Final, NamedTuple, TypeVar, cast
+from typing import Annotated, Any, Final, TypeVar, cast
 
 import typer
 from typer.core import TyperCommand
 
+from otel_tool_audit.access.question import Asked
 from otel_tool_audit.cli import output
 from otel_tool_audit.cli.output import AnswerFormat, Format
 from otel_tool_audit.format.names import DOCUMENT
 from otel_tool_audit.record.model import TRIGGERS
 from otel_tool_audit.review.calls import times
-from otel_tool_audit.review.calls.clocks import zone_name
 from otel_tool_audit.settings import variable
 
 BadUsage: Final = cast("type[Exception]", typer.BadParameter.__mro__[1])
@@ -156,29 +156,6 @@ def directory_and(first: str | None, second: str | None, name: str) -> tuple[str
     return (trail_directory(None), first) if second is None else (trail_directory(first), second)
 
 
-class Asked(NamedTuple):
-    """
-    The time that is asked about.
-
-    Attributes:
-        since: Its first moment, UTC; None: from the beginning.
-        until: The first moment after it, UTC; None: no end.
-        zone: Whose clocks people are shown.
-    """
-
-    since: datetime | None
-    until: datetime | None
-    zone: tzinfo
-
-    def in_words(self) -> str:
-        """Say which time is meant, with its zone."""
-        begin, end = (None if m is None else f"{m.astimezone(self.zone):%Y-%m-%d %H:%M:%S}" for m in (self.since, self.until))
-        named = zone_name(self.zone)
-        if begin is None and end is None:
-            return f"all that is on record ({named})"
-        return " ".join(part for part in (begin and f"from {begin}", end and f"until before {end}", named) if part)
-
-
 def asked(since: str | None, until: str | None, during: str | None, zone: str | None, now: datetime | None = None) -> Asked:
     """
     Read which time is asked about, and say on stderr how it was understood.
@@ -198,7 +175,7 @@ def asked(since: str | None, until: str | None, during: str | None, zone: str | 
         raise BadUsage("--during names both ends of the time: leave --since and --until out, or --during")
     try:
         named = times.read_zone(zone) if zone is not None else UTC
-    except times.Unclear as error:
+    except times.AmbiguousTimeError as error:
         raise BadUsage(f"--time-zone: {error}") from None
     found = {name: _read(name, text, now, named) for name, text in (("--since", since), ("--until", until), ("--during", during)) if text is not None}
     within = found.get("--during")
@@ -220,5 +197,5 @@ def asked(since: str | None, until: str | None, during: str | None, zone: str | 
 def _read(name: str, text: str, now: datetime, zone: tzinfo) -> times.Period:
     try:
         return times.read_time(text, now, zone)
-    except times.Unclear as error:
+    except times.AmbiguousTimeError as error:
         raise BadUsage(f"{name}: {error}") from None

@@ -23,7 +23,7 @@ from rich.console import Console
 from rich.text import Text
 
 from otel_tool_audit.errors import SettingsError
-from otel_tool_audit.review.calls.timeline import printable
+from otel_tool_audit.text import printable
 
 NAME: Final = "otel-tool-audit"
 GOOD: Final = 0
@@ -327,7 +327,7 @@ def fail(text: str) -> None:
         stderr().print(Text("       " + safe(line)))
 
 
-class _Plan(NamedTuple):
+class _ColumnPlan(NamedTuple):
     """How the lines of a table are laid out: which columns, how wide, and how many blanks between them."""
 
     columns: Sequence[Column]
@@ -354,11 +354,11 @@ def _widths(columns: Sequence[Column], rows: Sequence[Sequence[Cell]]) -> list[i
     return [max([cell_len(c.title), *(cell_len(safe(row[i].text)) for row in rows)]) for i, c in enumerate(columns)]
 
 
-def _plan(columns: Sequence[Column], wanted: Sequence[int], room: int | None) -> _Plan:
+def _plan(columns: Sequence[Column], wanted: Sequence[int], room: int | None) -> _ColumnPlan:
     """Fit a table into its room: first the blanks between columns go, then columns that are spare, then what values can lose."""
     widths = dict(enumerate(wanted))
     if room is None or sum(wanted) + _GAP * (len(wanted) - 1) <= room:
-        return _Plan(columns, widths, _GAP)
+        return _ColumnPlan(columns, widths, _GAP)
     short = {i: min(width, _LEGIBLE) if columns[i].shrinks else width for i, width in widths.items()}
     for i in sorted((i for i, c in enumerate(columns) if c.spare), reverse=True):
         if sum(short.values()) + len(short) - 1 <= room:
@@ -369,4 +369,4 @@ def _plan(columns: Sequence[Column], wanted: Sequence[int], room: int | None) ->
         if widest is None or widths[widest] <= _NARROWEST:
             break
         widths[widest] -= 1
-    return _Plan(columns, widths, 1)
+    return _ColumnPlan(columns, widths, 1)

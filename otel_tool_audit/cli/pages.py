@@ -11,7 +11,7 @@ from rich.text import Text
 from otel_tool_audit.cli import output
 from otel_tool_audit.cli.output import Cell, Column
 from otel_tool_audit.export import document as doc
-from otel_tool_audit.export.document import Document, Ranking, Series, Table
+from otel_tool_audit.export.document import Ranking, ReportDocument, Series, Table
 
 STYLES: Final = {doc.GOOD: "green", doc.BAD: "red", doc.UNSURE: "yellow", doc.PLAIN: ""}
 _EIGHTHS: Final = "▁▂▃▄▅▆▇█"
@@ -20,7 +20,7 @@ _BAR: Final = 24
 _WIDEST_NAME: Final = 32
 
 
-def show(report: Document) -> None:
+def show(report: ReportDocument) -> None:
     """
     Print a report for people.
 

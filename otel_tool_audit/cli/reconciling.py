@@ -15,13 +15,13 @@ from otel_tool_audit.cli import options as opt
 from otel_tool_audit.cli import output
 from otel_tool_audit.cli.options import BadUsage, asked, trail_directory
 from otel_tool_audit.cli.output import Cell, Format
-from otel_tool_audit.review.calls.timeline import plural
 from otel_tool_audit.review.reconcile import sources
 from otel_tool_audit.review.reconcile.compare import COUNTS, MISMATCHED, MISSING_IN_BACKEND, MISSING_IN_TRAIL
 from otel_tool_audit.review.reconcile.jaeger import HEADERS, Jaeger
 from otel_tool_audit.review.reconcile.otlp_files import OtlpFiles
 from otel_tool_audit.review.reconcile.run import Reconciliation
 from otel_tool_audit.review.reconcile.run import reconcile as compare_both
+from otel_tool_audit.text import plural
 
 FINDINGS_SHOWN: Final = 20
 """Findings that a table shows; ``--format json`` has more."""

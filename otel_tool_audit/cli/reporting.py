@@ -15,13 +15,13 @@ from otel_tool_audit.access.journal import Journal, Reading, announce, recognisa
 from otel_tool_audit.access.question import Question
 from otel_tool_audit.cli import options as opt
 from otel_tool_audit.cli import output, pages
+from otel_tool_audit.cli.answer_status import broken
 from otel_tool_audit.cli.options import BadUsage, choose, trail_directory
 from otel_tool_audit.cli.output import ReportFormat
-from otel_tool_audit.cli.standing import broken
 from otel_tool_audit.cli.verdicts import progress
 from otel_tool_audit.export import html, pdf
 from otel_tool_audit.export.contents import Heading, access_document, activity_document, conversation_document
-from otel_tool_audit.export.document import Document
+from otel_tool_audit.export.document import ReportDocument
 from otel_tool_audit.review.reader import TrailReader
 from otel_tool_audit.review.reports import AccessReport, ActivityReport, ConversationReport, Verdict
 from otel_tool_audit.review.verify.findings import BROKEN
@@ -155,7 +155,7 @@ class _Asked:
         subject = self._question.only.get("subject")
         return subject is None or recognisable(subject, self._journal.path, self._journal.state)
 
-    def answer(self, values: _Values, count: int, lay_out: Callable[[_Values, Heading], Document]) -> None:
+    def answer(self, values: _Values, count: int, lay_out: Callable[[_Values, Heading], ReportDocument]) -> None:
         """
         Verify the trail, put the reading on record, and give the report.
 
@@ -213,7 +213,7 @@ def _check(style: ReportFormat, file: str | None) -> None:
             raise BadUsage("a PDF is nothing for a terminal: --output FILE")
 
 
-def _pieces(found: AccessReport | ConversationReport | ActivityReport, document: Document, style: ReportFormat) -> Iterable[str | bytes]:
+def _pieces(found: AccessReport | ConversationReport | ActivityReport, document: ReportDocument, style: ReportFormat) -> Iterable[str | bytes]:
     if style is ReportFormat.html:
         return html.render(document)
     if style is ReportFormat.pdf:

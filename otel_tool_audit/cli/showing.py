@@ -15,10 +15,10 @@ from rich.text import Text
 from otel_tool_audit.access.journal import Journal, Reading, Watch
 from otel_tool_audit.cli import options as opt
 from otel_tool_audit.cli import output
+from otel_tool_audit.cli.answer_status import standing
 from otel_tool_audit.cli.calls import STYLES
 from otel_tool_audit.cli.options import BadUsage, directory_and
 from otel_tool_audit.cli.output import Cell, Format
-from otel_tool_audit.cli.standing import standing
 from otel_tool_audit.review.calls.filters import nearest
 from otel_tool_audit.review.calls.timeline import one_line
 from otel_tool_audit.review.reader import TrailReader

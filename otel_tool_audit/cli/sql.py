@@ -13,9 +13,9 @@ from otel_tool_audit.access.journal import Journal, Reading, announce
 from otel_tool_audit.access.question import Question
 from otel_tool_audit.cli import options as opt
 from otel_tool_audit.cli import output
+from otel_tool_audit.cli.answer_status import AnswerStatus, standing
 from otel_tool_audit.cli.options import choose, directory_and
 from otel_tool_audit.cli.output import AnswerFormat, Cell, Column
-from otel_tool_audit.cli.standing import Standing, standing
 from otel_tool_audit.export import delimited, markdown
 from otel_tool_audit.review.reader import TrailReader
 
@@ -80,7 +80,7 @@ def _memory_bounded() -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
 
 
-def _pieces(names: tuple[str, ...], rows: list[tuple[Any, ...]], style: AnswerFormat, worth: Standing) -> Iterable[str | bytes]:
+def _pieces(names: tuple[str, ...], rows: list[tuple[Any, ...]], style: AnswerFormat, worth: AnswerStatus) -> Iterable[str | bytes]:
     if style is AnswerFormat.csv:
         plain = (bool, int, float, str)
         return (delimited.line([v if v is None or isinstance(v, plain) else str(v) for v in row]) for row in (names, *rows))

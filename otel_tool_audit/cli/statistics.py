@@ -12,15 +12,15 @@ from otel_tool_audit.access.journal import Journal, Reading, Watch
 from otel_tool_audit.access.question import Question
 from otel_tool_audit.cli import options as opt
 from otel_tool_audit.cli import output
+from otel_tool_audit.cli.answer_status import standing
 from otel_tool_audit.cli.options import choose, trail_directory
 from otel_tool_audit.cli.output import AnswerFormat, Cell, Column
 from otel_tool_audit.cli.pages import sparkline
-from otel_tool_audit.cli.standing import standing
 from otel_tool_audit.export import delimited, markdown
 from otel_tool_audit.export.document import duration, percent
 from otel_tool_audit.review.calls.intervals import named
+from otel_tool_audit.review.calls.values import ToolStatistics
 from otel_tool_audit.review.reader import TrailReader
-from otel_tool_audit.review.reports import ToolStatistics
 
 _COLUMNS: Final = (
     Column("TOOL", shrinks=True), Column("CALLS", right=True), Column("SUCCESS", right=True), Column("FAILED", right=True), Column("INTERRUPTED", right=True),

@@ -16,9 +16,9 @@ from otel_tool_audit.cli import options as opt
 from otel_tool_audit.cli import output
 from otel_tool_audit.cli.options import BadUsage, trail_directory
 from otel_tool_audit.cli.output import Cell, Format
-from otel_tool_audit.review.calls.timeline import plural
 from otel_tool_audit.review.verify.findings import CHECKS, DEEP, Verification
 from otel_tool_audit.review.verify.verifier import verify as verify_trail
+from otel_tool_audit.text import plural
 
 STYLES: Final = {"intact": "bold green", "broken": "bold red", "complete": "green", "known gaps": "yellow", "cannot tell": "bold yellow"}
 FINDINGS_SHOWN: Final = 20

@@ -10,7 +10,7 @@ from importlib.util import find_spec
 from typing import Final
 from urllib.parse import urlsplit
 
-from otel_tool_audit.diagnosis.trail import Check, Level
+from otel_tool_audit.diagnosis.check import Check, Level
 from otel_tool_audit.errors import SettingsError
 from otel_tool_audit.settings import Settings, slips, variable
 

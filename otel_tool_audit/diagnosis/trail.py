@@ -12,16 +12,16 @@ import stat
 import tempfile
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
-from enum import StrEnum
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
+from otel_tool_audit.diagnosis.check import Check, Level
 from otel_tool_audit.errors import AuditError, SettingsError
 from otel_tool_audit.host.directory import refuse_network
 from otel_tool_audit.host.system import System
 from otel_tool_audit.record.model import CLOSED, HEARTBEAT, TRAIL_CHAIN
-from otel_tool_audit.review.calls.timeline import plural
 from otel_tool_audit.review.reader import TrailReader
 from otel_tool_audit.settings import STATELESS, variable
+from otel_tool_audit.text import plural
 
 FREE: Final = 0.05
 """Share of a disk below which it is warned: a full disk refuses every call."""
@@ -42,36 +42,6 @@ _REMEDIES: Final = {
     "spans_dropped": "the exporter could not deliver: check the endpoint, or raise OTEL_BSP_MAX_QUEUE_SIZE",
     "unsampled": "spans were dropped by sampling before they could be recorded: use configure(), which records them all the same",
 }
-
-
-class Level(StrEnum):
-    """How grave a finding is."""
-
-    good = "good"
-    notice = "notice"
-    warning = "warning"
-    problem = "problem"
-
-
-class Check(NamedTuple):
-    """
-    What was looked at, and what was found.
-
-    Attributes:
-        name: What was looked at.
-        level: How grave it is.
-        message: What was found.
-        remedy: What to do; empty when nothing has to be done.
-    """
-
-    name: str
-    level: Level
-    message: str
-    remedy: str = ""
-
-    def as_dict(self) -> dict[str, Any]:
-        """Give the check as JSON prints it."""
-        return {"name": self.name, "level": self.level.value, "message": self.message, "remedy": self.remedy or None}
 
 
 def of_state(state: str, trail: str | None) -> Iterator[Check]:

@@ -22,8 +22,8 @@ from otel_tool_audit.export.manifest import Manifest
 from otel_tool_audit.export.rows import Line, contradicts, rows
 from otel_tool_audit.record.model import EXPORTED, TRAIL_CHAIN
 from otel_tool_audit.record.untrusted import details_of
-from otel_tool_audit.review.calls.timeline import plural
 from otel_tool_audit.review.reader import TrailReader
+from otel_tool_audit.text import plural
 
 MOST: Final = 20
 """Rows that are named when they say what the trail does not; more are counted."""

@@ -18,16 +18,16 @@ from otel_tool_audit.export.document import (
     PLAIN,
     UNSURE,
     Bar,
-    Cell,
-    Column,
-    Document,
     Fact,
     Ranking,
     Remarks,
-    Seal,
+    ReportCell,
+    ReportColumn,
+    ReportDocument,
     Series,
     Table,
     Tile,
+    VerdictPanel,
     cell,
     count,
     duration,
@@ -37,8 +37,9 @@ from otel_tool_audit.export.document import (
 from otel_tool_audit.review.calls.clocks import in_zone, zone_name
 from otel_tool_audit.review.calls.fold import ERROR, INTERRUPTED, RUNNING, SUCCESS
 from otel_tool_audit.review.calls.intervals import filled
-from otel_tool_audit.review.calls.timeline import as_json, plural
-from otel_tool_audit.review.reports import Access, AccessReport, ActivityReport, ConversationReport, Count, Gap, ToolStatistics, Verdict
+from otel_tool_audit.review.calls.values import Count, ToolStatistics
+from otel_tool_audit.review.reports import Access, AccessReport, ActivityReport, ConversationReport, ReportedGap, Verdict
+from otel_tool_audit.text import as_json, plural
 
 SHOWN: Final = 10
 """Values of a field that a chart shows; it says how many more there are."""
@@ -56,7 +57,7 @@ _SENTENCES: Final = {
     "broken": "What is here is not what was written. The findings name the records.",
     "cannot tell": "Whether what is here is what was written cannot be told from here. The doubts say why.",
 }
-_OUTCOME: Final = (Column("Outcome", 11), Column("Proof", 21))
+_OUTCOME: Final = (ReportColumn("Outcome", 11), ReportColumn("Proof", 21))
 _MONTH: Final = len("2026-03")
 _DATE: Final = len("2026-03-01")
 _MINUTE: Final = len("2026-03-01 12:00")
@@ -84,7 +85,7 @@ class Heading:
     """Name and version of what made it."""
 
 
-def access_document(report: AccessReport, heading: Heading) -> Document:
+def access_document(report: AccessReport, heading: Heading) -> ReportDocument:
     """
     Lay out who saw a subject's data.
 
@@ -105,11 +106,11 @@ def access_document(report: AccessReport, heading: Heading) -> Document:
         Fact("Subject", text(report.subject)),
         Fact("Stored as", ", ".join(name for name in map(text, report.stored_as) if name != text(report.subject)) or text(report.subject), code=True),
     )
-    columns = (Column("Time", 11), Column("Who", 14), Column("What and why", 17), Column("Data viewed", 26), *_OUTCOME)
+    columns = (ReportColumn("Time", 11), ReportColumn("Who", 14), ReportColumn("What and why", 17), ReportColumn("Data viewed", 26), *_OUTCOME)
     rows = tuple(_access_row(row, heading.zone) for row in report.rows)
     nothing = _NO_ACCESS if report.recognisable else _CANNOT_TELL
     beside = {name: value for name, value in heading.filters.items() if name != "subject"}
-    return Document(
+    return ReportDocument(
         title="Access report",
         subject=text(report.subject),
         facts=(*about, *_facts(report, replace(heading, filters=beside))),
@@ -127,7 +128,7 @@ def access_document(report: AccessReport, heading: Heading) -> Document:
     )
 
 
-def conversation_document(report: ConversationReport, heading: Heading) -> Document:
+def conversation_document(report: ConversationReport, heading: Heading) -> ReportDocument:
     """
     Lay out what happened in a conversation.
 
@@ -144,10 +145,17 @@ def conversation_document(report: ConversationReport, heading: Heading) -> Docum
         Tile("people", count(len(report.users))),
         Tile("tools", count(len(report.tools))),
     )
-    columns = (Column("Turn", 6), Column("Time", 11), Column("Who", 14), Column("What and why", 16), Column("Asked and answered", 24), *_OUTCOME)
+    columns = (
+        ReportColumn("Turn", 6),
+        ReportColumn("Time", 11),
+        ReportColumn("Who", 14),
+        ReportColumn("What and why", 16),
+        ReportColumn("Asked and answered", 24),
+        *_OUTCOME,
+    )
     rows = tuple((cell(row.turn_number), *_access_row(row, heading.zone, within=report.conversation)) for row in report.rows)
     beside = {name: value for name, value in heading.filters.items() if name != "conversation"}
-    return Document(
+    return ReportDocument(
         title="Conversation",
         subject=text(report.conversation),
         facts=_facts(report, replace(heading, filters=beside)),
@@ -169,7 +177,7 @@ def conversation_document(report: ConversationReport, heading: Heading) -> Docum
     )
 
 
-def activity_document(report: ActivityReport, heading: Heading) -> Document:
+def activity_document(report: ActivityReport, heading: Heading) -> ReportDocument:
     """
     Lay out what happened in a period.
 
@@ -193,11 +201,17 @@ def activity_document(report: ActivityReport, heading: Heading) -> Document:
         ("By model", report.models), ("Failures by kind", report.errors),
     )  # fmt: skip
     columns = (
-        Column("Tool", 26), Column("Calls", 9, right=True), Column("Success", 9, right=True), Column("Failed", 8, right=True), Column("Interrupted", 10, right=True),
-        Column("Users", 7, right=True), Column("Mean", 8, right=True), Column("50 %", 8, right=True), Column("95 %", 8, right=True), Column("Max", 8, right=True),
+        ReportColumn("Tool", 26), ReportColumn("Calls", 9, right=True), ReportColumn("Success", 9, right=True), ReportColumn("Failed", 8, right=True), ReportColumn("Interrupted", 10, right=True),
+        ReportColumn("Users", 7, right=True), ReportColumn("Mean", 8, right=True), ReportColumn("50 %", 8, right=True), ReportColumn("95 %", 8, right=True), ReportColumn("Max", 8, right=True),
     )  # fmt: skip
-    gap_columns = (Column("Time", 16), Column("What", 18), Column("Why", 36), Column("Calls", 12, right=True), Column("Record", 18))
-    return Document(
+    gap_columns = (
+        ReportColumn("Time", 16),
+        ReportColumn("What", 18),
+        ReportColumn("Why", 36),
+        ReportColumn("Calls", 12, right=True),
+        ReportColumn("Record", 18),
+    )
+    return ReportDocument(
         title="Activity report",
         subject=_period(report.start, report.end, heading.zone),
         facts=_facts(report, heading),
@@ -257,9 +271,9 @@ def _period(start: str | None, end: str | None, zone: tzinfo) -> str:
     return f"{words[:1].upper()}{words[1:]}, {zone_name(zone)}"
 
 
-def _seal(verdict: Verdict | None) -> Seal:
+def _seal(verdict: Verdict | None) -> VerdictPanel:
     if verdict is None:
-        return Seal("not verified", "not verified", UNSURE, UNSURE, _UNVERIFIED, (), ())
+        return VerdictPanel("not verified", "not verified", UNSURE, UNSURE, _UNVERIFIED, (), ())
     heads = tuple(Fact(f"{text(head.chain)}, {plural(head.count, 'record')}", head.hash, code=True) for head in verdict.heads)
     remarks = (
         Remarks("Findings", verdict.findings, BAD),
@@ -267,14 +281,14 @@ def _seal(verdict: Verdict | None) -> Seal:
         Remarks("Gaps", verdict.gaps, UNSURE),
         Remarks("Notes", verdict.notes),
     )
-    return Seal(
+    return VerdictPanel(
         verdict.integrity, verdict.completeness, _VERDICTS.get(verdict.integrity, UNSURE), _VERDICTS.get(verdict.completeness, UNSURE),
         _SENTENCES.get(verdict.integrity, ""), heads,
         tuple(Remarks(r.title, tuple(map(text, r.items)), r.tone) for r in remarks if r.items),
     )  # fmt: skip
 
 
-def _access_row(row: Access, zone: tzinfo, within: str | None = None) -> tuple[Cell, ...]:
+def _access_row(row: Access, zone: tzinfo, within: str | None = None) -> tuple[ReportCell, ...]:
     date, _, clock = in_zone(row.timestamp, zone).partition(" ")
     through = " → ".join(text(name) for name in (row.agent, row.model) if name)
     why = " · ".join(text(name) for name in (row.purpose, row.trigger) if name)
@@ -294,7 +308,7 @@ def _short(shown: str) -> str:
     return shown if len(shown) <= LONGEST else f"{shown[:LONGEST]}… ({len(shown) - LONGEST:,} more characters; the record has them)"
 
 
-def _tool_row(tool: ToolStatistics) -> tuple[Cell, ...]:
+def _tool_row(tool: ToolStatistics) -> tuple[ReportCell, ...]:
     return (
         cell(tool.tool), cell(count(tool.calls)), cell(percent(tool.success_rate)), cell(count(tool.failed), tone=BAD if tool.failed else PLAIN),
         cell(count(tool.interrupted), tone=UNSURE if tool.interrupted else PLAIN), cell(count(tool.unique_users)),
@@ -302,7 +316,7 @@ def _tool_row(tool: ToolStatistics) -> tuple[Cell, ...]:
     )  # fmt: skip
 
 
-def _gap_row(gap: Gap, zone: tzinfo) -> tuple[Cell, ...]:
+def _gap_row(gap: ReportedGap, zone: tzinfo) -> tuple[ReportCell, ...]:
     return (
         cell(in_zone(gap.timestamp, zone)), cell(gap.event), cell(gap.reason), cell("not counted" if gap.calls is None else count(gap.calls)),
         cell(f"{gap.chain}/{gap.seq}"),

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from otel_tool_audit.review.calls.timeline import plural, printable
+from otel_tool_audit.text import plural, printable
 
 GOOD: Final = "good"
 BAD: Final = "bad"
@@ -89,7 +89,7 @@ class Series:
 
 
 @dataclass(frozen=True, slots=True)
-class Cell:
+class ReportCell:
     """What stands in a table: lines, the first of them the one that counts."""
 
     lines: tuple[str, ...]
@@ -99,7 +99,7 @@ class Cell:
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
+class ReportColumn:
     """A column of a table."""
 
     title: str
@@ -113,8 +113,8 @@ class Table:
     """Rows under headings."""
 
     title: str
-    columns: tuple[Column, ...]
-    rows: tuple[tuple[Cell, ...], ...]
+    columns: tuple[ReportColumn, ...]
+    rows: tuple[tuple[ReportCell, ...], ...]
     empty: str
     """What is said where there are no rows."""
     about: str = ""
@@ -130,7 +130,7 @@ class Remarks:
 
 
 @dataclass(frozen=True, slots=True)
-class Seal:
+class VerdictPanel:
     """What was found when the trail was verified."""
 
     integrity: str
@@ -144,7 +144,7 @@ class Seal:
 
 
 @dataclass(frozen=True, slots=True)
-class Document:
+class ReportDocument:
     """A report."""
 
     title: str
@@ -152,7 +152,7 @@ class Document:
     """What it is about, in a few words."""
     facts: tuple[Fact, ...]
     """Who asked, when, for what."""
-    seal: Seal
+    seal: VerdictPanel
     tiles: tuple[Tile, ...]
     series: Series | None
     rankings: tuple[Ranking, ...]
@@ -172,10 +172,10 @@ def count(number: int) -> str:
     return f"{number:,}"
 
 
-def cell(*lines: Any, code: Sequence[str] = (), tone: str = PLAIN) -> Cell:  # noqa: ANN401 - any JSON values
+def cell(*lines: Any, code: Sequence[str] = (), tone: str = PLAIN) -> ReportCell:  # noqa: ANN401 - any JSON values
     """Make a cell; lines that are None are left out, unless nothing would be left."""
     shown = tuple(text(line) for line in lines if line is not None)
-    return Cell(shown or ((text(None),) if not code else ()), tuple(printable(line) for line in code), tone)
+    return ReportCell(shown or ((text(None),) if not code else ()), tuple(printable(line) for line in code), tone)
 
 
 def percent(rate: float | None) -> str:

@@ -43,7 +43,7 @@ class File(NamedTuple):
     sha256: str
 
 
-class Part(NamedTuple):
+class FilePart(NamedTuple):
     """
     Calls as they go into a file.
 
@@ -65,7 +65,7 @@ class Part(NamedTuple):
 class Sink(Protocol):
     """Where calls go. A mark is a moment at which all rows given so far are on disk."""
 
-    def write(self, part: Part) -> None:
+    def write(self, part: FilePart) -> None:
         """Take calls."""
 
     @property
@@ -79,7 +79,7 @@ class Sink(Protocol):
         """Let the files go."""
 
 
-def part_of(style: str, calls: Sequence[Mapping[str, Any]]) -> Part:
+def part_of(style: str, calls: Sequence[Mapping[str, Any]]) -> FilePart:
     """
     Write calls as they go into a file; a helper process can do it.
 
@@ -88,13 +88,13 @@ def part_of(style: str, calls: Sequence[Mapping[str, Any]]) -> Part:
         calls: Any number.
     """
     if not calls:
-        return Part(b"", 0, "", "", "")
+        return FilePart(b"", 0, "", "", "")
     if style == "parquet":
         data = columns.batch(calls).serialize().to_pybytes()
     else:
         data = (jsonl if style == "jsonl" else delimited).encode(calls)
     first, last = calls[0], calls[-1]
-    return Part(data, len(calls), str(first.get("timestamp")), str(last.get("timestamp")), str(last.get("call_id")))
+    return FilePart(data, len(calls), str(first.get("timestamp")), str(last.get("timestamp")), str(last.get("call_id")))
 
 
 def sink(style: str, folder: str, done: Sequence[File]) -> Sink:
@@ -229,7 +229,7 @@ class _Text:
         self._digest.update(data)
         self._size += len(data)
 
-    def write(self, part: Part) -> None:
+    def write(self, part: FilePart) -> None:
         self._put(part.data)
         self._rows += part.rows
         self._fresh += part.rows
@@ -265,7 +265,7 @@ class _Parts:
     def _name(self) -> str:
         return f"calls-{len(self._done):05d}.parquet"
 
-    def write(self, part: Part) -> None:
+    def write(self, part: FilePart) -> None:
         self._held.append(self._arrow.ipc.read_record_batch(self._arrow.py_buffer(part.data), self._schema))
         self._rows += part.rows
         self._waiting += part.rows

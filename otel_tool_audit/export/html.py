@@ -17,13 +17,13 @@ from typing import Any, Final
 
 from otel_tool_audit.errors import SettingsError
 from otel_tool_audit.export.charts import COLOURS, NAMED, share, vertical
-from otel_tool_audit.export.document import Document, Table
+from otel_tool_audit.export.document import ReportDocument, Table
 
 _PIECES: Final = 1_000
 NEEDED: Final = "reports as HTML need jinja2: pip install 'otel-tool-audit[report]'"
 
 
-def render(report: Document) -> Iterator[str]:
+def render(report: ReportDocument) -> Iterator[str]:
     """
     Write a report as HTML.
 

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from otel_tool_audit.export.document import duration, text
 from otel_tool_audit.review.calls.clocks import in_zone, zone_name
-from otel_tool_audit.review.calls.timeline import as_json
+from otel_tool_audit.text import as_json
 
 _MARKUP: Final = re.compile(r"([\\`*_\[\]<>|~&@$#^!]|:(?!\d\d(?!\d))|(?<=www)\.)", re.IGNORECASE)
 

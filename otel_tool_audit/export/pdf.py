@@ -19,8 +19,8 @@ import orjson
 
 from otel_tool_audit.errors import SettingsError
 from otel_tool_audit.export.charts import COLOURS, NAMED, share, vertical
-from otel_tool_audit.export.document import UNSURE, Document, Remarks
-from otel_tool_audit.review.calls.timeline import plural
+from otel_tool_audit.export.document import UNSURE, Remarks, ReportDocument
+from otel_tool_audit.text import plural
 
 NEEDED: Final = "reports as PDF need typst: pip install 'otel-tool-audit[report]'"
 STANDARD: Final = "ua-1"
@@ -38,7 +38,7 @@ _FOREIGN: Final = re.compile("[^\u0000-\u052f\u1e00-\u1fff\u200b-\u206f\u2190-\u
 _LAST_OF_FOUR_DIGITS: Final = 0xFFFF
 
 
-def render(report: Document) -> bytes:
+def render(report: ReportDocument) -> bytes:
     """
     Write a report as PDF.
 
@@ -74,7 +74,7 @@ def render(report: Document) -> bytes:
         raise SettingsError(f"the report cannot be set as PDF ({error}); ask for HTML") from error
 
 
-def _texts(report: Document) -> dict[str, str]:
+def _texts(report: ReportDocument) -> dict[str, str]:
     """Write down what the template is told, as JSON."""
     inputs = {
         "report": _breakable(orjson.loads(orjson.dumps(report))),
@@ -126,7 +126,7 @@ def _escape(found: re.Match[str]) -> str:
     return f"\\\\u{code:04x}" if code <= _LAST_OF_FOUR_DIGITS else f"\\\\U{code:08x}"
 
 
-def _chart(report: Document) -> dict[str, Any]:
+def _chart(report: ReportDocument) -> dict[str, Any]:
     if report.series is None:
         return {}
     chart = vertical(report.series)

@@ -17,12 +17,12 @@ from typing import Any, Final
 
 from otel_tool_audit.errors import SettingsError, TrailCorrupt
 from otel_tool_audit.export import manifest
-from otel_tool_audit.export.files import File, Part, Sink, part_of, sink
+from otel_tool_audit.export.files import File, FilePart, Sink, part_of, sink
 from otel_tool_audit.export.manifest import Manifest
 from otel_tool_audit.review.calls.fold import Call
 from otel_tool_audit.review.calls.ordering import Order
-from otel_tool_audit.review.calls.timeline import plural
 from otel_tool_audit.review.results import Calls
+from otel_tool_audit.text import plural
 
 UNFINISHED: Final = "unfinished.json"
 _BATCH: Final = 250
@@ -52,7 +52,7 @@ class Progress:
     last_id: str | None = None
     about: dict[str, Any] = field(default_factory=dict)
 
-    def add(self, part: Part) -> None:
+    def add(self, part: FilePart) -> None:
         """Count calls that were written."""
         self.count += part.rows
         self.first = part.first if self.first is None else self.first
@@ -112,7 +112,7 @@ def run(folder: str, progress: Progress, style: str, calls: Iterable[Call], tell
         files = sink(style, folder, progress.files)
         try:
             _keep(folder, progress)
-            for part in several.made(partial(part_of, style), _BATCH):
+            for part in several.map_batches(partial(part_of, style), _BATCH):
                 if not part.rows:
                     continue
                 files.write(part)
@@ -152,7 +152,7 @@ def finish(folder: str, made: Manifest) -> bytes:
 
 def _pass_over(calls: Calls, progress: Progress, folder: str) -> None:
     """Pass over what is written already, and be sure that it is the same."""
-    last = calls.pass_over(progress.count)
+    last = calls.skip(progress.count)
     if progress.count and (last is None or str(last.get("call_id")) != progress.last_id):
         raise TrailCorrupt(f"the trail no longer answers as when {folder} was begun; remove {folder} and begin anew")
 

@@ -13,7 +13,6 @@ import orjson
 
 from otel_tool_audit.errors import TrailCorrupt, UnsupportedFormat
 from otel_tool_audit.format.names import FORMAT, valid_trail_id
-from otel_tool_audit.policy.retention import as_document
 
 LARGEST: Final = 1 << 20
 
@@ -33,12 +32,6 @@ class TrailDocument(NamedTuple):
     text: str
     sha256: str
     content: dict[str, Any]
-
-
-def new_document(trail_id: str, created: str) -> TrailDocument:
-    """Make the document of a new trail."""
-    content = {"format": FORMAT, "trail_id": trail_id, "created": created, "retention_classes": as_document(), "public_keys": []}
-    return parse_document(orjson.dumps(content, option=orjson.OPT_INDENT_2) + b"\n", "trail.json")
 
 
 def parse_document(data: bytes, path: str) -> TrailDocument:

@@ -29,7 +29,7 @@ SLOT_PACKED: Final = _PACKED + _CRC.size
 ZERO_HASH: Final = bytes(32)
 
 
-class Mark(NamedTuple):
+class Position(NamedTuple):
     """
     A place in a chain.
 
@@ -104,8 +104,8 @@ class Head(NamedTuple):
     flags: int
     first_seq: int
     attempt: int
-    written: Mark
-    synced: Mark
+    written: Position
+    synced: Position
     pending: Pending
     prev: Previous
 
@@ -159,7 +159,7 @@ def generations(file: bytes) -> tuple[int, int]:
 
 def first_head(origin: bytes, boot: bytes, first_seq: int = 0) -> Head:
     """Make the head of a chain that has no line yet."""
-    start = Mark(first_seq, 0, origin)
+    start = Position(first_seq, 0, origin)
     return Head(1, origin, boot, 0, first_seq, 0, start, start, NO_PENDING, NO_PREVIOUS)
 
 
@@ -170,4 +170,4 @@ def _unpack(slot: bytes) -> Head | None:
     if _CRC.unpack_from(slot, _PACKED)[0] != zlib.crc32(packed):
         return None
     f = _SLOT.unpack(packed)
-    return Head(f[1], f[2], f[3], f[4], f[5], f[6], Mark(*f[7:10]), Mark(*f[10:13]), Pending(*f[13:16]), Previous(*f[16:23]))
+    return Head(f[1], f[2], f[3], f[4], f[5], f[6], Position(*f[7:10]), Position(*f[10:13]), Pending(*f[13:16]), Previous(*f[16:23]))

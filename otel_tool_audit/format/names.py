@@ -20,8 +20,6 @@ SEAL_SUFFIX: Final = ".seal"
 PRIVATE_STATE: Final = ".state"
 """Where the state lies when it was set to ``none``: inside the trail, which protects against crashes only."""
 
-HASH_TRAILER: Final = len(',"hash":"') + 64 + len('"}\n')
-"""Bytes that close every line after its body's content."""
 
 _CHAIN = re.compile(r"[a-z0-9][a-z0-9-]{0,62}\Z")
 _ID = re.compile(r"[0-9a-f]{32}\Z")
@@ -73,35 +71,3 @@ def parse_segment_name(name: str) -> tuple[int, int] | None:
         return None
     first_seq, attempt = int(match[1]), int(match[2] or 0)
     return (first_seq, attempt) if segment_name(first_seq, attempt) == name else None
-
-
-def split_line(line: bytes) -> tuple[bytes, bytes] | None:
-    """
-    Take a line apart from its end.
-
-    Args:
-        line: One line with its LF.
-
-    Returns:
-        The body and the hash it claims (64 ASCII bytes); None when the line does not end as every line does.
-
-    Source: FORMAT.md, section 2.
-    """
-    if len(line) <= HASH_TRAILER or line[-HASH_TRAILER : -HASH_TRAILER + 9] != b',"hash":"' or line[-3:] != b'"}\n':
-        return None
-    return line[:-HASH_TRAILER] + b"}", line[-67:-3]
-
-
-def parse_place(body: bytes) -> tuple[int, bytes] | None:
-    """
-    Read ``seq`` and ``previous_hash`` (64 ASCII bytes) of a body by position; None when they do not stand there.
-
-    Source: FORMAT.md, section 2.
-    """
-    comma = body.find(b",", 7, 28)
-    digits = body[7:comma]
-    if comma < 0 or body[:7] != b'{"seq":' or not digits.isdigit() or (digits[:1] == b"0" and len(digits) > 1):
-        return None
-    if body[comma : comma + 18] != b',"previous_hash":"' or body[comma + 82 : comma + 93] != b'","event":"':
-        return None
-    return int(digits), body[comma + 18 : comma + 82]

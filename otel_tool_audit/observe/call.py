@@ -15,7 +15,7 @@ from opentelemetry.trace import SpanKind, StatusCode
 
 from otel_tool_audit.observe.callers import Calling
 from otel_tool_audit.propagation.context import Attribution
-from otel_tool_audit.recognise import Facts, Told
+from otel_tool_audit.recognise import CallFacts, ToldCaller
 from otel_tool_audit.recognise.caller import OWN
 from otel_tool_audit.recognise.outcomes import telling
 from otel_tool_audit.record.codec import timestamp
@@ -36,7 +36,14 @@ _OUTCOME: Final = ("success", "error", "error_type", "result_summary")
 
 
 def observed_call(
-    recorder: Recorder, span: ReadableSpan, facts: Facts, calling: Calling, source: str, raised: BaseException | None, *, interrupted: bool = False
+    recorder: Recorder,
+    span: ReadableSpan,
+    facts: CallFacts,
+    calling: Calling,
+    source: str,
+    raised: BaseException | None,
+    *,
+    interrupted: bool = False,
 ) -> ToolCall:
     """
     Make the call that a span tells of.
@@ -73,13 +80,13 @@ def observed_call(
     return done
 
 
-def is_assumed(span: ReadableSpan, facts: Facts) -> bool:
+def is_assumed(span: ReadableSpan, facts: CallFacts) -> bool:
     """Tell whether nothing but the silence of a client's span says that the call went well: a request that was answered may have failed."""
     silent = facts.failure is None and not facts.has_result
     return silent and span.kind is SpanKind.CLIENT and span.status.status_code is StatusCode.UNSET
 
 
-def source_of(convention: str, told: Mapping[str, Told], known: Attribution) -> str:
+def source_of(convention: str, told: Mapping[str, ToldCaller], known: Attribution) -> str:
     """
     Say where facts came from: the convention, then each fact that the span itself did not tell.
 
@@ -89,7 +96,7 @@ def source_of(convention: str, told: Mapping[str, Told], known: Attribution) -> 
     return " ".join([convention, *notes])
 
 
-def news(old: ToolCall, new: ToolCall, *, own: bool, claimed: Mapping[str, str]) -> dict[str, Any]:
+def new_fields(old: ToolCall, new: ToolCall, *, own: bool, claimed: Mapping[str, str]) -> dict[str, Any]:
     """
     Tell what a second span of a call adds.
 
@@ -173,7 +180,7 @@ def _better_outcome(old: ToolCall, new: ToolCall) -> dict[str, Any]:
     return {"result_summary": new["result_summary"]} if new["success"] and sizes[0] <= 4 < sizes[1] else {}  # noqa: PLR2004
 
 
-def _failure(span: ReadableSpan, facts: Facts, raised: BaseException | None) -> tuple[object, str | None] | None:
+def _failure(span: ReadableSpan, facts: CallFacts, raised: BaseException | None) -> tuple[object, str | None] | None:
     """Tell what went wrong; None when nothing says that anything did."""
     failed = facts.failure
     if span.status.status_code is StatusCode.ERROR or failed is not None:

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from otel_tool_audit.propagation.context import Attribution
-from otel_tool_audit.recognise import Place, Roles, Told, caller_in
+from otel_tool_audit.recognise import CallerSource, Roles, ToldCaller, caller_in
 from otel_tool_audit.recognise.caller import BAGGAGE
 from otel_tool_audit.recording import Caller, Identities
 
@@ -35,7 +35,7 @@ class Calling(NamedTuple):
         subject: Whose data, raw: it is hidden where arguments and results repeat it. None when it is not told.
     """
 
-    told: Mapping[str, Told]
+    told: Mapping[str, ToldCaller]
     claimed: Mapping[str, str]
     caller: Caller
     subject: object
@@ -58,7 +58,7 @@ class Callers:
         self._roles = roles
         self._known: dict[tuple[Any, ...], Calling] = {}
 
-    def of(self, known: Attribution, places: Sequence[Place]) -> Calling:
+    def of(self, known: Attribution, places: Sequence[CallerSource]) -> Calling:
         """
         Tell who called.
 
@@ -77,7 +77,7 @@ class Callers:
             self._known[key] = found
         return found
 
-    def _worked_out(self, known: Attribution, places: Sequence[Place]) -> Calling:
+    def _worked_out(self, known: Attribution, places: Sequence[CallerSource]) -> Calling:
         told = caller_in(places, self._roles)
         claimed = _claims(known, told)
         said = {name: answer.value for name, answer in told.items() if answer.value is not None}
@@ -85,7 +85,7 @@ class Callers:
         return Calling(told, claimed, caller, known.get("subject") or said.get("subject"))
 
 
-def _key(known: Attribution, places: Sequence[Place]) -> tuple[Any, ...] | None:
+def _key(known: Attribution, places: Sequence[CallerSource]) -> tuple[Any, ...] | None:
     """Name what an answer depends on; None when a value is no short text, which alone is safe to be remembered by."""
     key: list[Any] = [known]
     for name, values, found in places:
@@ -100,7 +100,7 @@ def _key(known: Attribution, places: Sequence[Place]) -> tuple[Any, ...] | None:
     return tuple(key)
 
 
-def _claims(known: Attribution, told: Mapping[str, Told]) -> dict[str, str]:
+def _claims(known: Attribution, told: Mapping[str, ToldCaller]) -> dict[str, str]:
     """Name the fields of the record that only baggage tells: whoever sent it may claim to be anyone."""
     return {
         _COLUMNS.get(name, name): f"{BAGGAGE} {answer.key}" for name, answer in told.items() if answer.place == BAGGAGE and name not in known.values

@@ -17,10 +17,10 @@ from typing import Any, Final
 from opentelemetry.sdk.trace import ReadableSpan
 
 from otel_tool_audit.observe.open_spans import ModelSeen, OpenSpan
-from otel_tool_audit.recognise import Facts, Kind, Place, Request, Roles, Told, kind_of, may_hold
+from otel_tool_audit.recognise import CallerSource, CallFacts, Request, Roles, SpanRole, ToldCaller, kind_of, may_hold
 from otel_tool_audit.recognise import convention as c
 from otel_tool_audit.recognise.caller import MODEL_SPAN, is_made_up
-from otel_tool_audit.recognise.convention import Found
+from otel_tool_audit.recognise.convention import FactMatch
 from otel_tool_audit.recognise.requests import listed
 from otel_tool_audit.recognise.sameness import agree
 from otel_tool_audit.recognise.values import parsed, scalar
@@ -47,7 +47,7 @@ class Models:
         self._traces: dict[int, ModelSeen] = {}
         self._recent: deque[ModelSeen] = deque(maxlen=_MOST_RECENT)
 
-    def ended(self, span: ReadableSpan, entry: OpenSpan | None, attributes: Mapping[str, Any], found: Found) -> ModelSeen:
+    def ended(self, span: ReadableSpan, entry: OpenSpan | None, attributes: Mapping[str, Any], found: FactMatch) -> ModelSeen:
         """
         Remember a model's span.
 
@@ -75,8 +75,8 @@ class Models:
         return seen
 
     def asked(
-        self, span: ReadableSpan, entry: OpenSpan | None, facts: Facts, roles: Roles
-    ) -> tuple[Place | None, tuple[Facts, dict[str, Told]] | None]:
+        self, span: ReadableSpan, entry: OpenSpan | None, facts: CallFacts, roles: Roles
+    ) -> tuple[CallerSource | None, tuple[CallFacts, dict[str, ToldCaller]] | None]:
         """
         Find the model's span that a tool's belongs to.
 
@@ -119,11 +119,11 @@ class Models:
         return given
 
 
-def _place(seen: ModelSeen, roles: Roles) -> Place | None:
+def _place(seen: ModelSeen, roles: Roles) -> CallerSource | None:
     if seen.name is None:
         return None
     told = {seen.key: seen.name}
-    return Place(MODEL_SPAN, told, roles.found(told))
+    return CallerSource(MODEL_SPAN, told, roles.found(told))
 
 
 def _open_models(above: OpenSpan, roles: Roles) -> Iterator[ModelSeen]:
@@ -132,11 +132,11 @@ def _open_models(above: OpenSpan, roles: Roles) -> Iterator[ModelSeen]:
         if child.span is None or not live:
             continue
         found = roles.found(live)
-        if kind_of(found, live, child.span.name) is Kind.MODEL:
+        if kind_of(found, live, child.span.name) is SpanRole.MODEL:
             yield _seen(child.span, live, found)
 
 
-def _seen(span: ReadableSpan, attributes: Mapping[str, Any], found: Found) -> ModelSeen:
+def _seen(span: ReadableSpan, attributes: Mapping[str, Any], found: FactMatch) -> ModelSeen:
     name, key = None, ""
     for at in found.by.get(c.MODEL, ()):
         if isinstance(told := scalar(attributes[at]), str) and told.lower() != UNKNOWN:
@@ -154,7 +154,7 @@ def _seen(span: ReadableSpan, attributes: Mapping[str, Any], found: Found) -> Mo
     return ModelSeen(name, key, span.start_time or 0, held, events)
 
 
-def _own(found: Found, attributes: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _own(found: FactMatch, attributes: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Some tell what a model asked for in the attributes that a tool's span has."""
     name = scalar(attributes[found.by[c.NAME][0]])
     call_id = next((attributes[at] for at in found.keys(c.CALL_ID)), None)
@@ -203,7 +203,7 @@ def _beside_answer(attributes: Mapping[str, Any]) -> str | None:
     return None
 
 
-def _request(facts: Facts, requests: list[Request]) -> Request | None:
+def _request(facts: CallFacts, requests: list[Request]) -> Request | None:
     """Choose what was asked for: by the provider's id, else by name and arguments; of several that fit none is guessed."""
     if facts.tool_call_id is not None:
         by_id = next((r for r in requests if r.call_id == facts.tool_call_id and r.tool == facts.tool_name), None)
@@ -215,12 +215,12 @@ def _request(facts: Facts, requests: list[Request]) -> Request | None:
     return None
 
 
-def _completed(facts: Facts, request: Request) -> tuple[Facts, dict[str, Told]]:
-    more: dict[str, Told] = {}
+def _completed(facts: CallFacts, request: Request) -> tuple[CallFacts, dict[str, ToldCaller]]:
+    more: dict[str, ToldCaller] = {}
     if not isinstance(facts.arguments, Mapping) or facts.arguments.keys() == {"args", "kwargs"}:
-        more["arguments"] = Told("arguments", None, MODEL_SPAN, "")
+        more["arguments"] = ToldCaller("arguments", None, MODEL_SPAN, "")
         facts = facts._replace(arguments=request.arguments)
     if facts.tool_call_id is None and request.call_id is not None:
-        more["tool_call_id"] = Told("tool_call_id", None, MODEL_SPAN, "")
+        more["tool_call_id"] = ToldCaller("tool_call_id", None, MODEL_SPAN, "")
         facts = facts._replace(tool_call_id=request.call_id)
     return facts, more

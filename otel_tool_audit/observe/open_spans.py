@@ -15,7 +15,7 @@ from typing import Any, Final, NamedTuple
 from opentelemetry import context as otel
 from opentelemetry.sdk.trace import ReadableSpan
 
-from otel_tool_audit.observe.recent_calls import Seen
+from otel_tool_audit.observe.recent_calls import RecordedCall
 from otel_tool_audit.recognise import Request, requests_in
 
 MOST_OPEN: Final = 16_384
@@ -66,10 +66,10 @@ class ModelSeen:
         return self._requests
 
 
-class Below(NamedTuple):
+class Descendant(NamedTuple):
     """A call inside a span: whether it is told of as directly, without another agent, model or tool between."""
 
-    seen: Seen
+    seen: RecordedCall
     directly: bool
 
 
@@ -96,10 +96,10 @@ class OpenSpan:
         self.parent = parent
         self.context = context
         self.thread = threading.get_ident()
-        self.below: list[Below] | None = None
+        self.below: list[Descendant] | None = None
         self.model: ModelSeen | None = None
         self.children: list[OpenSpan] | None = None
-        self.own: Seen | None = None
+        self.own: RecordedCall | None = None
 
     def ancestors(self) -> Iterator[OpenSpan]:
         """Give the spans around it, the closest first."""
@@ -110,7 +110,7 @@ class OpenSpan:
             yield above
             above = above.parent
 
-    def add_below(self, below: Below) -> None:
+    def add_descendant(self, below: Descendant) -> None:
         """Remember a call that ended inside."""
         if self.below is None:
             self.below = []

@@ -22,7 +22,7 @@ _SLACK: Final = 1_000_000
 """Nanoseconds by which spans beside each other may miss each other; clocks of instrumentations are read one after the other."""
 
 
-class Seen:
+class RecordedCall:
     """
     A call that is on record.
 
@@ -110,19 +110,19 @@ class RecentCalls:
             keep: Seconds after its end that a call is remembered.
         """
         self._keep = int(keep * 1e9)
-        self._running: dict[str, Seen] = {}
-        self._ended: deque[Seen] = deque(maxlen=_MOST)
+        self._running: dict[str, RecordedCall] = {}
+        self._ended: deque[RecordedCall] = deque(maxlen=_MOST)
 
     def __len__(self) -> int:
         return len(self._running) + len(self._ended)
 
-    def runs(self, seen: Seen) -> None:
+    def runs(self, seen: RecordedCall) -> None:
         """Remember a call of ours that runs."""
         if len(self._running) >= _MOST:
             self._running.pop(next(iter(self._running)), None)
         self._running[seen.call["call_id"]] = seen
 
-    def ended(self, seen: Seen) -> None:
+    def ended(self, seen: RecordedCall) -> None:
         """Remember a call that has ended, and forget those that ended long before."""
         self._running.pop(seen.call["call_id"], None)
         ended = self._ended
@@ -130,7 +130,7 @@ class RecentCalls:
             ended.popleft()
         ended.append(seen)
 
-    def beside(self, call: ToolCall, scope: str, start: int, end: int, thread: int) -> Seen | None:
+    def beside(self, call: ToolCall, scope: str, start: int, end: int, thread: int) -> RecordedCall | None:
         """
         Find the call that a span beside it tells of.
 
@@ -148,12 +148,12 @@ class RecentCalls:
         if not candidates:
             return None
 
-        def nearness(seen: Seen) -> tuple[Any, ...]:
+        def nearness(seen: RecordedCall) -> tuple[Any, ...]:
             return (not is_one(seen.call, call), seen.thread != thread, abs(seen.start - start))
 
         return min(candidates, key=nearness)
 
-    def repeated(self, call: ToolCall, scope: str) -> Seen | None:
+    def repeated(self, call: ToolCall, scope: str) -> RecordedCall | None:
         """Find the call that a span of another instrumentation only names again: the same tool and id in the same trace."""
         if call["tool_call_id"] is None:
             return None
@@ -168,7 +168,7 @@ class RecentCalls:
                 return seen
         return None
 
-    def _candidates(self, call: ToolCall, scope: str, start: int, end: int) -> list[Seen]:
+    def _candidates(self, call: ToolCall, scope: str, start: int, end: int) -> list[RecordedCall]:
         latest = end + _SLACK
         earliest = start - _SLACK
         found = [seen for seen in self._running.values() if scope not in seen.scopes and seen.start <= latest and may_be_one(seen.call, call)]

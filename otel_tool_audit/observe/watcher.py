@@ -15,23 +15,23 @@ from opentelemetry import baggage
 from opentelemetry import context as otel
 from opentelemetry.sdk.trace import ReadableSpan
 
-from otel_tool_audit.observe.call import ASSUMED, is_assumed, news, observed_call, source_of
+from otel_tool_audit.observe.call import ASSUMED, is_assumed, new_fields, observed_call, source_of
 from otel_tool_audit.observe.callers import Callers
 from otel_tool_audit.observe.model_spans import Models
-from otel_tool_audit.observe.open_spans import Below, OpenSpan, OpenSpans
-from otel_tool_audit.observe.recent_calls import RecentCalls, Seen
+from otel_tool_audit.observe.open_spans import Descendant, OpenSpan, OpenSpans
+from otel_tool_audit.observe.recent_calls import RecentCalls, RecordedCall
 from otel_tool_audit.observe.writer import Recorded, Writing, together
 from otel_tool_audit.propagation.context import NOBODY
-from otel_tool_audit.recognise import Facts, Kind, Place, Roles, facts_of, kind_of
+from otel_tool_audit.recognise import CallerSource, CallFacts, Roles, SpanRole, facts_of, kind_of
 from otel_tool_audit.recognise.caller import ANCESTOR, BAGGAGE, CONTEXT, MODEL_SPAN, OWN
-from otel_tool_audit.recognise.convention import NOTHING, Found
+from otel_tool_audit.recognise.convention import NOTHING, FactMatch
 from otel_tool_audit.recognise.sameness import may_be_one
 from otel_tool_audit.record.model import UNKNOWN, ToolCall
 from otel_tool_audit.recording import CALL_KEY, Recorder
 
 OWN_SCOPE: Final = "otel_tool_audit"
 _NOTHING: Final[Mapping[str, Any]] = {}
-_BARRIERS: Final = frozenset({Kind.MODEL, Kind.AGENT})
+_BARRIERS: Final = frozenset({SpanRole.MODEL, SpanRole.AGENT})
 _MOST_GIVEN_UP: Final = 16_384
 
 
@@ -58,7 +58,7 @@ class Watcher:
         self._callers = Callers(recorder.identities, self._roles)
         self._models = Models()
         self._recent = RecentCalls(recorder.settings.merge_seconds)
-        self._given_up: dict[int, Seen] = {}
+        self._given_up: dict[int, RecordedCall] = {}
         self.writing = Writing(recorder)
         # two spans of one call may end in two threads at a time
         self._lock = threading.Lock()
@@ -83,7 +83,7 @@ class Watcher:
         opened: Any = context.get(CALL_KEY)
         if opened is not None and opened.span is None and opened.recorder is self.recorder:
             # the gate is making this very span
-            entry.own = Seen(opened.call, own=True, scope=OWN_SCOPE, start=span.start_time or 0, end=None, thread=entry.thread)
+            entry.own = RecordedCall(opened.call, own=True, scope=OWN_SCOPE, start=span.start_time or 0, end=None, thread=entry.thread)
             with self._lock:
                 self._recent.runs(entry.own)
         if gone is not None:
@@ -104,13 +104,13 @@ class Watcher:
         entry = self.spans.ended(span.context.span_id)
         found = self._roles.found(attributes)
         kind = kind_of(found, attributes, span.name)
-        if kind is Kind.TOOL:
+        if kind is SpanRole.TOOL:
             facts = facts_of(span.name, attributes, found, _events(span), self._roles)
             if facts is not None and not (facts.nameless and self._in_a_tool(entry)):
                 self._tools(span, entry, facts, attributes, found, told)
                 return True
-            kind = Kind.PSEUDO
-        if kind is Kind.MODEL:
+            kind = SpanRole.PSEUDO
+        if kind is SpanRole.MODEL:
             self._model_ended(span, entry, attributes, found)
         if entry is not None:
             self._leave(entry, kind, attributes, found)
@@ -133,10 +133,10 @@ class Watcher:
             with self._lock:
                 self._recent.ended(own)
             if entry.parent is not None:
-                entry.parent.add_below(Below(own, directly=True))
+                entry.parent.add_descendant(Descendant(own, directly=True))
         if entry.below:
             attributes = dict(span.attributes or _NOTHING)
-            self._leave(entry, Kind.OTHER, attributes, self._roles.found(attributes))
+            self._leave(entry, SpanRole.OTHER, attributes, self._roles.found(attributes))
 
     def give_up(self) -> None:
         """Report every tool span that is open as interrupted: nobody will look at it any more. Inner ones come first."""
@@ -145,16 +145,26 @@ class Watcher:
 
     # --- what a tool's span tells
 
-    def _tools(self, span: ReadableSpan, entry: OpenSpan | None, facts: Facts, attributes: Mapping[str, Any], found: Found, told: Recorded) -> None:
+    def _tools(
+        self, span: ReadableSpan, entry: OpenSpan | None, facts: CallFacts, attributes: Mapping[str, Any], found: FactMatch, told: Recorded
+    ) -> None:
         calls = (facts, *facts.others)
         telling = together(told, len(calls)) if facts.others else (told,)
         seen = [self._tool(span, entry, each, attributes, found, heard, alone=each is facts) for each, heard in zip(calls, telling, strict=True)]
         if entry is not None:
-            self._leave(entry, Kind.TOOL, attributes, found, [each for each in seen if each is not None])
+            self._leave(entry, SpanRole.TOOL, attributes, found, [each for each in seen if each is not None])
 
     def _tool(
-        self, span: ReadableSpan, entry: OpenSpan | None, facts: Facts, attributes: Mapping[str, Any], found: Found, told: Recorded, *, alone: bool
-    ) -> Seen | None:
+        self,
+        span: ReadableSpan,
+        entry: OpenSpan | None,
+        facts: CallFacts,
+        attributes: Mapping[str, Any],
+        found: FactMatch,
+        told: Recorded,
+        *,
+        alone: bool,
+    ) -> RecordedCall | None:
         raised = sys.exc_info()[1]
         try:
             call, claimed = self._call(span, entry, facts, attributes, found, None if isinstance(raised, Exception) else raised)
@@ -172,7 +182,7 @@ class Watcher:
                 seen.nameless = facts.nameless
             else:
                 seen.also(_scope(span), span.start_time or 0, span.end_time or 0)
-                fresh = news(seen.call, call, own=seen.own, claimed=seen.claimed)
+                fresh = new_fields(seen.call, call, own=seen.own, claimed=seen.claimed)
                 if seen.nameless and not facts.nameless:
                     # a part of the call ended first, and was taken for a call: what the whole one tells counts
                     fresh["tool_name"] = call["tool_name"]
@@ -182,9 +192,9 @@ class Watcher:
                 self.writing.amend(seen, fresh, call["source"], call["claimed"], told)
         return seen
 
-    def _observe(self, span: ReadableSpan, entry: OpenSpan | None, call: ToolCall, claimed: Mapping[str, str], told: Recorded) -> Seen:
+    def _observe(self, span: ReadableSpan, entry: OpenSpan | None, call: ToolCall, claimed: Mapping[str, str], told: Recorded) -> RecordedCall:
         thread = threading.get_ident() if entry is None else entry.thread
-        seen = Seen(call, own=False, scope=_scope(span), start=span.start_time or 0, end=span.end_time, thread=thread)
+        seen = RecordedCall(call, own=False, scope=_scope(span), start=span.start_time or 0, end=span.end_time, thread=thread)
         seen.claimed = claimed
         self._recent.ended(seen)
         self.writing.observe(seen, told)
@@ -194,16 +204,16 @@ class Watcher:
         self,
         span: ReadableSpan,
         entry: OpenSpan | None,
-        facts: Facts,
+        facts: CallFacts,
         attributes: Mapping[str, Any],
-        found: Found,
+        found: FactMatch,
         raised: BaseException | None,
         *,
         interrupted: bool = False,
     ) -> tuple[ToolCall, Mapping[str, str]]:
         context = None if entry is None else entry.context
         known = NOBODY if context is None else self.recorder.identities.with_baggage(context)
-        places = [Place(OWN, attributes, found), *self._around(entry)]
+        places = [CallerSource(OWN, attributes, found), *self._around(entry)]
         model, request = self._models.asked(span, entry, facts, self._roles)
         if model is not None:
             places.append(model)
@@ -217,7 +227,7 @@ class Watcher:
             said = f"{said} {ASSUMED}"
         return observed_call(self.recorder, span, facts, calling, said, raised, interrupted=interrupted), calling.claimed
 
-    def _around(self, entry: OpenSpan | None) -> list[Place]:
+    def _around(self, entry: OpenSpan | None) -> list[CallerSource]:
         """Give the places around a span, the nearest first."""
         if entry is None:
             return []
@@ -225,18 +235,18 @@ class Watcher:
         context: Any = entry.context
         if context:
             if found := self._roles.found(context):
-                places.append(Place(CONTEXT, context, found))
+                places.append(CallerSource(CONTEXT, context, found))
             if carried := baggage.get_all(context):
-                places.append(Place(BAGGAGE, carried, self._roles.found(carried)))
+                places.append(CallerSource(BAGGAGE, carried, self._roles.found(carried)))
         for above in entry.ancestors() if entry.parent is not None else ():
             live = None if above.span is None else above.span.attributes
             if live and (found := self._roles.found(live)):
-                places.append(Place(ANCESTOR, live, found))
+                places.append(CallerSource(ANCESTOR, live, found))
         return places
 
     # --- which call it is
 
-    def _same(self, span: ReadableSpan, entry: OpenSpan | None, call: ToolCall, facts: Facts) -> Seen | None:
+    def _same(self, span: ReadableSpan, entry: OpenSpan | None, call: ToolCall, facts: CallFacts) -> RecordedCall | None:
         """Find the call on record that a span tells of: reported as interrupted before, around it, inside it, beside it."""
         given_up = self._given_up.pop(span.context.span_id, None) if self._given_up and span.context is not None else None
         if given_up is not None:
@@ -268,9 +278,9 @@ class Watcher:
         if above is None or above.span is None:
             return False
         live = above.span.attributes or _NOTHING
-        return kind_of(self._roles.found(live), live, above.span.name) is Kind.TOOL
+        return kind_of(self._roles.found(live), live, above.span.name) is SpanRole.TOOL
 
-    def _own_around(self, entry: OpenSpan) -> Seen | None:
+    def _own_around(self, entry: OpenSpan) -> RecordedCall | None:
         """Give the call of ours that a span is directly inside of."""
         for above in entry.ancestors():
             if above.own is not None:
@@ -283,7 +293,7 @@ class Watcher:
 
     # --- leaving a span
 
-    def _leave(self, entry: OpenSpan, kind: Kind, attributes: Mapping[str, Any], found: Found, seen: Sequence[Seen] = ()) -> None:
+    def _leave(self, entry: OpenSpan, kind: SpanRole, attributes: Mapping[str, Any], found: FactMatch, seen: Sequence[RecordedCall] = ()) -> None:
         """Tell the span around this one what was inside, and the calls inside what only this one knew."""
         entry.span = None
         entry.children = None
@@ -294,16 +304,16 @@ class Watcher:
         if parent is None:
             return
         for each in seen:
-            parent.add_below(Below(each, directly=True))
+            parent.add_descendant(Descendant(each, directly=True))
         for inner in below or ():
             if inner.seen not in seen:
-                parent.add_below(Below(inner.seen, inner.directly and kind not in _BARRIERS and not seen))
+                parent.add_descendant(Descendant(inner.seen, inner.directly and kind not in _BARRIERS and not seen))
 
-    def _tell_below(self, below: Sequence[Below], attributes: Mapping[str, Any], found: Found) -> None:
+    def _tell_below(self, below: Sequence[Descendant], attributes: Mapping[str, Any], found: FactMatch) -> None:
         waiting = [inner.seen for inner in below if _lacks(inner.seen.call)]
         if not waiting:
             return
-        calling = self._callers.of(NOBODY, [Place(ANCESTOR, attributes, found)])
+        calling = self._callers.of(NOBODY, [CallerSource(ANCESTOR, attributes, found)])
         if not calling.told:
             return
         known = calling.caller.fields
@@ -311,11 +321,11 @@ class Watcher:
             for seen in waiting:
                 told: Any = {**seen.call, **{n: known[n] for n in ("user_id", "conversation_id", "model", "agent", "user_role") if n in known}}
                 # an ancestor tells who called, not what came of it
-                fresh = news(seen.call, told, own=True, claimed=seen.claimed)
+                fresh = new_fields(seen.call, told, own=True, claimed=seen.claimed)
                 if fresh:
                     self.writing.amend(seen, fresh, source_of("", calling.told, NOBODY).strip(), None)
 
-    def _model_ended(self, span: ReadableSpan, entry: OpenSpan | None, attributes: Mapping[str, Any], found: Found) -> None:
+    def _model_ended(self, span: ReadableSpan, entry: OpenSpan | None, attributes: Mapping[str, Any], found: FactMatch) -> None:
         """Remember a model's span, and name the model in calls that ran before it had ended: it was streaming when it asked for them."""
         model = self._models.ended(span, entry, attributes, found)
         beside = None if entry is None or entry.parent is None else entry.parent.below
@@ -334,8 +344,8 @@ class Watcher:
             return
         attributes = dict(span.attributes or _NOTHING)
         found = self._roles.found(attributes)
-        if kind_of(found, attributes, span.name) is not Kind.TOOL:
-            self._leave(entry, Kind.OTHER, _NOTHING, NOTHING)
+        if kind_of(found, attributes, span.name) is not SpanRole.TOOL:
+            self._leave(entry, SpanRole.OTHER, _NOTHING, NOTHING)
             return
         facts = facts_of(span.name, attributes, found, _events(span), self._roles)
         if facts is None:
@@ -351,10 +361,10 @@ class Watcher:
                 seen = self._observe(span, entry, call, claimed, _nobody)
             if span.context is not None and len(self._given_up) < _MOST_GIVEN_UP:
                 self._given_up[span.context.span_id] = seen
-        self._leave(entry, Kind.TOOL, _NOTHING, NOTHING, [seen])
+        self._leave(entry, SpanRole.TOOL, _NOTHING, NOTHING, [seen])
 
 
-def _nobody(_: Seen | None) -> None:
+def _nobody(_: RecordedCall | None) -> None:
     """A span that never ended is never forwarded."""
 
 

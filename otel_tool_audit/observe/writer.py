@@ -12,12 +12,12 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from otel_tool_audit.observe.call import ASSUMED, amendment
-from otel_tool_audit.observe.recent_calls import Seen
+from otel_tool_audit.observe.recent_calls import RecordedCall
 from otel_tool_audit.record.model import Receipt, ToolCall
 from otel_tool_audit.recording import Recorder
 
 Submit = Callable[[ToolCall, Callable[[Receipt | None], None]], bool]
-Recorded = Callable[[Seen | None], None]
+Recorded = Callable[[RecordedCall | None], None]
 """Hears of the call that a span tells of, when its record is durable; None: the record is lost."""
 
 
@@ -45,7 +45,7 @@ class Writing:
         # no lock guards this set: adding and discarding are atomic
         self.pending: set[object] = set()
 
-    def observe(self, seen: Seen, told: Recorded) -> None:
+    def observe(self, seen: RecordedCall, told: Recorded) -> None:
         """
         Record a call that a span tells of.
 
@@ -61,7 +61,7 @@ class Writing:
 
         self._hand_over(self._recorder.submit, seen.call, recorded)
 
-    def amend(self, seen: Seen, found: dict[str, Any], said: str, claimed: dict[str, Any] | None, told: Recorded | None = None) -> None:
+    def amend(self, seen: RecordedCall, found: dict[str, Any], said: str, claimed: dict[str, Any] | None, told: Recorded | None = None) -> None:
         """
         Record what became known of a call; where that is nothing, only wait for its record.
 
@@ -134,10 +134,10 @@ def together(told: Recorded, count: int) -> list[Recorded]:
         Who hears of each.
     """
     left = list(range(count))
-    first: list[Seen | None] = []
+    first: list[RecordedCall | None] = []
 
     def hear(at: int) -> Recorded:
-        def heard(seen: Seen | None) -> None:
+        def heard(seen: RecordedCall | None) -> None:
             if at == 0:
                 first.append(seen)
             # taking the last one out is atomic: records become durable in any thread

@@ -26,7 +26,7 @@ _NUMBER: Final = 9
 _WIDEST: Final = 4
 
 
-def portions(spans: Sequence[ReadableSpan]) -> Iterator[Sequence[ReadableSpan]]:
+def batches(spans: Sequence[ReadableSpan]) -> Iterator[Sequence[ReadableSpan]]:
     """
     Cut a batch.
 

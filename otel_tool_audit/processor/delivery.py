@@ -16,7 +16,7 @@ from typing import Any, Final
 from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
-from otel_tool_audit.processor.batches import portions
+from otel_tool_audit.processor.batches import batches
 from otel_tool_audit.trail.trail import Trail
 
 _GRACE: Final = 1.0
@@ -65,7 +65,7 @@ class CountingExporter(SpanExporter):
         """
         raised: Exception | None = None
         failed = self.failed
-        for portion in portions(spans):
+        for portion in batches(spans):
             arrived = False
             try:
                 arrived = self.inner.export(portion) is SpanExportResult.SUCCESS

@@ -21,14 +21,14 @@ from opentelemetry.sdk.trace.sampling import Sampler
 from opentelemetry.trace import TracerProvider
 
 from otel_tool_audit import semconv
-from otel_tool_audit.observe.recent_calls import Seen
+from otel_tool_audit.observe.recent_calls import RecordedCall
 from otel_tool_audit.observe.watcher import Watcher
 from otel_tool_audit.processor.delivery import Delivery
 from otel_tool_audit.processor.neighbours import exporting_neighbours, processors
 from otel_tool_audit.processor.sampler import follows_callers, records_all
 from otel_tool_audit.processor.spans import SpanSanitizer, plain
-from otel_tool_audit.propagation.context import here
-from otel_tool_audit.recording import ENDING, Binding, Recorder, bind
+from otel_tool_audit.propagation.context import current_context
+from otel_tool_audit.recording import OWN_SPANS_ENDING, Binding, Recorder, bind
 from otel_tool_audit.settings import Settings
 from otel_tool_audit.trail.trail import Trail
 
@@ -87,7 +87,7 @@ class AuditSpanProcessor(SpanProcessor):
     @forward.setter
     def forward(self, forward: SpanProcessor | None) -> None:
         """Let another one export from now on."""
-        self.delivery = None if forward is None else Delivery(forward, self.recorder.trail, self.recorder.once)
+        self.delivery = None if forward is None else Delivery(forward, self.recorder.trail, self.recorder.warn_once)
 
     # --- the SDK calls these
 
@@ -96,9 +96,9 @@ class AuditSpanProcessor(SpanProcessor):
         if self._retired:
             return
         try:
-            self._started(span, here(parent_context))
+            self._started(span, current_context(parent_context))
         except Exception as error:  # noqa: BLE001 - what a processor raises reaches the application
-            self.recorder.once("on_start", "the start of a span could not be looked at (%r); its call lacks attribution", error)
+            self.recorder.warn_once("on_start", "the start of a span could not be looked at (%r); its call lacks attribution", error)
 
     def on_end(self, span: ReadableSpan) -> None:
         """Record a tool span, unless the gate did, and forward a sanitized copy of any."""
@@ -107,7 +107,7 @@ class AuditSpanProcessor(SpanProcessor):
         try:
             self._ended(span)
         except Exception as error:  # noqa: BLE001 - what a processor raises reaches the application
-            self.recorder.once("on_end", "a span could not be sanitized (%r); it is forwarded without its contents", error)
+            self.recorder.warn_once("on_end", "a span could not be sanitized (%r); it is forwarded without its contents", error)
             self._pass_on_bare(span)
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
@@ -160,7 +160,7 @@ class AuditSpanProcessor(SpanProcessor):
 
     def _tell_of_drops(self, sampler: object) -> None:
         if sampler is not None and "sampler" not in self.recorder.warned:
-            self.recorder.once(
+            self.recorder.warn_once(
                 "sampler",
                 "the sampler %s drops spans before this processor sees them: tool calls of other instrumentations leave no record then "
                 "(own tools' calls do); use configure(), or make the provider with sampler=otel_tool_audit.processor.RecordAll(sampler)",
@@ -175,7 +175,7 @@ class AuditSpanProcessor(SpanProcessor):
             return
         self._neighbours = found
         if self in found and (others := exporting_neighbours(provider, AuditSpanProcessor)):
-            self.recorder.once(
+            self.recorder.warn_once(
                 "neighbours",
                 "UNSANITIZED SPANS ARE EXPORTED by %s on the same provider, secrets and personal data included: "
                 "remove it, and hand its processor to AuditSpanProcessor(trail, forward=…) instead",
@@ -187,7 +187,7 @@ class AuditSpanProcessor(SpanProcessor):
         if context is None:
             return
         self._forget_parent()
-        stamped = ENDING.get(context.span_id)
+        stamped = OWN_SPANS_ENDING.get(context.span_id)
         sampled = context.trace_flags.sampled
         if stamped is not None:
             self._watcher.own_ended(span, stamped)
@@ -196,7 +196,7 @@ class AuditSpanProcessor(SpanProcessor):
             return
         waiting = object()
 
-        def recorded(seen: Seen | None) -> None:
+        def recorded(seen: RecordedCall | None) -> None:
             try:
                 if sampled:
                     self._pass_on_stamped(self._spans.cleaned(span), seen)
@@ -219,7 +219,7 @@ class AuditSpanProcessor(SpanProcessor):
 
     # --- forwarding
 
-    def _pass_on_stamped(self, cleaned: ReadableSpan, seen: Seen | None) -> None:
+    def _pass_on_stamped(self, cleaned: ReadableSpan, seen: RecordedCall | None) -> None:
         if seen is None:
             self._pass_on(cleaned)
             return
@@ -242,7 +242,7 @@ class AuditSpanProcessor(SpanProcessor):
             if span.context is not None and span.context.trace_flags.sampled:
                 self._pass_on(self._spans.bare(span))
         except Exception as error:  # noqa: BLE001 - then nothing of it is exported
-            self.recorder.once("bare", "a span could not be forwarded at all (%r)", error)
+            self.recorder.warn_once("bare", "a span could not be forwarded at all (%r)", error)
 
     # --- the end
 

@@ -109,7 +109,7 @@ and puts an older one back. So FastAPI does with its span around dependencies, o
 """
 
 
-def here(context: otel.Context | None = None) -> otel.Context:
+def current_context(context: otel.Context | None = None) -> otel.Context:
     """
     Give the context that holds here, with the attribution that holds here.
 
@@ -126,7 +126,7 @@ def run_in(context: otel.Context) -> Callable[[], None]:
     Let a context hold that was taken elsewhere, with its attribution alone.
 
     Args:
-        context: From :func:`here`.
+        context: From :func:`current_context`.
 
     Returns:
         What lets hold again what held before.
@@ -147,7 +147,7 @@ def current(context: otel.Context | None = None) -> Attribution:
     Args:
         context: Look there instead.
     """
-    found = (here() if context is None else context).get(KEY)
+    found = (current_context() if context is None else context).get(KEY)
     return found if isinstance(found, Attribution) else NOBODY
 
 
@@ -301,7 +301,7 @@ def carry(function: Callable[P, R]) -> Callable[P, R]:
     Args:
         function: A function or a coroutine function.
     """
-    context = here()
+    context = current_context()
     if inspect.iscoroutinefunction(function):
 
         @functools.wraps(function)

@@ -26,7 +26,7 @@ from opentelemetry.context.context import Context
 from opentelemetry.propagators.textmap import CarrierT, Getter, Setter, TextMapPropagator, default_getter, default_setter
 
 from otel_tool_audit.errors import SettingsError
-from otel_tool_audit.propagation.context import FIELDS, KEY, Attribution, checked, current, here
+from otel_tool_audit.propagation.context import FIELDS, KEY, Attribution, checked, current, current_context
 
 HEADER: Final = "tool-audit-attribution"
 LIFETIME: Final = 300
@@ -73,7 +73,7 @@ class AttributionHeader(TextMapPropagator):
             context: Take the attribution from there instead of the current context.
             setter: How a header is set.
         """
-        known = current(here(context))
+        known = current(current_context(context))
         if self._writes and (known.values or known.metadata):
             setter.set(carrier, HEADER, self.encode(known))
 

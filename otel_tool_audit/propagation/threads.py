@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from opentelemetry import context as otel
 
-from otel_tool_audit.propagation.context import carry, here, run_in
+from otel_tool_audit.propagation.context import carry, current_context, run_in
 
 _lock: Final = threading.Lock()
 _originals: Final[dict[str, Callable[..., Any]]] = {}
@@ -52,7 +52,7 @@ def leave_alone(user: object) -> None:
 def _start(original: Callable[[threading.Thread], None]) -> Callable[[threading.Thread], None]:
     @functools.wraps(original)
     def start(thread: threading.Thread) -> None:
-        if _users and here():
+        if _users and current_context():
             # the thread's own attribute, so that subclasses which override run() are covered; taken away when it has run
             setattr(thread, "run", _once(thread, carry(thread.run)))  # noqa: B010 - mypy forbids assigning to a method
         original(thread)
@@ -88,7 +88,7 @@ def _submit(original: Callable[..., Future[Any]]) -> Callable[..., Future[Any]]:
 
 def _job(function: Callable[..., Any]) -> Callable[..., Any]:
     """Bind a job to the context that holds here; unlike :func:`carry`, whatever kind of callable it is."""
-    context = here()
+    context = current_context()
 
     def job(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - the job's own
         leave = run_in(context)

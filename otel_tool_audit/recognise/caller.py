@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
 from otel_tool_audit.recognise import convention as c
-from otel_tool_audit.recognise.convention import Found
+from otel_tool_audit.recognise.convention import FactMatch
 from otel_tool_audit.recognise.roles import Roles
 from otel_tool_audit.recognise.values import parsed, scalar
 
@@ -35,7 +35,7 @@ _MOST_ENTRIES: Final = 64
 _LONGEST_VALUE: Final = 1_024
 
 
-class Told(NamedTuple):
+class ToldCaller(NamedTuple):
     """
     One answer.
 
@@ -52,7 +52,7 @@ class Told(NamedTuple):
     key: str
 
 
-class Place(NamedTuple):
+class CallerSource(NamedTuple):
     """
     A place to look.
 
@@ -64,10 +64,10 @@ class Place(NamedTuple):
 
     name: str
     values: Mapping[str, Any]
-    found: Found
+    found: FactMatch
 
 
-def caller_in(places: Iterable[Place], roles: Roles) -> dict[str, Told]:
+def caller_in(places: Iterable[CallerSource], roles: Roles) -> dict[str, ToldCaller]:
     """
     Decide who called.
 
@@ -88,7 +88,7 @@ def caller_in(places: Iterable[Place], roles: Roles) -> dict[str, Told]:
             # an attribute that only repeats the context says no more than the context does
             told = [a._replace(place=CONTEXT) if a.place == OWN and (a.fact, a.value) in copied else a for a in told]
             told.sort(key=_order_told)
-    known: dict[str, Told] = {}
+    known: dict[str, ToldCaller] = {}
     for answer in told:
         if answer.fact not in known:
             known[answer.fact] = answer
@@ -98,7 +98,7 @@ def caller_in(places: Iterable[Place], roles: Roles) -> dict[str, Told]:
     return known
 
 
-def answers(place: Place, roles: Roles) -> list[Told]:
+def answers(place: CallerSource, roles: Roles) -> list[ToldCaller]:
     """
     Give every answer that a place holds, best first.
 
@@ -111,7 +111,7 @@ def answers(place: Place, roles: Roles) -> list[Told]:
     for fact, key in found.callers:
         plain = scalar(values[key])
         if plain is not None and (type(plain) is not str or len(plain) <= _LONGEST_VALUE):
-            given.append(Told(fact, plain, name, key))
+            given.append(ToldCaller(fact, plain, name, key))
     for key in found.metadata:
         inner = parsed(values[key])
         if isinstance(inner, Mapping):
@@ -119,25 +119,25 @@ def answers(place: Place, roles: Roles) -> list[Told]:
     return given
 
 
-def _in_metadata(inner: Mapping[Any, Any], place: str, roles: Roles) -> Iterator[Told]:
+def _in_metadata(inner: Mapping[Any, Any], place: str, roles: Roles) -> Iterator[ToldCaller]:
     small = {name: value for name, value in list(inner.items())[:_MOST_ENTRIES] if isinstance(name, str)}
     nested = roles.found(small)
     for fact in _IN_METADATA:
         for name in nested.keys(fact):
             plain = scalar(small[name])
             if plain is not None:
-                yield Told(fact, plain, place, name)
+                yield ToldCaller(fact, plain, place, name)
 
 
-def _order(place: Place) -> int:
+def _order(place: CallerSource) -> int:
     return _RANKS.get(place.name, len(_RANKS))
 
 
-def _order_told(answer: Told) -> int:
+def _order_told(answer: ToldCaller) -> int:
     return _RANKS.get(answer.place, len(_RANKS))
 
 
-def _conversation(told: list[Told], known: Mapping[str, Told]) -> Told:
+def _conversation(told: list[ToldCaller], known: Mapping[str, ToldCaller]) -> ToldCaller:
     best = known.get(c.CONVERSATION) or known[c.SESSION]
     if is_made_up(best.value):
         # an id that looks made up gives way to one that somebody put into the context by hand

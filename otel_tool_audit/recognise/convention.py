@@ -111,7 +111,7 @@ class Role(NamedTuple):
     part: str = ""
 
 
-class Found:
+class FactMatch:
     """
     What the names of a span's attributes tell; the same for every span with the same names.
 
@@ -171,5 +171,5 @@ class Found:
         return self.by.get(fact, ())
 
 
-NOTHING: Final = Found(())
+NOTHING: Final = FactMatch(())
 """Of a span whose attributes tell nothing."""

@@ -13,9 +13,9 @@ from typing import Any, Final, NamedTuple
 
 from otel_tool_audit.recognise import convention as c
 from otel_tool_audit.recognise.answers import answers_in
-from otel_tool_audit.recognise.convention import Found
+from otel_tool_audit.recognise.convention import FactMatch
 from otel_tool_audit.recognise.kinds import failed_tool, is_answer, is_nameless, is_pseudo, is_wrapper, runs_tools, tool_in
-from otel_tool_audit.recognise.outcomes import Failure, Result, error_in, failure_in, message_in, result_in
+from otel_tool_audit.recognise.outcomes import Result, ToldFailure, error_in, failure_in, message_in, result_in
 from otel_tool_audit.recognise.requests import Request, requests_of
 from otel_tool_audit.recognise.roles import Roles
 from otel_tool_audit.recognise.values import arguments_in, plain_text, scalar
@@ -24,7 +24,7 @@ Event = tuple[str, Mapping[str, Any]]
 """A span event: its name and attributes."""
 
 _NO_RESULT: Final = Result(None, failed=False)
-_FAILED: Final = Failure(None, None)
+_FAILED: Final = ToldFailure(None, None)
 UNKNOWN_TOOL: Final = "unknown"
 _EXCEPTION: Final = "exception"
 _SAID: Final = ("content", "message", "body", "arguments", "result")
@@ -32,7 +32,7 @@ _ASKING: Final = ("tool.message", "tool.input", "tool.start", "tool_call", "tool
 _ANSWERING: Final = ("choice", "tool.output", "tool.end", "tool.result", "tool_result", "tool.response")
 
 
-class Facts(NamedTuple):
+class CallFacts(NamedTuple):
     """
     What a span told of a call.
 
@@ -56,13 +56,13 @@ class Facts(NamedTuple):
     arguments: Any
     result: Any
     has_result: bool
-    failure: Failure | None
+    failure: ToldFailure | None
     message: str | None
     source: str
     answers: bool = False
     nameless: bool = False
     repeats: str | None = None
-    others: tuple[Facts, ...] = ()
+    others: tuple[CallFacts, ...] = ()
 
     @property
     def error_text(self) -> str | None:
@@ -70,7 +70,7 @@ class Facts(NamedTuple):
         return error_in(self.result)
 
 
-def facts_of(name: str, attributes: Mapping[str, Any], found: Found, events: Sequence[Event], roles: Roles) -> Facts | None:
+def facts_of(name: str, attributes: Mapping[str, Any], found: FactMatch, events: Sequence[Event], roles: Roles) -> CallFacts | None:
     """
     Read a span that is known to be a tool's.
 
@@ -99,7 +99,7 @@ def facts_of(name: str, attributes: Mapping[str, Any], found: Found, events: Seq
     else:
         arguments = _arguments(found, attributes, events, roles, tool)
     late = failed_tool(tool) if arguments is None and result is _NO_RESULT and failure is not None else None
-    facts = Facts(
+    facts = CallFacts(
         tool,
         call_id,
         arguments,
@@ -115,7 +115,7 @@ def facts_of(name: str, attributes: Mapping[str, Any], found: Found, events: Seq
     return _spread(facts, found, attributes) if named is None and runs_tools(found, attributes) else facts
 
 
-def _spread(facts: Facts, found: Found, attributes: Mapping[str, Any]) -> Facts:
+def _spread(facts: CallFacts, found: FactMatch, attributes: Mapping[str, Any]) -> CallFacts:
     """A component may run several calls at a time: then what it gave back says of each what came of it."""
     given = answers_in(attributes[key] for key in found.answering)
     # a history that was handed over is handed back
@@ -144,7 +144,7 @@ def _tells_error(value: object) -> bool:
     return isinstance(said, str) and said != ""
 
 
-def _first_text(found: Found, attributes: Mapping[str, Any], fact: str) -> str | None:
+def _first_text(found: FactMatch, attributes: Mapping[str, Any], fact: str) -> str | None:
     for key in found.by.get(fact, ()):
         text = scalar(attributes[key])
         if isinstance(text, str):
@@ -160,7 +160,7 @@ def _name_in_events(events: Sequence[Event], roles: Roles) -> str | None:
     return None
 
 
-def _requested(found: Found, attributes: Mapping[str, Any], name: str) -> Request | None:
+def _requested(found: FactMatch, attributes: Mapping[str, Any], name: str) -> Request | None:
     """A span around a tool may be named for what wraps it; then the call stands in what went in, with the tool's name."""
     label = tool_in(_first_text(found, attributes, c.LABEL) or name)
     asked = requests_of(attributes[key] for fact in (c.ARGUMENTS, c.INPUT) for key in found.keys(fact))
@@ -172,7 +172,7 @@ def _requested(found: Found, attributes: Mapping[str, Any], name: str) -> Reques
     return asked[0] if asked and (is_wrapper(label) or len({request.tool for request in asked}) == 1) else None
 
 
-def _call_id(found: Found, attributes: Mapping[str, Any], events: Sequence[Event]) -> str | None:
+def _call_id(found: FactMatch, attributes: Mapping[str, Any], events: Sequence[Event]) -> str | None:
     for key in found.by.get(c.CALL_ID, ()):
         if (value := scalar(attributes[key])) is not None:
             return str(value)
@@ -182,7 +182,7 @@ def _call_id(found: Found, attributes: Mapping[str, Any], events: Sequence[Event
     return None
 
 
-def _arguments(found: Found, attributes: Mapping[str, Any], events: Sequence[Event], roles: Roles, tool: str) -> Any:  # noqa: ANN401 - whatever the span told
+def _arguments(found: FactMatch, attributes: Mapping[str, Any], events: Sequence[Event], roles: Roles, tool: str) -> Any:  # noqa: ANN401 - whatever the span told
     if found.parts:
         return {part: attributes[key] for part, key in found.parts}
     best: Any = None
@@ -203,7 +203,7 @@ def _arguments(found: Found, attributes: Mapping[str, Any], events: Sequence[Eve
     return best
 
 
-def _result(found: Found, attributes: Mapping[str, Any], events: Sequence[Event], roles: Roles) -> Result | None:
+def _result(found: FactMatch, attributes: Mapping[str, Any], events: Sequence[Event], roles: Roles) -> Result | None:
     for key in found.answering:
         if attributes[key] is not None:
             return result_in(attributes[key])
@@ -224,10 +224,10 @@ def _in_events(events: Sequence[Event], roles: Roles, facts: tuple[str, ...], wo
             yield from (told[key] for key in _SAID if key in told)
 
 
-def _raised(events: Sequence[Event]) -> Failure | None:
+def _raised(events: Sequence[Event]) -> ToldFailure | None:
     for event, told in events:
         if event == _EXCEPTION:
-            return Failure(plain_text(told.get("exception.message")), plain_text(told.get("exception.type")))
+            return ToldFailure(plain_text(told.get("exception.message")), plain_text(told.get("exception.type")))
     return None
 
 

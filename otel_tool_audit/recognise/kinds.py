@@ -12,11 +12,11 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from otel_tool_audit.recognise import convention as c
-from otel_tool_audit.recognise.convention import Found
+from otel_tool_audit.recognise.convention import FactMatch
 from otel_tool_audit.recognise.values import parsed, plain_text
 
 
-class Kind(enum.Enum):
+class SpanRole(enum.Enum):
     """What a span is of."""
 
     TOOL = "tool"
@@ -47,28 +47,28 @@ _OTHER_WORDS: Final = """
     invokeworkflow initialize toolslist promptsget promptslist resourcesread resourceslist executeeventloopcycle
     session memory speech transcription listtools evaluation turn
 """
-_WORDS: Final[Mapping[str, Kind]] = {
+_WORDS: Final[Mapping[str, SpanRole]] = {
     word: kind
     for kind, words in (
-        (Kind.TOOL, _TOOL_WORDS),
-        (Kind.MODEL, _MODEL_WORDS),
-        (Kind.AGENT, _AGENT_WORDS),
-        (Kind.PSEUDO, _PSEUDO_WORDS),
-        (Kind.OTHER, _OTHER_WORDS),
-        (Kind.GENERIC, _GENERIC_WORDS),
+        (SpanRole.TOOL, _TOOL_WORDS),
+        (SpanRole.MODEL, _MODEL_WORDS),
+        (SpanRole.AGENT, _AGENT_WORDS),
+        (SpanRole.PSEUDO, _PSEUDO_WORDS),
+        (SpanRole.OTHER, _OTHER_WORDS),
+        (SpanRole.GENERIC, _GENERIC_WORDS),
     )
     for word in words.split()
 }
 """Words in lower case, letters only; a word that stands in no list says nothing."""
 
-_SPELT: Final[Mapping[str, Kind]] = {
-    "execute_tool": Kind.TOOL,
-    "TOOL": Kind.TOOL,
-    "chat": Kind.MODEL,
-    "LLM": Kind.MODEL,
-    "invoke_agent": Kind.AGENT,
-    "AGENT": Kind.AGENT,
-    "CHAIN": Kind.GENERIC,
+_SPELT: Final[Mapping[str, SpanRole]] = {
+    "execute_tool": SpanRole.TOOL,
+    "TOOL": SpanRole.TOOL,
+    "chat": SpanRole.MODEL,
+    "LLM": SpanRole.MODEL,
+    "invoke_agent": SpanRole.AGENT,
+    "AGENT": SpanRole.AGENT,
+    "CHAIN": SpanRole.GENERIC,
 }
 """What is told most, as it is spelt."""
 
@@ -128,7 +128,7 @@ _LONGEST: Final = 200
 _MOST_PARTS: Final = 8
 
 
-def kind_of(found: Found, attributes: Mapping[str, Any], name: str) -> Kind:
+def kind_of(found: FactMatch, attributes: Mapping[str, Any], name: str) -> SpanRole:
     """
     Tell what a span is.
 
@@ -140,21 +140,21 @@ def kind_of(found: Found, attributes: Mapping[str, Any], name: str) -> Kind:
     Returns:
         ``UNTOLD`` or ``GENERIC`` when nothing tells more.
     """
-    told = Kind.UNTOLD
+    told = SpanRole.UNTOLD
     for key in found.by.get(c.KIND, ()):
         kind = _said(attributes[key])
-        if kind is Kind.GENERIC:
+        if kind is SpanRole.GENERIC:
             told = kind
-        elif kind is not Kind.UNTOLD:
+        elif kind is not SpanRole.UNTOLD:
             return kind
-    if told is Kind.GENERIC:
+    if told is SpanRole.GENERIC:
         # some call every step a task: then a tool's name beside its arguments tells more
         if len(c.TOOL_SIGNS & found.by.keys()) > 1:
-            return Kind.TOOL
+            return SpanRole.TOOL
     elif found.tells_tool or name in _TOOL_NAMES_ALONE or (name[:1] in _TOOL_STARTS and _TOOL_NAMES.match(name[:_LONGEST])):
-        return Kind.TOOL
+        return SpanRole.TOOL
     if name in _MODEL_NAMES_ALONE or found.names_model or (c.MODEL in found.by and _MODEL_NAME.search(name[:_LONGEST])):
-        return Kind.MODEL
+        return SpanRole.MODEL
     return told
 
 
@@ -177,10 +177,10 @@ def is_nameless(tool: str) -> bool:
 
 def is_wrapper(name: str) -> bool:
     """Tell whether a span is named for what runs tools, whichever."""
-    return _WORDS.get(_LETTERS.sub("", name.lower())) is Kind.TOOL or is_nameless(name)
+    return _WORDS.get(_LETTERS.sub("", name.lower())) is SpanRole.TOOL or is_nameless(name)
 
 
-def runs_tools(found: Found, attributes: Mapping[str, Any]) -> bool:
+def runs_tools(found: FactMatch, attributes: Mapping[str, Any]) -> bool:
     """Tell whether a span's kind is that of a component which runs tools, of any name and number."""
     for key in found.by.get(c.KIND, ()):
         text = plain_text(attributes[key])
@@ -213,10 +213,10 @@ def is_pseudo(tool: str, *, named: bool) -> bool:
     return _MERGED.match(tool) is not None or (not named and _HANDOFF.match(tool) is not None)
 
 
-def _said(value: object) -> Kind:
+def _said(value: object) -> SpanRole:
     text = plain_text(value)
     if text is None or len(text) > _LONGEST:
-        return Kind.UNTOLD
+        return SpanRole.UNTOLD
     known = _SPELT.get(text)
     if known is not None:
         return known
@@ -230,13 +230,13 @@ def _said(value: object) -> Kind:
     word = _LETTERS.sub("", first)
     known = _WORDS.get(word) or _by_parts(text.split(" ", 1)[0])
     # a step, a chunk, an inference of a model
-    return known or (Kind.MODEL if word.startswith(("model", "llm")) else Kind.UNTOLD)
+    return known or (SpanRole.MODEL if word.startswith(("model", "llm")) else SpanRole.UNTOLD)
 
 
-def _by_parts(word: str) -> Kind | None:
+def _by_parts(word: str) -> SpanRole | None:
     """A kind with its family before it: ``agentic.tool.invocation``, ``OpenAIChatGenerator``; ``GetTool`` is a method of anything."""
     if _GENERATOR.match(word):
-        return Kind.MODEL
+        return SpanRole.MODEL
     if not _FAMILY.match(word):
         return None
     parts = word.replace("_", "").split(".")[:_MOST_PARTS]

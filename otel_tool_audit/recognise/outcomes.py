@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from otel_tool_audit.recognise import convention as c
-from otel_tool_audit.recognise.convention import Found
+from otel_tool_audit.recognise.convention import FactMatch
 from otel_tool_audit.recognise.values import is_typed, parsed, plain_text
 
 _BAD: Final = frozenset(
@@ -84,7 +84,7 @@ class Result(NamedTuple):
     call_id: str | None = None
 
 
-class Failure(NamedTuple):
+class ToldFailure(NamedTuple):
     """
     That a call failed, as far as attributes tell.
 
@@ -135,7 +135,7 @@ def _is_bare(value: object) -> bool:
     return (type(value) is dict or isinstance(value, Mapping)) and len(value) > 1 and _ENVELOPE_WORDS.isdisjoint(value)
 
 
-def failure_in(found: Found, attributes: Mapping[str, Any]) -> Failure | None:
+def failure_in(found: FactMatch, attributes: Mapping[str, Any]) -> ToldFailure | None:
     """
     Look for a sign of failure in attributes.
 
@@ -166,10 +166,10 @@ def failure_in(found: Found, attributes: Mapping[str, Any]) -> Failure | None:
     if kind is not None and " " in kind.strip():
         # some put the message where the kind belongs
         message, kind = message or kind, None
-    return Failure(message_in(found, attributes) or message, kind)
+    return ToldFailure(message_in(found, attributes) or message, kind)
 
 
-def message_in(found: Found, attributes: Mapping[str, Any]) -> str | None:
+def message_in(found: FactMatch, attributes: Mapping[str, Any]) -> str | None:
     """Give the error's message that attributes hold, whether or not anything says that there was one."""
     if c.ERROR not in found.by:
         return None

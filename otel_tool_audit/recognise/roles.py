@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from otel_tool_audit.recognise import convention as c
-from otel_tool_audit.recognise.convention import GENERAL, NOTHING, Convention, Found, Role
+from otel_tool_audit.recognise.convention import GENERAL, NOTHING, Convention, FactMatch, Role
 from otel_tool_audit.recognise.gen_ai import GEN_AI
 from otel_tool_audit.recognise.langfuse import LANGFUSE
 from otel_tool_audit.recognise.mcp import MCP
@@ -115,9 +115,9 @@ class Roles:
     def __init__(self) -> None:
         """Begin with what the tables say."""
         self._roles: dict[Any, Role | None] = dict(TABLE)
-        self._together: dict[tuple[Any, ...], Found] = {}
+        self._together: dict[tuple[Any, ...], FactMatch] = {}
 
-    def found(self, attributes: Mapping[Any, Any]) -> Found:
+    def found(self, attributes: Mapping[Any, Any]) -> FactMatch:
         """
         Tell what a span's attributes tell.
 
@@ -134,7 +134,7 @@ class Roles:
                 self._together[names] = known
         return known
 
-    def _judged(self, names: tuple[Any, ...]) -> Found:
+    def _judged(self, names: tuple[Any, ...]) -> FactMatch:
         roles = self._roles
         if len(roles) >= _MOST_NAMES:
             self._roles = roles = dict(TABLE)
@@ -145,7 +145,7 @@ class Roles:
             role = roles[name]
             if role is not None:
                 telling.append((role, name))
-        return Found(telling) if telling else NOTHING
+        return FactMatch(telling) if telling else NOTHING
 
 
 def role_of(name: str) -> Role | None:

@@ -9,7 +9,6 @@ Source: FORMAT.md, sections 2 and 4.
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Callable, Mapping
 from typing import Any, Final
@@ -17,11 +16,9 @@ from typing import Any, Final
 import orjson
 
 from otel_tool_audit.errors import AuditError
+from otel_tool_audit.format.line import MAX_BODY
 from otel_tool_audit.record.jsonsafe import json_safe
 from otel_tool_audit.record.model import ToolCall
-
-MAX_BODY: Final = 65_535
-"""The largest body, in bytes (FORMAT.md, section 2); the tlog entry size of C2SP tlog-tiles."""
 
 _PREFIX_ROOM: Final = len('{"seq":18446744073709551615,"previous_hash":"",') + 64
 MAX_TAIL: Final = MAX_BODY - _PREFIX_ROOM
@@ -99,30 +96,6 @@ def trail_tail(event: str, when: str, details: Mapping[str, Any], *, salt: str, 
         encoded = _encode(_fit({"details": details}, digest))
     head = f'"event":"{event}","call_id":null,"salt":"{salt}","writer":"{writer}","service":'
     return head.encode() + service + f',"timestamp":"{when}",'.encode() + encoded[1:]
-
-
-def body(seq: int, previous_hash: str, tail: bytes) -> bytes:
-    """Join a record's place and its tail into the bytes that are hashed."""
-    return b'{"seq":%d,"previous_hash":"%b",%b' % (seq, previous_hash.encode(), tail)
-
-
-def leaf_hash(record_body: bytes) -> str:
-    """Hash a body: :func:`leaf_digest` in 64 hex digits."""
-    return leaf_digest(record_body).hex()
-
-
-def leaf_digest(record_body: bytes) -> bytes:
-    """
-    Hash a body, in 32 bytes.
-
-    Source: RFC 6962, section 2.1: the Merkle leaf hash, SHA-256 of a zero byte and the entry.
-    """
-    return hashlib.sha256(b"\x00" + record_body).digest()
-
-
-def line(record_body: bytes, record_hash: str) -> bytes:
-    """Make the line that is written: the body, closed by its hash."""
-    return b'%b,"hash":"%b"}\n' % (record_body[:-1], record_hash.encode())
 
 
 def _encode(value: Mapping[str, Any]) -> bytes:

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 from typing import Any
 
-from otel_tool_audit.recording.binding import CALL_KEY, ENDING, Binding, bind, binding_for, bound, disable, switched_off, unbind
+from otel_tool_audit.recording.binding import CALL_KEY, OWN_SPANS_ENDING, Binding, bind, binding_for, bound, disable, switched_off, unbind
 from otel_tool_audit.recording.failures import error_text, error_type, refusal
 from otel_tool_audit.recording.identity import Caller, Identities, as_entries
 from otel_tool_audit.recording.recorder import Recorder
-from otel_tool_audit.recording.spec import Said, ToolSpec, plain_spec, tool_spec
+from otel_tool_audit.recording.spec import ToolOptions, ToolSpec, plain_spec, tool_spec
 from otel_tool_audit.redaction import Sanitizer
 from otel_tool_audit.settings import Settings
 
 __all__ = [
     "CALL_KEY",
-    "ENDING",
+    "OWN_SPANS_ENDING",
     "Binding",
     "Caller",
     "Identities",
     "Recorder",
-    "Said",
+    "ToolOptions",
     "ToolSpec",
     "as_entries",
     "bind",

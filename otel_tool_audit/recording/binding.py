@@ -26,7 +26,7 @@ from otel_tool_audit.trail.trail import Trail
 CALL_KEY: Final = otel.create_key("tool-audit-call")
 """Where the context keeps the call that runs: what starts inside it belongs to it, and is not it."""
 
-ENDING: Final[dict[int, Any]] = {}
+OWN_SPANS_ENDING: Final[dict[int, Any]] = {}
 """
 Own spans that are ending at this moment, by span id, with the attributes the gate stamped them with.
 

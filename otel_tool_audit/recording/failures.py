@@ -7,7 +7,7 @@ from typing import NamedTuple
 from otel_tool_audit.errors import AuditError, AuditUnavailable
 
 
-class Failure(NamedTuple):
+class RecordedFailure(NamedTuple):
     """
     Why a call failed, sanitized.
 

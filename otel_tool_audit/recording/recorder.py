@@ -22,12 +22,12 @@ from otel_tool_audit.policy.retention import check_class, class_of
 from otel_tool_audit.record.codec import cut, timestamp
 from otel_tool_audit.record.model import ToolCall, new_call
 from otel_tool_audit.record.summary import outcome, summary
-from otel_tool_audit.recording.failures import Failure, error_text, error_type
+from otel_tool_audit.recording.failures import RecordedFailure, error_text, error_type
 from otel_tool_audit.recording.identity import Caller, Identities, as_entries
 from otel_tool_audit.recording.retries import Retries
 from otel_tool_audit.recording.spec import ToolSpec, plain_spec
 from otel_tool_audit.recording.writing import CallWriter
-from otel_tool_audit.redaction import Keyring, Redaction, Sanitizer, ToolRules, Withheld
+from otel_tool_audit.redaction import Keyring, RedactedValues, Redaction, Sanitizer, ToolRules
 from otel_tool_audit.settings import Settings
 from otel_tool_audit.trail.trail import Trail
 
@@ -98,7 +98,7 @@ class Recorder(CallWriter):
 
     def started(
         self, spec: ToolSpec, arguments: Mapping[str, Any], context: Context, tool_call_id: object = None
-    ) -> tuple[ToolCall, dict[str, Any], Withheld]:
+    ) -> tuple[ToolCall, dict[str, Any], RedactedValues]:
         """
         Make the call that is about to run.
 
@@ -121,7 +121,7 @@ class Recorder(CallWriter):
         call, told = template.copy(), identity.copy()
         call["call_id"] = told[semconv.RECORD_ID] = self.ids()
         call["timestamp"] = self.now()
-        withheld = Withheld()
+        withheld = RedactedValues()
         if call["subject"] is not None:
             self._withhold_subject(call, self.identities.with_baggage(context).get("subject"), withheld)
         if spec.subject is not None and (subject := self.identities.subject(_at(arguments, spec.subject))) is not None:
@@ -135,7 +135,7 @@ class Recorder(CallWriter):
             told.update({name: call.get(field) for name, field in semconv.RETRY if call.get(field) is not None})
         return call, told, withheld
 
-    def returned(self, call: ToolCall, spec: ToolSpec, result: object, elapsed: int, withheld: Withheld, size: int | None = None) -> ToolCall:
+    def returned(self, call: ToolCall, spec: ToolSpec, result: object, elapsed: int, withheld: RedactedValues, size: int | None = None) -> ToolCall:
         """
         Make the call whose tool returned.
 
@@ -161,7 +161,7 @@ class Recorder(CallWriter):
             removed += more
         return self._outcome(call, identifiers, length if size is None else size, failure, elapsed, removed)
 
-    def raised(self, call: ToolCall, error: BaseException, elapsed: int, withheld: Withheld) -> ToolCall:
+    def raised(self, call: ToolCall, error: BaseException, elapsed: int, withheld: RedactedValues) -> ToolCall:
         """
         Make the call whose tool raised, was cancelled, interrupted or closed.
 
@@ -173,7 +173,7 @@ class Recorder(CallWriter):
         """
         return self.failed(call, error_text(error), error_type(error), elapsed, withheld)
 
-    def failed(self, call: ToolCall, message: object, kind: str | None, elapsed: int, withheld: Withheld) -> ToolCall:
+    def failed(self, call: ToolCall, message: object, kind: str | None, elapsed: int, withheld: RedactedValues) -> ToolCall:
         """
         Make the call that failed in the words given.
 
@@ -186,9 +186,9 @@ class Recorder(CallWriter):
         """
         text, removed = self._message(message, withheld)
         kind = None if kind is None else str(self.sanitizer.identifier(kind, "error_type").value)
-        return self._outcome(call, {}, 0, Failure(text, kind), elapsed, removed)
+        return self._outcome(call, {}, 0, RecordedFailure(text, kind), elapsed, removed)
 
-    def observed(self, name: str, caller: Caller, arguments: object, tool_call_id: object, subject: object) -> tuple[ToolCall, Withheld]:
+    def observed(self, name: str, caller: Caller, arguments: object, tool_call_id: object, subject: object) -> tuple[ToolCall, RedactedValues]:
         """
         Make the call that a span of another instrumentation tells of.
 
@@ -208,7 +208,7 @@ class Recorder(CallWriter):
         template, _ = caller.made.get(spec) or self._template(caller, spec)
         call = template.copy()
         call["call_id"] = self.ids()
-        withheld = Withheld()
+        withheld = RedactedValues()
         self._withhold_subject(call, subject, withheld)
         if arguments is not None:
             self._put_arguments(call, arguments, None, withheld)
@@ -227,7 +227,7 @@ class Recorder(CallWriter):
             self._second = (second, text)
         return f"{text}{rest // 1000:06d}Z"
 
-    def once(self, topic: str, message: str, *values: object) -> None:
+    def warn_once(self, topic: str, message: str, *values: object) -> None:
         """Warn, once for each topic in this process; on standard error where a logging setup has disabled every logger that it does not name."""
         if topic not in self.warned:
             self.warned.add(topic)
@@ -241,7 +241,7 @@ class Recorder(CallWriter):
     def _unattributed(self, tool: str, caller: Caller) -> None:
         self.trail.counters.add("unattributed")
         if "unattributed" not in self.warned:
-            self.once(
+            self.warn_once(
                 "unattributed",
                 "the tool %s was called without %s: recorded as 'unknown' and counted; call tools inside `with attribution(%s):` (told once)",
                 tool,
@@ -258,13 +258,13 @@ class Recorder(CallWriter):
         call["trigger"] = call["trigger"] or spec.trigger
         return caller.keep(spec, (call, semconv.identity(call)))
 
-    def _withhold_subject(self, call: ToolCall, subject: object, withheld: Withheld) -> None:
+    def _withhold_subject(self, call: ToolCall, subject: object, withheld: RedactedValues) -> None:
         """Let whom the call is about, as whoever called said, be a pseudonym wherever the call tells of him."""
         shown = call["subject"]
         if subject is not None and shown is not None and is_pseudonym(shown):
             withheld.add(str(subject), shown, "pseudonym")
 
-    def _put_arguments(self, call: ToolCall, arguments: object, rules: ToolRules | None, withheld: Withheld) -> str:
+    def _put_arguments(self, call: ToolCall, arguments: object, rules: ToolRules | None, withheld: RedactedValues) -> str:
         safe = self.sanitizer.value(arguments, "arguments", rules, withheld)
         value, removed = safe
         if withheld:
@@ -281,7 +281,7 @@ class Recorder(CallWriter):
         return encoded.decode()
 
     def _answered(
-        self, call: ToolCall, spec: ToolSpec, identifiers: dict[str, Any], withheld: Withheld
+        self, call: ToolCall, spec: ToolSpec, identifiers: dict[str, Any], withheld: RedactedValues
     ) -> tuple[dict[str, Any], tuple[Redaction, ...]]:
         """Sanitize what a result identifies. Whom the call is about stays a pseudonym there, too: beside the clear text it hides nothing."""
         safe = self.sanitizer.value(identifiers, "result_summary", spec.answering if self.settings.subject_is_internal else spec.answering_disguised)
@@ -304,7 +304,7 @@ class Recorder(CallWriter):
             call["redactions"] = call["redactions"] + as_entries(safe.redactions)
         return _text(safe.value)
 
-    def _message(self, message: object, withheld: Withheld) -> tuple[str, tuple[Redaction, ...]]:
+    def _message(self, message: object, withheld: RedactedValues) -> tuple[str, tuple[Redaction, ...]]:
         """Sanitize an error's message, in which a tool may repeat what its arguments no longer show."""
         known: tuple[Redaction, ...] = ()
         if isinstance(message, str):
@@ -313,15 +313,15 @@ class Recorder(CallWriter):
         text, more = withheld.out_of(_text(safe.value), "error")
         return text, known + safe.redactions + more
 
-    def _returned_failure(self, error: object, withheld: Withheld) -> tuple[Failure, tuple[Redaction, ...]]:
+    def _returned_failure(self, error: object, withheld: RedactedValues) -> tuple[RecordedFailure, tuple[Redaction, ...]]:
         if error is True:
-            return Failure("the tool's result tells of an error", None), ()
+            return RecordedFailure("the tool's result tells of an error", None), ()
         kind = error_type(error) if isinstance(error, BaseException) else None
         text, removed = self._message(error_text(error) if isinstance(error, BaseException) else error, withheld)
-        return Failure(text, kind), removed
+        return RecordedFailure(text, kind), removed
 
     def _outcome(
-        self, call: ToolCall, identifiers: dict[str, Any], length: int, failure: Failure | None, elapsed: int, removed: tuple[Redaction, ...]
+        self, call: ToolCall, identifiers: dict[str, Any], length: int, failure: RecordedFailure | None, elapsed: int, removed: tuple[Redaction, ...]
     ) -> ToolCall:
         done = call.copy()
         done["timestamp"] = self.now()

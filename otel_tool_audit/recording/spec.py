@@ -47,7 +47,7 @@ class ToolSpec:
     fails: Fails | None = None
 
 
-class Said(TypedDict, total=False):
+class ToolOptions(TypedDict, total=False):
     """What there is to say about a tool, as arguments of ``tool_call()`` and ``execute_tool()``, for type checkers and editors."""
 
     subject: str | None

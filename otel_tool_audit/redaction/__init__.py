@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from otel_tool_audit.keys.pseudonyms import Keyring
+from otel_tool_audit.redaction.redacted_values import RedactedValues
 from otel_tool_audit.redaction.sanitizer import Sanitizer
 from otel_tool_audit.redaction.values import MARK, Redaction, Sanitized, ToolRules
-from otel_tool_audit.redaction.withheld import Withheld
 
-__all__ = ["MARK", "Keyring", "Redaction", "Sanitized", "Sanitizer", "ToolRules", "Withheld"]
+__all__ = ["MARK", "Keyring", "RedactedValues", "Redaction", "Sanitized", "Sanitizer", "ToolRules"]

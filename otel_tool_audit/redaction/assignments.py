@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from otel_tool_audit.redaction.keys import KeyName, KeyNames, Kind, words
+from otel_tool_audit.redaction.keys import KeyKind, KeyName, KeyNames, words
 from otel_tool_audit.redaction.randomness import is_placeholder, looks_random
 from otel_tool_audit.redaction.spans import Span
 
@@ -89,11 +89,11 @@ def find_assignments(text: str, lower: str, names: KeyNames, longest: int, stems
         name = text[start:end]
         said = names.judge(name)
         before = _WORD_BEFORE.match(text[max(0, start - _WINDOW) : start - 1][::-1]) if start and text[start - 1] == " " else None
-        if before is not None and said.kind is not Kind.SECRET:
+        if before is not None and said.kind is not KeyKind.SECRET:
             # "API key: …": two words that only together name a secret
             joined = names.judge(f"{before.group()[::-1]} {name}")
-            said = joined if joined.kind is Kind.SECRET else said
-        if said.kind is not Kind.PLAIN:
+            said = joined if joined.kind is KeyKind.SECRET else said
+        if said.kind is not KeyKind.PLAIN:
             found = _after(text, (start, end), name, said, prose=before is not None)
             if found is not None:
                 done = found[1]
@@ -164,7 +164,7 @@ def _after(text: str, at: tuple[int, int], name: str, said: KeyName, *, prose: b
     value = text[found[0] : found[1]]
     if is_placeholder(value):
         return None
-    if said.kind is Kind.SUSPECT and not is_generated_value(value.strip(), provider=said.provider):
+    if said.kind is KeyKind.SUSPECT and not is_generated_value(value.strip(), provider=said.provider):
         return None
     return found[0], found[1], RULE
 
@@ -176,13 +176,13 @@ def _last(name: str) -> str:
 
 def _spoken(text: str, end: int, name: str, said: KeyName) -> tuple[int, int] | None:
     """What stands after a name without a separator: ``--token abc``, ``name: TOKEN, value: abc``, ``my password is hunter2``."""
-    if said.kind is Kind.SECRET and name.startswith("-") and text[end : end + 1] in (" ", "\t") and name.strip("-"):
+    if said.kind is KeyKind.SECRET and name.startswith("-") and text[end : end + 1] in (" ", "\t") and name.strip("-"):
         found = _value(text, end + 1, " ", _last(name))
         return None if found is None or text[found[0]] == "-" else found
     pair = _PAIR.match(text, end)
     if pair is not None:
         return _value(text, pair.end(), "=", "")
-    spoken = _IS.match(text, end) if said.kind is Kind.SECRET else None
+    spoken = _IS.match(text, end) if said.kind is KeyKind.SECRET else None
     if spoken is None:
         return None
     found = _value(text, spoken.end(), " ", "")

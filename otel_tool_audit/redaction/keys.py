@@ -164,7 +164,7 @@ PROVIDERS: Final = _set(
 )
 
 
-class Kind(Enum):
+class KeyKind(Enum):
     """What a name says of its value."""
 
     PLAIN = 0
@@ -184,13 +184,13 @@ class KeyName(NamedTuple):
         identifier: Whether it names who or what the record is about; such a value may look like personal data.
     """
 
-    kind: Kind
+    kind: KeyKind
     phone: bool
     provider: bool
     identifier: bool
 
 
-PLAIN_NAME: Final = KeyName(Kind.PLAIN, phone=False, provider=False, identifier=False)
+PLAIN_NAME: Final = KeyName(KeyKind.PLAIN, phone=False, provider=False, identifier=False)
 """What no name, or one that says nothing, says."""
 
 
@@ -242,10 +242,10 @@ class KeyNames:
         provider = not PROVIDERS.isdisjoint(found)
         identifier = _is_identifier(key, found)
         if found in self._keep:
-            return KeyName(Kind.PLAIN, phone, provider, identifier)
+            return KeyName(KeyKind.PLAIN, phone, provider, identifier)
         if any(found[-len(extra) :] == extra for extra in self._extra) or _is_secret(found) or _is_bundler(key):
-            return KeyName(Kind.SECRET, phone, provider, identifier)
-        return KeyName(Kind.SUSPECT if _is_suspect(found, provider=provider) else Kind.PLAIN, phone, provider, identifier)
+            return KeyName(KeyKind.SECRET, phone, provider, identifier)
+        return KeyName(KeyKind.SUSPECT if _is_suspect(found, provider=provider) else KeyKind.PLAIN, phone, provider, identifier)
 
 
 _BY_FIRST: Final[dict[str, list[tuple[str, ...]]]] = {}

@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from otel_tool_audit.redaction.keys import KeyNames, Kind
+from otel_tool_audit.redaction.keys import KeyKind, KeyNames
 
 _NAMING: Final = ("name", "key", "header", "variable", "Name", "Key")
 _NAMED: Final = frozenset({"value", "Value"})
@@ -62,7 +62,7 @@ def secret_by_neighbour(value: Mapping[Any, Any], names: KeyNames) -> frozenset[
 
 
 def _names_secret(name: object, names: KeyNames) -> bool:
-    return type(name) is str and names.judge(name).kind is Kind.SECRET
+    return type(name) is str and names.judge(name).kind is KeyKind.SECRET
 
 
 def _is_token(value: object) -> bool:
@@ -71,4 +71,4 @@ def _is_token(value: object) -> bool:
 
 
 def _is_field(name: object, names: KeyNames) -> bool:
-    return type(name) is str and len(name) <= _LONGEST and names.judge(_OF_A_FORM.sub("", name)).kind is Kind.SECRET
+    return type(name) is str and len(name) <= _LONGEST and names.judge(_OF_A_FORM.sub("", name)).kind is KeyKind.SECRET

@@ -16,7 +16,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from otel_tool_audit.redaction.keys import KeyNames, Kind
+from otel_tool_audit.redaction.keys import KeyKind, KeyNames
 from otel_tool_audit.redaction.randomness import is_placeholder, looks_random
 from otel_tool_audit.redaction.spans import Span
 
@@ -137,7 +137,7 @@ def _framed(text: str, names: KeyNames) -> Iterator[Span]:
     for hint, other, pattern in (("</", "=", _ELEMENT), ("name=", "\n", _PART)):
         for match in pattern.finditer(text) if hint in text and other in text else ():
             value = match[2].strip()
-            if value and not is_placeholder(value) and names.judge(match[1]).kind is Kind.SECRET:
+            if value and not is_placeholder(value) and names.judge(match[1]).kind is KeyKind.SECRET:
                 start = match.start(2) + match[2].index(value)
                 yield start, start + len(value), RULE
 

@@ -13,12 +13,12 @@ from typing import Any, Final
 
 from otel_tool_audit.keys.pseudonyms import Keyring
 from otel_tool_audit.record.jsonsafe import json_safe
-from otel_tool_audit.redaction.keys import PLAIN_NAME, KeyName, KeyNames, Kind
+from otel_tool_audit.redaction.keys import PLAIN_NAME, KeyKind, KeyName, KeyNames
+from otel_tool_audit.redaction.redacted_values import RedactedValues
 from otel_tool_audit.redaction.rules import ArgumentRules
 from otel_tool_audit.redaction.texts import Texts
 from otel_tool_audit.redaction.values import MARK, Redaction, Sanitized, ToolRules
 from otel_tool_audit.redaction.walker import Walk
-from otel_tool_audit.redaction.withheld import Withheld
 
 MAX_TEXT: Final = 16_384
 MAX_ITEMS: Final = 2_000
@@ -58,7 +58,7 @@ class Sanitizer:
         self._limits = (max_text, max_items, max_depth)
         self._keys: dict[str, str] = {}
 
-    def value(self, value: object, path: str = "", rules: ToolRules | None = None, withheld: Withheld | None = None) -> Sanitized:
+    def value(self, value: object, path: str = "", rules: ToolRules | None = None, withheld: RedactedValues | None = None) -> Sanitized:
         """
         Sanitize any object.
 
@@ -118,7 +118,7 @@ class Sanitizer:
                 clean[name] = f"<unsanitizable {type(value).__name__}>"
         return Sanitized(clean, walk.redactions())
 
-    def _walk(self, rules: ToolRules | None, withheld: Withheld | None = None) -> Walk:
+    def _walk(self, rules: ToolRules | None, withheld: RedactedValues | None = None) -> Walk:
         return Walk(self._texts, self.keyring, self._limits, None if rules is None else ArgumentRules(rules), self._keys, withheld)
 
     def _written(self, text: object, path: str, said: KeyName) -> Sanitized:
@@ -144,7 +144,7 @@ class Sanitizer:
 
     def _attribute(self, walk: Walk, value: Any, where: str, said: KeyName) -> Any:  # noqa: ANN401
         exact = type(value)
-        if said.kind is Kind.SECRET:
+        if said.kind is KeyKind.SECRET:
             if exact is not str or value != MARK:
                 walk.count(where, "secret-key")
             return MARK
@@ -165,7 +165,7 @@ class Sanitizer:
         return items if _is_uniform(items) else list(map(_as_text, items))
 
     def _attribute_text(self, walk: Walk, value: str, where: str, said: KeyName) -> str:
-        if said.kind is Kind.SUSPECT and self._texts.is_suspicious(value, said):
+        if said.kind is KeyKind.SUSPECT and self._texts.is_suspicious(value, said):
             walk.count(where, "secret-key")
             return MARK
         if self._limits[0] < len(value) <= self._limits[0] * _LONGEST_JSON and value.lstrip()[:1] in ("{", "["):

@@ -17,14 +17,14 @@ from typing import Any, Final
 from otel_tool_audit.keys.pseudonyms import Keyring, is_pseudonym
 from otel_tool_audit.record.jsonsafe import json_safe
 from otel_tool_audit.redaction.jsontext import read_json
-from otel_tool_audit.redaction.keys import PLAIN_NAME, KeyName, KeyNames, Kind
+from otel_tool_audit.redaction.keys import PLAIN_NAME, KeyKind, KeyName, KeyNames
 from otel_tool_audit.redaction.objects import LONGEST_KEY, as_fields, as_sequence, as_text, error_text, key_text
 from otel_tool_audit.redaction.pairs import secret_by_neighbour
+from otel_tool_audit.redaction.redacted_values import RedactedValues
 from otel_tool_audit.redaction.rules import ArgumentRules
 from otel_tool_audit.redaction.texts import LONGEST_PLAIN, Texts, is_plain
 from otel_tool_audit.redaction.validators import is_card
 from otel_tool_audit.redaction.values import MARK, Redaction
-from otel_tool_audit.redaction.withheld import Withheld
 
 MAX_REDACTIONS: Final = 100
 _TEXT_BUDGET: Final = 16
@@ -45,7 +45,7 @@ class Walk:
         limits: tuple[int, int, int],
         rules: ArgumentRules | None,
         keys: dict[str, str],
-        withheld: Withheld | None = None,
+        withheld: RedactedValues | None = None,
     ) -> None:
         """
         Begin a walk.
@@ -187,7 +187,7 @@ class Walk:
 
     def _is_plain(self, item: Any, said: KeyName) -> bool:  # noqa: ANN401
         """Tell whether an item is what most are, short text that stays as it is: the way through all rules is long."""
-        if type(item) is not str or said.kind is not Kind.PLAIN or said.phone:
+        if type(item) is not str or said.kind is not KeyKind.PLAIN or said.phone:
             return False
         size = len(item)
         if size > LONGEST_PLAIN or size > self._max_text or size > self._chars or is_plain(item) is None:
@@ -207,9 +207,9 @@ class Walk:
         return f"{name} ({number})"
 
     def _named(self, item: Any, where: str, depth: int, said: KeyName, place: str | None, *, paired: bool) -> Any:  # noqa: ANN401
-        if (said.kind is Kind.SECRET or paired) and item is not None:
+        if (said.kind is KeyKind.SECRET or paired) and item is not None:
             return MARK if type(item) is str and item == MARK else self._withhold(item, MARK, where, "secret-key")
-        if said.kind is Kind.SUSPECT and type(item) is str and self._texts.is_suspicious(item, said):
+        if said.kind is KeyKind.SUSPECT and type(item) is str and self._texts.is_suspicious(item, said):
             return self._withhold(item, MARK, where, "secret-key")
         return self.any(item, where, depth + 1, said, place)
 
@@ -305,7 +305,7 @@ class Walk:
             type(name) is str
             and len(name) < LONGEST_KEY
             and ("-" in name or "_" in name or name.lower() in ("authorization", "cookie"))
-            and (self._names.judge(name).kind is Kind.SECRET)
+            and (self._names.judge(name).kind is KeyKind.SECRET)
         )
 
     def _float(self, value: float, path: str, said: KeyName) -> Any:  # noqa: ANN401

@@ -7,18 +7,14 @@ Source: ARCHITECTURE.md, R16, R19; FORMAT.md, sections 4 and 6.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 from otel_tool_audit.record.model import CLOSED, EPOCH, GAP, HEARTBEAT, RECOVERED
 from otel_tool_audit.record.untrusted import details_of, mapping
 from otel_tool_audit.review.calls.fold import ERROR
 from otel_tool_audit.review.calls.statistics import Counter
-from otel_tool_audit.review.reports import Access, Count, Gap
-
-COUNTED: Final = {
-    "users": "user_id", "roles": "user_role", "agents": "agent", "models": "model", "triggers": "trigger", "purposes": "purpose", "errors": "error_type",
-}  # fmt: skip
-"""What an activity report counts: its attribute, and the field."""
+from otel_tool_audit.review.calls.values import COUNTED, Count
+from otel_tool_audit.review.reports import Access, ReportedGap
 
 
 def access(call: Mapping[str, Any]) -> Access:
@@ -35,7 +31,7 @@ def access(call: Mapping[str, Any]) -> Access:
     )  # fmt: skip
 
 
-class Counters:
+class CallTally:
     """All that an activity report counts by value."""
 
     def __init__(self) -> None:
@@ -58,7 +54,7 @@ class Life(NamedTuple):
 
     denied: int
     lost: int
-    gaps: tuple[Gap, ...]
+    gaps: tuple[ReportedGap, ...]
 
 
 def life(records: Iterable[Mapping[str, Any]], start: str | None, end: str | None) -> Life:
@@ -75,7 +71,7 @@ def life(records: Iterable[Mapping[str, Any]], start: str | None, end: str | Non
     """
     before: dict[str, dict[str, int]] = {}
     within: dict[str, dict[str, int]] = {}
-    gaps: list[Gap] = []
+    gaps: list[ReportedGap] = []
     for record in records:
         event, when, details = record.get("event"), str(record.get("timestamp")), details_of(record)
         if end is not None and when >= end:
@@ -90,7 +86,7 @@ def life(records: Iterable[Mapping[str, Any]], start: str | None, end: str | Non
         elif event in {GAP, RECOVERED, EPOCH} and not early:
             number = details.get("calls")
             why = details.get("reason") or details.get("kind")
-            gaps.append(Gap(
+            gaps.append(ReportedGap(
                 str(record.get("chain")), int(record["seq"]), str(event), when, None if why is None else str(why),
                 number if type(number) is int else None, details,
             ))  # fmt: skip

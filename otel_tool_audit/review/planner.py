@@ -17,18 +17,17 @@ from otel_tool_audit.format.names import OWNER, PRIVATE_STATE, valid_chain
 from otel_tool_audit.host.machine import boot_id, cores
 from otel_tool_audit.review import activity
 from otel_tool_audit.review.calls import statistics
-from otel_tool_audit.review.calls.filters import FILTERS, Query, check_names, moment
+from otel_tool_audit.review.calls.filters import Query
 from otel_tool_audit.review.calls.fold import Call, Folding
 from otel_tool_audit.review.calls.ordering import Order
 from otel_tool_audit.review.calls.stream import foldings
+from otel_tool_audit.review.calls.values import Count, ToolStatistics
 from otel_tool_audit.review.index import sql, sql_results
-from otel_tool_audit.review.reports import Count, ToolStatistics
 from otel_tool_audit.review.source import byte_search, segments
-from otel_tool_audit.review.source.line_cache import Stale
+from otel_tool_audit.review.source.line_cache import StaleIndexError
 from otel_tool_audit.review.source.records import TrailRecords
-from otel_tool_audit.review.source.segment_order import lay_out
-from otel_tool_audit.review.source.state import StateView
-from otel_tool_audit.review.source.subjects import stored_forms
+from otel_tool_audit.review.source.segment_order import order_segments
+from otel_tool_audit.review.source.subjects import query_of
 
 if TYPE_CHECKING:
     from otel_tool_audit.review.index.engine import Engine
@@ -44,7 +43,7 @@ _NO_KEY: Final = (
 )
 
 
-class Asking(TrailRecords):
+class QueryPlanner(TrailRecords):
     """A trail that answers questions, but does not know any."""
 
     def __init__(
@@ -89,7 +88,7 @@ class Asking(TrailRecords):
         statistics.stretch(every)
         engine = self._engine() if query.text is None else None
         if engine is not None:
-            with contextlib.suppress(Stale):
+            with contextlib.suppress(StaleIndexError):
                 answers = engine.ask(*sql_results.statistics_questions(query, every, sql.AT_ONCE))
                 self.unreadable = engine.unreadable
                 return sql_results.statistics(answers)
@@ -98,12 +97,12 @@ class Asking(TrailRecords):
     def _activity(self, query: Query, every: str | None) -> tuple[ToolStatistics, tuple[ToolStatistics, ...], dict[str, tuple[Count, ...]]]:
         engine = self._engine() if query.text is None else None
         if engine is not None:
-            with contextlib.suppress(Stale):
+            with contextlib.suppress(StaleIndexError):
                 asked = sql_results.statistics_questions(query, every, sql.AT_ONCE)
                 answers = engine.ask(*asked, *sql_results.counts_questions(query))
                 self.unreadable = engine.unreadable
                 return (*sql_results.statistics(answers[: len(asked)]), sql_results.counts(answers[len(asked) :]))
-        counters = activity.Counters()
+        counters = activity.CallTally()
 
         def counted() -> Iterator[Call]:
             for call in self._read_all(query):
@@ -115,7 +114,7 @@ class Asking(TrailRecords):
     def _ordered(self, query: Query, order: Order) -> Iterable[Call]:
         engine = self._engine() if query.narrow or order.asked or order.limit is not None else None
         if engine is not None:
-            with contextlib.suppress(Stale):
+            with contextlib.suppress(StaleIndexError):
                 found = engine.calls(query, order if query.text is None and engine.sorts(order) else Order())
                 self.unreadable = engine.unreadable
                 if query.text is None and engine.sorts(order):
@@ -133,7 +132,7 @@ class Asking(TrailRecords):
         self._state.forget_the_living()
         self.unreadable = 0
         for folding in self._searched(query) or self._foldings():
-            call = folding.call(self._state.lives)
+            call = folding.call(self._state.is_alive)
             if query.matches(call):
                 yield call
 
@@ -174,7 +173,7 @@ class Asking(TrailRecords):
         for chain in here:
             with self._folder(chain) as folder:
                 head = self._head(chain)
-                layout = lay_out(folder, head)
+                layout = order_segments(folder, head)
                 for told in segments.absent(folder, layout, segments.extents_of(layout, head, boot_id())):
                     self._note(f"chain {chain}: {told}; run `otel-tool-audit verify`")
 
@@ -197,7 +196,7 @@ class Asking(TrailRecords):
         except (OSError, ValueError) as error:
             self._note(f"the trail is read without an index: {error}")
             return None
-        return Engine(self._root, index, self._all_extents, self._state.lives)
+        return Engine(self._root, index, self._all_extents, self._state.is_alive)
 
     def _all_extents(self) -> dict[str, list[segments.Extent]]:
         found = {}
@@ -208,22 +207,3 @@ class Asking(TrailRecords):
 
     def _sealed_bytes(self) -> int:
         return sum(extent.end for found in self._all_extents().values() for extent in found[:-1])
-
-
-def query_of(filters: Mapping[str, Any], state: StateView) -> Query:
-    """
-    Read filters as they are given.
-
-    Args:
-        filters: :class:`~otel_tool_audit.review.calls.filters.Filters`.
-        state: For the keys of pseudonyms.
-
-    Raises:
-        SettingsError: One cannot be understood.
-    """
-    check_names(filters, FILTERS, "filter")
-    given: dict[str, Any] = dict(filters)
-    subject, text = given.pop("subject", None), given.pop("text", None)
-    since, until = moment(given.pop("since", None), "since"), moment(given.pop("until", None), "until")
-    subjects = None if subject is None else stored_forms(subject, state)
-    return Query(**given, subjects=subjects, text=None if text is None else text.casefold(), since=since, until=until)

@@ -16,17 +16,21 @@ from otel_tool_audit.review.calls.filters import CommonFilters, Filters, Moment,
 from otel_tool_audit.review.calls.fold import ERROR, Call
 from otel_tool_audit.review.calls.ordering import Order
 from otel_tool_audit.review.calls.statistics import Counter
-from otel_tool_audit.review.calls.timeline import plural
+from otel_tool_audit.review.calls.values import ToolStatistics
 from otel_tool_audit.review.index.sandbox import Rows, Sandbox
-from otel_tool_audit.review.planner import Asking
-from otel_tool_audit.review.reports import AccessReport, ActivityReport, ConversationReport, Head, ToolStatistics, Verdict
+from otel_tool_audit.review.planner import QueryPlanner
+from otel_tool_audit.review.reports import AccessReport, ActivityReport, ChainHead, ConversationReport, Verdict
 from otel_tool_audit.review.results import Calls
 from otel_tool_audit.review.source import segments
+from otel_tool_audit.review.source.records import Cursor
 from otel_tool_audit.review.verify.neighbours import prove
 from otel_tool_audit.review.verify.verifier import verify
+from otel_tool_audit.text import plural
+
+__all__ = ["Cursor", "TrailReader"]
 
 
-class TrailReader(Asking):
+class TrailReader(QueryPlanner):
     """
     A trail, opened for asking.
 
@@ -198,14 +202,14 @@ class TrailReader(Asking):
         """Verify the trail, and give what a report says of it."""
         return Verdict.of(verify(self.path, state=self._given_state, remember=False))
 
-    def heads(self) -> tuple[Head, ...]:
+    def heads(self) -> tuple[ChainHead, ...]:
         """Tell where each chain ends now, as its files say: seconds cheaper than a verdict, and no proof of anything."""
         found = []
         for chain in self.chains():
             with self._folder(chain) as folder:
                 record = segments.last(folder, self._extents(folder, chain))
             if record is not None:
-                found.append(Head(chain, int(record["seq"]) + 1, str(record.get("hash"))))
+                found.append(ChainHead(chain, int(record["seq"]) + 1, str(record.get("hash"))))
         return tuple(found)
 
     def matcher(self, **filters: Unpack[Filters]) -> Callable[[Call], bool]:

@@ -13,11 +13,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from otel_tool_audit.review.calls.values import Count, ToolStatistics
 from otel_tool_audit.review.verify.findings import Verification
 
 
 @dataclass(frozen=True, slots=True)
-class Head:
+class ChainHead:
     """Where a chain ended when it was looked at."""
 
     chain: str
@@ -46,7 +47,7 @@ class Verdict:
     """What is worth saying besides."""
     records: int
     """How many were checked."""
-    heads: tuple[Head, ...]
+    heads: tuple[ChainHead, ...]
     """Of every chain, by name."""
 
     @classmethod
@@ -55,63 +56,8 @@ class Verdict:
         return cls(
             found.integrity, found.completeness, tuple(f"{f.where}: {f.message}" for f in found.findings), tuple(found.doubts),
             tuple(found.gaps), tuple(found.notes), found.records,
-            tuple(Head(name, int(chain["count"]), str(chain["hash"])) for name, chain in sorted(found.chains.items())),
+            tuple(ChainHead(name, int(chain["count"]), str(chain["hash"])) for name, chain in sorted(found.chains.items())),
         )  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class Bucket:
-    """The calls that started within one stretch of time."""
-
-    start: str
-    """When it begins: ``2026-03-01T12:00:00Z``."""
-    calls: int
-    succeeded: int
-    failed: int
-    interrupted: int
-    running: int
-    mean_ms: float | None
-    max_ms: float | None
-
-
-@dataclass(frozen=True, slots=True)
-class ToolStatistics:
-    """How calls of one tool, or of all together, went."""
-
-    tool: str | None
-    """None: all together."""
-    calls: int
-    succeeded: int
-    failed: int
-    interrupted: int
-    """Started, and no end is on record."""
-    running: int
-    success_rate: float | None
-    """Of all that do not run any more, 0 to 1; None when there are none."""
-    mean_ms: float | None
-    """Of the calls with a duration; None when there are none, as for those that follow."""
-    max_ms: float | None
-    p50_ms: float | None
-    p95_ms: float | None
-    p99_ms: float | None
-    unique_users: int
-    """How many different ``user_id``; ``unknown`` counts as one."""
-    first: str | None = None
-    """When the first call started."""
-    last: str | None = None
-    """When the last call started."""
-    series: tuple[Bucket, ...] = ()
-    """Over time, without stretches in which nothing was called; empty when no stretch was asked for."""
-
-
-@dataclass(frozen=True, slots=True)
-class Count:
-    """How often something occurs."""
-
-    name: str | None
-    """What; None is what nobody named."""
-    calls: int
-    failed: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +143,7 @@ class ConversationReport:
 
 
 @dataclass(frozen=True, slots=True)
-class Gap:
+class ReportedGap:
     """Something that the trail itself says is missing, or was given up."""
 
     chain: str
@@ -234,7 +180,7 @@ class ActivityReport:
     """Calls that writers refused because they could not be recorded, as they counted it themselves."""
     lost: int
     """Records that writers could not write, as they counted it themselves."""
-    gaps: tuple[Gap, ...]
+    gaps: tuple[ReportedGap, ...]
     verdict: Verdict | None
     """None when the trail was not verified."""
     notes: tuple[str, ...] = ()

@@ -11,7 +11,7 @@ from otel_tool_audit.errors import SettingsError
 from otel_tool_audit.review.calls.fold import Call
 from otel_tool_audit.review.calls.ordering import Order
 from otel_tool_audit.review.index import columns
-from otel_tool_audit.review.index.fetch import Found, Made
+from otel_tool_audit.review.index.fetch import IndexedRows, Made
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -42,19 +42,19 @@ class Calls(Iterator[Call]):
             self.next_key = self._order.key_of(call)
         return call
 
-    def pass_over(self, count: int) -> Call | None:
+    def skip(self, count: int) -> Call | None:
         """
         Pass over so many calls, reading no more of them than must be.
 
         Returns:
             The last of them; None when there are not so many, or *count* is 0.
         """
-        if isinstance(self._found, Found) and not self._given:
+        if isinstance(self._found, IndexedRows) and not self._given:
             self._given += count
-            return self._found.pass_over(count)
+            return self._found.skip(count)
         return next(islice(self, count - 1, None), None) if count else None
 
-    def made(self, work: Callable[[list[Call]], Made], size: int) -> Iterator[Made]:
+    def map_batches(self, work: Callable[[list[Call]], Made], size: int) -> Iterator[Made]:
         """
         Do something with the calls that are left, and give what comes of it, in their order: in helper processes, where there are many.
 
@@ -65,8 +65,8 @@ class Calls(Iterator[Call]):
         Raises:
             TrailCorrupt: The trail was changed while it was read.
         """
-        if isinstance(self._found, Found):
-            yield from self._found.made(work, size)
+        if isinstance(self._found, IndexedRows):
+            yield from self._found.map_batches(work, size)
         else:
             while part := list(islice(self, size)):
                 yield work(part)

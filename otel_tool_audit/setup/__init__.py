@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from otel_tool_audit.diagnosis.process import Finding, diagnose, require_active
+from otel_tool_audit.diagnosis.process import ProcessFinding, diagnose, require_active
 from otel_tool_audit.setup.audit import Audit, configure, shutdown
 
-__all__ = ["Audit", "Finding", "configure", "diagnose", "require_active", "shutdown"]
+__all__ = ["Audit", "ProcessFinding", "configure", "diagnose", "require_active", "shutdown"]

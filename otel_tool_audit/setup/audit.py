@@ -253,7 +253,7 @@ def _join(audit: Audit, trail: Trail, forward: SpanProcessor | None) -> None:
     own = None if provider is trace.get_tracer_provider() else provider
     processor = audit.processor = AuditSpanProcessor(trail, forward, settings=settings, tracer_provider=own)
     if sdk is None:
-        processor.recorder.once(
+        processor.recorder.warn_once(
             "provider", "the tracer provider %s is not the SDK's: own tools are recorded, other instrumentations' are not", type(provider)
         )
     else:

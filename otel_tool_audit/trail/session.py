@@ -68,7 +68,7 @@ def check_options(options: TrailOptions) -> TrailOptions:
 class Session:
     """What belongs to this process and this opening. Not shared over a fork."""
 
-    def __init__(self, state: State, found: opening.Found, writer: str, options: TrailOptions) -> None:
+    def __init__(self, state: State, found: opening.Discovery, writer: str, options: TrailOptions) -> None:
         self.state = state
         self.system = state.system
         self.root = found.root

@@ -96,7 +96,7 @@ def test_questions_cost_a_fraction_of_reading(tmp_path: Path, capsys: pytest.Cap
 def test_a_copy_costs_a_few_times_parsing(tmp_path: Path) -> None:
     """Making the copy of a segment takes at most six times the processor time of parsing its lines, and nothing else, in one run."""
     from otel_tool_audit.review.index.extract import Extraction  # noqa: PLC0415 - only here
-    from otel_tool_audit.review.index.store import Segment, to_parquet  # noqa: PLC0415 - an extra
+    from otel_tool_audit.review.index.store import IndexedSegment, to_parquet  # noqa: PLC0415 - an extra
 
     fill(tmp_path / "trail", tmp_path / "state", 10_000)
     data = min((tmp_path / "trail" / "healthcare").glob("*.jsonl")).read_bytes()
@@ -106,7 +106,7 @@ def test_a_copy_costs_a_few_times_parsing(tmp_path: Path) -> None:
         start = time.process_time()
         found = Extraction()
         found.feed(lines, 0)
-        to_parquet(found, Segment("healthcare", "000000000000.jsonl", len(data)), {})
+        to_parquet(found, IndexedSegment("healthcare", "000000000000.jsonl", len(data)), {})
         return time.process_time() - start
 
     def parsed() -> float:

@@ -9,7 +9,7 @@ import pytest
 from made_calls import Printed, call, record
 
 from otel_tool_audit.review.verify import quick
-from otel_tool_audit.review.verify.quick import look_at
+from otel_tool_audit.review.verify.quick import quick_verify
 from otel_tool_audit.trail.trail import Trail
 
 Command = Callable[..., Printed]
@@ -77,9 +77,9 @@ def add(trail: Path) -> None:
 @pytest.mark.parametrize("attack", [cut, lengthen, remove, add])
 def test_what_a_long_trail_lacks_is_noticed_without_reading_it(shop: Path, attack: Callable[[Path], None]) -> None:
     """Names, sizes and heads tell that lines were cut off or added, or that a chain is gone."""
-    assert "not verified" == look_at(shop, whole=0).integrity
+    assert "not verified" == quick_verify(shop, whole=0).integrity
     attack(shop)
-    found = look_at(shop, whole=0)
+    found = quick_verify(shop, whole=0)
     assert "broken" == found.integrity
     assert found.findings[0].startswith("general")
 
@@ -87,7 +87,7 @@ def test_what_a_long_trail_lacks_is_noticed_without_reading_it(shop: Path, attac
 def test_a_long_trail_is_never_called_intact(shop: Path) -> None:
     """A changed byte of the same length shows only where lines are hashed, so nothing is claimed; a short trail is hashed."""
     segment(shop).write_bytes(segment(shop).read_bytes().replace(b'"ORD-3"', b'"ORD-9"', 1))
-    assert ("not verified", "broken") == (look_at(shop, whole=0).integrity, look_at(shop).integrity)
+    assert ("not verified", "broken") == (quick_verify(shop, whole=0).integrity, quick_verify(shop).integrity)
 
 
 def test_a_long_trail_at_work_is_no_finding(shop: Path) -> None:
@@ -95,14 +95,14 @@ def test_a_long_trail_at_work_is_no_finding(shop: Path) -> None:
     with Trail.open(shop, service="shop", durability="os") as trail:
         for number in range(20, 30):
             record(trail, call(number))
-            assert ("not verified", ()) == look_at(shop, whole=0)[:2]
+            assert ("not verified", ()) == quick_verify(shop, whole=0)[:2]
 
 
 def test_looking_at_a_trail_writes_nothing(shop: Path, state: Path) -> None:
     """Neither into the trail nor into its state directory."""
     before = {path: path.stat().st_mtime_ns for root in (shop, state) for path in root.rglob("*")}
-    look_at(shop)
-    look_at(shop, whole=0)
+    quick_verify(shop)
+    quick_verify(shop, whole=0)
     assert before == {path: path.stat().st_mtime_ns for root in (shop, state) for path in root.rglob("*")}
     assert quick.VERIFIED_WHOLE <= 8 << 20
 

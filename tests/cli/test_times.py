@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from otel_tool_audit.review.calls.clocks import in_zone, zone_name
-from otel_tool_audit.review.calls.times import Unclear, read_time, read_zone
+from otel_tool_audit.review.calls.times import AmbiguousTimeError, read_time, read_zone
 
 NOW = datetime(2026, 11, 24, 19, 40, tzinfo=UTC)  # a Tuesday
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -81,7 +81,7 @@ def test_phrases_name_what_people_mean(said: str, begin: str, end: str | None) -
 )
 def test_what_has_no_or_several_readings_is_refused(said: str, told: str) -> None:
     """An answer about the wrong day is worse than none; the message says what would be understood."""
-    with pytest.raises(Unclear, match=told):
+    with pytest.raises(AmbiguousTimeError, match=told):
         read_time(said, NOW)
 
 
@@ -96,9 +96,9 @@ def test_whether_a_zone_was_assumed_is_known(said: str, assumed: bool) -> None:
 
 def test_a_time_that_the_clocks_showed_twice_or_never_is_refused() -> None:
     """Where the clocks were set, the offset has to be named."""
-    with pytest.raises(Unclear, match=r"02:30:00\+02:00 or 2026-10-25T02:30:00\+01:00"):
+    with pytest.raises(AmbiguousTimeError, match=r"02:30:00\+02:00 or 2026-10-25T02:30:00\+01:00"):
         read_time("2026-10-25 02:30", NOW, BERLIN)
-    with pytest.raises(Unclear, match="does not exist"):
+    with pytest.raises(AmbiguousTimeError, match="does not exist"):
         read_time("2026-03-29 02:30", NOW, BERLIN)
 
 
@@ -114,7 +114,7 @@ def test_any_text_is_a_period_or_refused(text: str, now: datetime, zone: timezon
     """No text makes anything else than a period in UTC, or one clear refusal."""
     try:
         found = read_time(text, now, zone)
-    except Unclear:
+    except AmbiguousTimeError:
         return
     assert found.begin <= found.end
     assert timedelta(0) == found.begin.utcoffset() == found.end.utcoffset()
@@ -153,7 +153,7 @@ def test_a_zone_is_named_as_it_is_read(name: str) -> None:
 @pytest.mark.parametrize("name", ["Berlin", "Amerca/New_York", "../../etc/passwd", "", "Mars/Olympus"])
 def test_an_unknown_zone_is_refused(name: str) -> None:
     """What is no zone gets the nearest ones, or how to write one."""
-    with pytest.raises(Unclear, match=r"nearest: |write UTC"):
+    with pytest.raises(AmbiguousTimeError, match=r"nearest: |write UTC"):
         read_zone(name)
 
 

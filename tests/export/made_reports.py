@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from otel_tool_audit.export.contents import Heading
-from otel_tool_audit.review.reports import Access, AccessReport, ActivityReport, Bucket, Count, Gap, Head, ToolStatistics, Verdict
+from otel_tool_audit.review.calls.values import Bucket, Count, ToolStatistics
+from otel_tool_audit.review.reports import Access, AccessReport, ActivityReport, ChainHead, ReportedGap, Verdict
 
 PSEUDONYM = "psn:798ab5875487cf48:30cb4c5a7665ae65ac60d1995d606c6d"
 VERDICT = Verdict(
@@ -17,7 +18,7 @@ VERDICT = Verdict(
     ("2 calls started and have no end",),
     ("keep checkpoints elsewhere",),
     20,
-    (Head("healthcare", 18, "a" * 64), Head("trail", 2, "b" * 64)),
+    (ChainHead("healthcare", 18, "a" * 64), ChainHead("trail", 2, "b" * 64)),
 )
 
 
@@ -60,6 +61,6 @@ def activity_report(calls: int, **fields: Any) -> ActivityReport:
         "trail_id": "1" * 32, "path": "/srv/audit", "start": None, "end": None, "total": statistics(None, calls, series),
         "tools": (statistics("open_record", calls),) if calls else (), "users": tuple(Count(f"usr_{n}", n, 0) for n in range(30, 0, -1)), "roles": (),
         "agents": (), "models": (), "triggers": (), "purposes": (), "errors": (), "denied": 4, "lost": 1,
-        "gaps": (Gap("healthcare", 9, "trail.gap", "2026-03-02T00:00:00Z", "disk full", 3),), "verdict": None,
+        "gaps": (ReportedGap("healthcare", 9, "trail.gap", "2026-03-02T00:00:00Z", "disk full", 3),), "verdict": None,
     }  # fmt: skip
     return ActivityReport(**(told | fields))

@@ -15,8 +15,8 @@ from made_reports import access_report, activity_report, heading, row
 import otel_tool_audit.export
 from otel_tool_audit.export import html
 from otel_tool_audit.export.contents import access_document, activity_document
-from otel_tool_audit.export.document import Document
-from otel_tool_audit.review.calls.timeline import printable
+from otel_tool_audit.export.document import ReportDocument
+from otel_tool_audit.text import printable
 
 html5lib = pytest.importorskip("html5lib")
 pytest.importorskip("jinja2")
@@ -32,7 +32,7 @@ ELEMENTS = {
 EMPTY = access_document(access_report([]), heading())
 
 
-def page(document: Document) -> str:
+def page(document: ReportDocument) -> str:
     return "".join(html.render(document))
 
 
@@ -72,7 +72,7 @@ def test_no_value_becomes_markup(text: str, other: str) -> None:
      activity_document(activity_report(9), heading()), activity_document(activity_report(0, gaps=(), users=()), heading())],
     ids=["empty", "one row", "200 rows", "activity", "no activity"],
 )  # fmt: skip
-def test_a_page_is_well_formed_and_loads_nothing(document: Document) -> None:
+def test_a_page_is_well_formed_and_loads_nothing(document: ReportDocument) -> None:
     """It parses strictly, has its landmarks once, names every header's scope and every picture, and refers to nothing outside."""
     text = page(document)
     found = list(elements(parse(text)))

@@ -11,7 +11,7 @@ from typing import get_type_hints
 import pytest
 
 import otel_tool_audit as audit
-from otel_tool_audit.recording import Said, tool_spec
+from otel_tool_audit.recording import ToolOptions, tool_spec
 from otel_tool_audit.settings import Arguments, Settings
 
 api = pytest.importorskip("mypy.api")
@@ -88,7 +88,8 @@ def test_what_the_readme_shows_and_signatures_pass_strict_checking(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("typed", "names"), [(Arguments, {f.name for f in fields(Settings)} - {"trail"}), (Said, set(inspect.signature(tool_spec).parameters) - {"name"})]
+    ("typed", "names"),
+    [(Arguments, {f.name for f in fields(Settings)} - {"trail"}), (ToolOptions, set(inspect.signature(tool_spec).parameters) - {"name"})],
 )
 def test_typed_arguments_are_all_there_are(typed, names):
     """An editor offers every setting, and everything there is to say of a tool."""

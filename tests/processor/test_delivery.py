@@ -15,7 +15,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor, SimpleSpanProcess
 from opentelemetry.trace import SpanContext, TraceFlags
 
 import otel_tool_audit as audit
-from otel_tool_audit.processor.batches import LARGEST, LONGEST, portions, size_of
+from otel_tool_audit.processor.batches import LARGEST, LONGEST, batches, size_of
 from otel_tool_audit.processor.delivery import CountingExporter, Delivery
 from otel_tool_audit.setup.exporters import Several
 from otel_tool_audit.trail.trail import Trail
@@ -60,7 +60,7 @@ def warned():
 def test_every_portion_fits_a_request(texts):
     """Whatever texts spans hold, no request is too large, none is empty, and no span is left out or repeated."""
     spans = [span(text=text * times, at=n) for n, (text, times) in enumerate(texts)]
-    made = list(portions(spans))
+    made = list(batches(spans))
     assert list(range(len(spans))) == [s.attributes["at"] for portion in made for s in portion]
     assert all(portion and encode_spans(portion).ByteSize() <= REQUEST for portion in made)
 
@@ -68,14 +68,14 @@ def test_every_portion_fits_a_request(texts):
 def test_what_fits_is_handed_on_as_it_is():
     """The usual batch is not copied."""
     spans = [span(text="x" * 100)] * 10
-    (only,) = portions(spans)
+    (only,) = batches(spans)
     assert only is spans
 
 
 def test_a_span_that_is_too_large_alone_is_shortened():
     """Its long texts are cut and say so; everything else stays, dropped counts included."""
     large = span(text="ä" * 2_000_000, short="x", many=["y" * 1000] * 5000)
-    ((cut,),) = portions([large])
+    ((cut,),) = batches([large])
     assert cut.attributes["text"].endswith("ä… <2000000 characters>")
     assert len(cut.attributes["text"]) < LONGEST + 50
     assert ("x", ("<5000 values, cut>",)) == (cut.attributes["short"], tuple(cut.attributes["many"]))

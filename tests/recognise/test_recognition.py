@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from spelling import ARGUMENTS, AS_JSON, NO_TOOLS, TOLD
 
-from otel_tool_audit.recognise import Kind, Place, Roles, caller_in, facts_of, kind_of, requests_in
+from otel_tool_audit.recognise import CallerSource, Roles, SpanRole, caller_in, facts_of, kind_of, requests_in
 from otel_tool_audit.recognise import convention as c
 from otel_tool_audit.recognise.caller import CONTEXT, OWN
 from otel_tool_audit.recognise.outcomes import telling
@@ -32,7 +32,7 @@ def facts(name, attributes, events=()):
 def test_a_call_is_the_same_however_it_is_spelt(told):
     """The tool and its arguments come out the same."""
     name, attributes = told
-    assert kind(name, attributes) is Kind.TOOL
+    assert kind(name, attributes) is SpanRole.TOOL
     found = facts(name, attributes)
     assert "get_order" == found.tool_name
     assert "ORD-1" == found.arguments["order_id"]
@@ -44,7 +44,7 @@ def test_a_call_is_the_same_however_it_is_spelt(told):
 @pytest.mark.parametrize("told", NO_TOOLS.values(), ids=NO_TOOLS)
 def test_what_is_no_tool_is_not_taken_for_one(told):
     """Models, agents, chains, requests and queries speak of tools, too."""
-    assert kind(*told) is not Kind.TOOL
+    assert kind(*told) is not SpanRole.TOOL
 
 
 @given(st.sampled_from(list(TOLD.values())), st.data())
@@ -54,10 +54,10 @@ def test_a_part_is_recognised_while_any_sign_of_a_tool_is_left(told, data):
     kept = data.draw(st.dictionaries(st.sampled_from(list(attributes)), st.none()))
     left = {key: value for key, value in attributes.items() if key in kept}
     signs = [key for key in left if (role := role_of(key)) is not None and role.fact in {*c.TOOL_SIGNS}]
-    kinds = [key for key in left if (role := role_of(key)) is not None and role.fact == c.KIND and kind("x", {key: left[key]}) is Kind.TOOL]
-    denied = any(role_of(key).fact == c.KIND and kind("x", {key: left[key]}) is Kind.GENERIC for key in left if role_of(key)) and len(signs) < 2
+    kinds = [key for key in left if (role := role_of(key)) is not None and role.fact == c.KIND and kind("x", {key: left[key]}) is SpanRole.TOOL]
+    denied = any(role_of(key).fact == c.KIND and kind("x", {key: left[key]}) is SpanRole.GENERIC for key in left if role_of(key)) and len(signs) < 2
     if (signs and not denied) or kinds:
-        assert kind("x", left) is Kind.TOOL
+        assert kind("x", left) is SpanRole.TOOL
         assert facts("x", left) is not None
 
 
@@ -106,7 +106,7 @@ def test_known_words_are_recognised_however_they_are_joined(data):
     for place, value in told.items():
         prefix, name = data.draw(PREFIXES), spelt(data.draw, data.draw(st.sampled_from(PLACES[place])))
         attributes[f"{prefix}.{name}" if prefix else name] = value
-    assert kind("step", attributes) is Kind.TOOL
+    assert kind("step", attributes) is SpanRole.TOOL
     found = facts("step", attributes)
     assert ("get_order", "c1", ARGUMENTS, {"status": "shipped"}) == (found.tool_name, found.tool_call_id, found.arguments, found.result)
 
@@ -125,7 +125,7 @@ def test_what_says_that_it_is_something_else_is_never_a_call(said, words, prefix
     attributes |= data.draw(
         st.dictionaries(st.sampled_from(["input.value", "output.value", "gen_ai.request.model", "tags"]), st.just(AS_JSON), max_size=3)
     )
-    assert kind(data.draw(st.sampled_from(["get_order", "execute_tool get_order", "x"])), attributes) is not Kind.TOOL
+    assert kind(data.draw(st.sampled_from(["get_order", "execute_tool get_order", "x"])), attributes) is not SpanRole.TOOL
 
 
 @pytest.mark.parametrize("state", ["error", "failed"])
@@ -188,19 +188,19 @@ def test_no_value_of_any_type_breaks_it(attributes, name):
     found = ROLES.found(attributes)
     kind_of(found, attributes, name)
     facts_of(name, attributes, found, [("e", attributes), ("gen_ai.choice", attributes), ("exception", attributes)], ROLES)
-    caller_in([Place(OWN, attributes, found), Place(CONTEXT, attributes, found)], ROLES)
+    caller_in([CallerSource(OWN, attributes, found), CallerSource(CONTEXT, attributes, found)], ROLES)
     requests_in(attributes, [("gen_ai.choice", attributes)])
 
 
 @pytest.mark.parametrize("value", ["{oops", '"oops', '{"type": "{oops"}', '"\\"oops"', "{'type': '{'}"])
 def test_a_kind_that_only_begins_like_json_is_untold(value):
     """What begins with a brace or a quote and is no JSON ends the reading; it says nothing, and the span is looked at all the same."""
-    assert kind("x", {"openinference.span.kind": value}) is Kind.UNTOLD
+    assert kind("x", {"openinference.span.kind": value}) is SpanRole.UNTOLD
 
 
 def test_values_that_are_enums_count_as_their_text():
     """Some frameworks set members of enums that are text."""
-    assert kind("x", {"gen_ai.operation.name": Name.TOOL}) is Kind.TOOL
+    assert kind("x", {"gen_ai.operation.name": Name.TOOL}) is SpanRole.TOOL
 
 
 @given(st.dictionaries(st.text(min_size=1, max_size=8), st.integers() | st.text(max_size=8) | st.booleans() | st.none(), min_size=2, max_size=5))
@@ -326,7 +326,7 @@ def test_a_tool_that_hands_over_is_a_tool():
 
 
 def caller(own=(), context=(), **more):
-    places = [Place(name, values, ROLES.found(values)) for name, values in {OWN: dict(own), CONTEXT: dict(context), **more}.items()]
+    places = [CallerSource(name, values, ROLES.found(values)) for name, values in {OWN: dict(own), CONTEXT: dict(context), **more}.items()]
     return {name: answer.value for name, answer in caller_in(places, ROLES).items()}
 
 
@@ -434,4 +434,4 @@ def test_names_with_numbers_do_not_fill_the_memory():
         roles.found({f"x.{n}.y": 1})
     assert len(roles._roles) <= 8_200
     assert len(roles._together) <= 1_024
-    assert Kind.TOOL is kind_of(roles.found({"gen_ai.tool.name": "t"}), {"gen_ai.tool.name": "t"}, "x")
+    assert SpanRole.TOOL is kind_of(roles.found({"gen_ai.tool.name": "t"}), {"gen_ai.tool.name": "t"}, "x")

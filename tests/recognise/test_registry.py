@@ -8,7 +8,7 @@ import pkgutil
 import pytest
 from opentelemetry.semconv._incubating import attributes as registry
 
-from otel_tool_audit.recognise import Kind, Roles, kind_of
+from otel_tool_audit.recognise import Roles, SpanRole, kind_of
 
 ROLES = Roles()
 
@@ -21,7 +21,7 @@ def registered():
 
 
 def is_tool(name, attributes):
-    return kind_of(ROLES.found(attributes), attributes, name) is Kind.TOOL
+    return kind_of(ROLES.found(attributes), attributes, name) is SpanRole.TOOL
 
 
 def test_of_all_registered_attributes_only_those_of_tools_make_a_tools_span():

@@ -21,7 +21,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 import otel_tool_audit as audit
 from otel_tool_audit.review.reconcile.sources import Help, Source
 from otel_tool_audit.review.reconcile.spill import Spill
-from otel_tool_audit.review.reconcile.values import Seen, Window
+from otel_tool_audit.review.reconcile.values import ExportedSpan, Window
 from otel_tool_audit.review.source.directory import Folder
 from otel_tool_audit.review.source.workers import Pool
 
@@ -62,7 +62,7 @@ def line(request: ExportTraceServiceRequest) -> bytes:
     return orjson.dumps(hexed(json_format.MessageToDict(request))) + b"\n"
 
 
-def spans_of(source: Source, window: Window, moments: Callable[[int], list[int]] = lambda _: []) -> list[Seen]:
+def spans_of(source: Source, window: Window, moments: Callable[[int], list[int]] = lambda _: []) -> list[ExportedSpan]:
     """Read a source, in this process, and unpack what it gives, by call."""
     with Folder.at("/") as root, Spill() as spill:
         for packed in source.spans(window, Help(moments, lambda desk, _: Pool(root, 1, desk), lambda *_: None)):

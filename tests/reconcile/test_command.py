@@ -19,6 +19,7 @@ from opentelemetry.trace import NoOpTracerProvider
 
 import otel_tool_audit as audit
 from otel_tool_audit.cli.app import run
+from otel_tool_audit.format import line as codec_line
 from otel_tool_audit.record import codec
 from otel_tool_audit.record.model import new_call
 from otel_tool_audit.review.reconcile import jaeger, otlp_files, records, spill
@@ -182,12 +183,12 @@ def test_reading_by_position_is_reading(arguments, claimed, sampled, traced) -> 
     call["span_id"] = "0123456789abcdef" if traced else None
     if not sampled:
         call["sampled"] = False
-    body = codec.body(
+    body = codec_line.body(
         7, "ab" * 32, codec.call_tail("tool_call.finished", call, salt="1" * 32, writer="2" * 32, service=b'"shop"', digest=lambda _: None)
     )
-    text = codec.line(body, codec.leaf_hash(body)).rstrip(b"\n")
+    text = codec_line.line(body, codec_line.leaf_hash(body)).rstrip(b"\n")
     usual = records._usual(text, b"general")
-    parsed = records._recorded(json.loads(text), "general", codec.leaf_digest(body), records.nanoseconds(call["timestamp"]))
+    parsed = records._recorded(json.loads(text), "general", codec_line.leaf_digest(body), records.nanoseconds(call["timestamp"]))
     assert (traced, sampled) == (parsed.traced, parsed.sampled)
     assert usual == (None if claimed else (7, parsed.at, pack_recorded(parsed)))
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from otel_tool_audit.review.reconcile.compare import KEPT, MISMATCHED, MISSING_IN_BACKEND, MISSING_IN_TRAIL, Terms, compare
 from otel_tool_audit.review.reconcile.spill import Spill, pack_recorded, pack_seen
-from otel_tool_audit.review.reconcile.values import Recorded, Seen, Window
+from otel_tool_audit.review.reconcile.values import ExportedSpan, Recorded, Window
 
 TRAIL, OTHER = "a" * 32, "b" * 32
 WRONG = b"\xff" * 32
@@ -24,8 +24,8 @@ def recorded(call: int, seq: int, at: int = 100, *, ended: bool = True, chain: s
     return made._replace(**changes)
 
 
-def seen(call: int, seq: int, at: int = 100, **changes) -> Seen:
-    return Seen(call.to_bytes(16), TRAIL, "general", seq, seq.to_bytes(32), call.to_bytes(16), seq.to_bytes(8), at)._replace(**changes)
+def seen(call: int, seq: int, at: int = 100, **changes) -> ExportedSpan:
+    return ExportedSpan(call.to_bytes(16), TRAIL, "general", seq, seq.to_bytes(32), call.to_bytes(16), seq.to_bytes(8), at)._replace(**changes)
 
 
 def compared(records, spans, terms=TERMS, names=None):
@@ -136,7 +136,7 @@ RECORDS = st.builds(
     st.booleans(),
 )
 SPANS = st.builds(
-    Seen,
+    ExportedSpan,
     IDS,
     TEXT,
     TEXT,

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from otel_tool_audit.format.head import CLEAN, HEAD_BYTES, NO_PENDING, SLOT_BYTES, Head, Mark, Pending
+from otel_tool_audit.format.head import CLEAN, HEAD_BYTES, NO_PENDING, SLOT_BYTES, Head, Pending, Position
 from otel_tool_audit.record.model import FINISHED, STARTED, new_call
 from otel_tool_audit.trail.trail import Trail
 
@@ -126,6 +126,6 @@ def next_lines(made: Made, number: int) -> bytes:
 
 
 __all__ = [
-    "BOOT", "NO_PENDING", "OTHER_BOOT", "Head", "Made", "Mark", "announce", "call", "change_head", "crash_host", "killed", "lines_of", "next_lines",
+    "BOOT", "NO_PENDING", "OTHER_BOOT", "Head", "Made", "Position", "announce", "call", "change_head", "crash_host", "killed", "lines_of", "next_lines",
     "rehash", "rewrite", "write",
 ]  # fmt: skip

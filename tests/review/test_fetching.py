@@ -33,10 +33,10 @@ def test_what_is_made_of_calls_is_made_of_each_in_order(made: Made, monkeypatch:
     whole = list(reader.calls(order_by="timestamp"))
     assert whole == list(slow(made).calls(order_by="timestamp"))
     for size in (1, 7, 1000):
-        assert whole == list(chain(*reader.calls(order_by="timestamp").made(list, size)))
+        assert whole == list(chain(*reader.calls(order_by="timestamp").map_batches(list, size)))
     begun = reader.calls(order_by="timestamp")
     first = [next(begun), next(begun)]
-    assert whole == first + list(chain(*begun.made(list, 4)))
+    assert whole == first + list(chain(*begun.map_batches(list, 4)))
 
 
 def test_passing_over_calls_is_reading_them(made: Made) -> None:
@@ -46,10 +46,10 @@ def test_passing_over_calls_is_reading_them(made: Made) -> None:
         whole = list(reader.calls(order_by="timestamp"))
         for count in (0, 1, 7, len(whole), len(whole) + 1):
             rest = reader.calls(order_by="timestamp")
-            assert (whole[count - 1] if 0 < count <= len(whole) else None) == rest.pass_over(count)
+            assert (whole[count - 1] if 0 < count <= len(whole) else None) == rest.skip(count)
             assert whole[count:] == list(rest)
         text = reader.calls(text="straße", order_by="timestamp")
-        assert whole[4] == text.pass_over(5)
+        assert whole[4] == text.skip(5)
 
 
 @pytest.mark.parametrize("helpers_from", [0, 10_000])
@@ -61,4 +61,4 @@ def test_lines_that_changed_since_are_refused(made: Made, monkeypatch: pytest.Mo
     segment = min((made.path / "general").glob("*.jsonl"))
     segment.write_bytes(b"".join(lines_of(segment)[::-1]))
     with pytest.raises(TrailCorrupt, match="was changed while it was read"):
-        list(found.made(list, 3))
+        list(found.map_batches(list, 3))

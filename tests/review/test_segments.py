@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from otel_tool_audit.review.source.directory import Folder
-from otel_tool_audit.review.source.segment_order import MAX_LINE, Part
+from otel_tool_audit.review.source.segment_order import MAX_LINE, SegmentPart
 from otel_tool_audit.review.source.segments import Extent, find
 
 FIRST = 1_000
@@ -29,7 +29,7 @@ def segment(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def found(segment: Path, data: bytes, *, end: int, seq: int) -> bytes | None:
     segment.write_bytes(data)
     with contextlib.closing(Folder.at(str(segment.parent))) as folder:
-        return find(folder, [Extent(Part((FIRST, 0), segment.name, len(data), None, None), end)], seq)
+        return find(folder, [Extent(SegmentPart((FIRST, 0), segment.name, len(data), None, None), end)], seq)
 
 
 @settings(max_examples=60, deadline=None)

@@ -10,7 +10,7 @@ import pytest
 from making import OTHER_BOOT, Made, announce, call, change_head, crash_host, killed, lines_of, next_lines, write  # fmt: skip
 
 from otel_tool_audit.errors import TrailTampered
-from otel_tool_audit.format.head import CLEAN, OS, Head, Mark
+from otel_tool_audit.format.head import CLEAN, OS, Head, Position
 from otel_tool_audit.review.verify.verifier import verify
 from otel_tool_audit.trail.state.accept_loss import accept
 from otel_tool_audit.trail.trail import Trail
@@ -177,14 +177,14 @@ def test_a_host_crash_with_os_loses_what_was_not_synced(made: Made) -> None:
     *kept, lost = lines_of(made.general)
     os.truncate(made.general, sum(map(len, kept)))
     last = bytes.fromhex(kept[-1][-67:-3].decode())
-    synced = Mark(len(kept), sum(map(len, kept)), last)
+    synced = Position(len(kept), sum(map(len, kept)), last)
     change_head(made.head_file(), lambda h: h._replace(boot=OTHER_BOOT, flags=OS, synced=synced))
     change_head(made.head_file("trail"), lambda h: h._replace(boot=OTHER_BOOT, flags=h.flags & ~CLEAN))
     # the closing record named a synced head that a real crash would not have left behind
     trail_segment = made.path / "trail" / "000000000000.jsonl"
     data = lines_of(trail_segment)
     os.truncate(trail_segment, sum(map(len, data[:-1])))
-    before = Mark(len(data) - 1, sum(map(len, data[:-1])), bytes.fromhex(data[-2][-67:-3].decode()))
+    before = Position(len(data) - 1, sum(map(len, data[:-1])), bytes.fromhex(data[-2][-67:-3].decode()))
     change_head(made.head_file("trail"), lambda h: h._replace(written=before, synced=before))
     found = verify(made.path, state=str(made.state))
     assert lost.endswith(b"\n")

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from making import rehash
 
 from otel_tool_audit.review.verify.blocks import Block, check_block
-from otel_tool_audit.review.verify.links import Walk
+from otel_tool_audit.review.verify.links import LinkCheck
 from otel_tool_audit.review.verify.strict import flaw_of
 
 ORIGIN = hashlib.sha256(b"origin").digest()
@@ -35,7 +35,7 @@ def walked(lines: list[bytes], count: int | None = None, block: int = 1 << 20) -
     """Walk along *lines* in blocks; the seqs of findings, and how many lines were accepted."""
     found: list[int] = []
     accepted: list[Block] = []
-    walk = Walk(0, ORIGIN.hex(), lambda _check, seq, _message: found.append(seq), accepted.append)
+    walk = LinkCheck(0, ORIGIN.hex(), lambda _check, seq, _message: found.append(seq), accepted.append)
     for at in range(0, len(lines), block):
         data = b"".join(lines[at : at + block])
         walk.block(data, check_block(data))
@@ -110,7 +110,7 @@ def test_a_line_break_taken_out_or_put_in_is_found_once(block: int) -> None:
 def test_anything_can_be_walked(data: bytes) -> None:
     """No bytes make the walk fall over, and junk is never accepted."""
     found: list[int] = []
-    walk = Walk(0, ORIGIN.hex(), lambda _check, seq, _message: found.append(seq), lambda _block: pytest.fail("accepted"))
+    walk = LinkCheck(0, ORIGIN.hex(), lambda _check, seq, _message: found.append(seq), lambda _block: pytest.fail("accepted"))
     walk.block(data, check_block(data))
     walk.settle(None)
     assert bool(data) == bool(found)

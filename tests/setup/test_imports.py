@@ -34,7 +34,9 @@ def test_importing_alone_loads_no_sdk():
     assert out == "[]\n"
 
 
-@pytest.mark.parametrize("first", ["otel_tool_audit.propagation", "otel_tool_audit.redaction", "otel_tool_audit.processor", "otel_tool_audit.testing"])
+@pytest.mark.parametrize(
+    "first", ["otel_tool_audit.propagation", "otel_tool_audit.redaction", "otel_tool_audit.processor", "otel_tool_audit.testing"]
+)
 def test_submodules_do_not_hide_public_names(first):
     """`audit.attribution` and `audit.sanitize` stay functions whatever was imported before."""
     out = run(f"import {first}, otel_tool_audit as a; a.attribution(user='u'); print(a.sanitize({{'password': 'x'}}))")

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from otel_tool_audit.format.names import genesis, parse_place, parse_segment_name, seal_name, segment_name, split_line, valid_chain, valid_trail_id
-from otel_tool_audit.record.codec import body, leaf_hash, line
+from otel_tool_audit.format.line import body, leaf_hash, line, parse_place, split_line
+from otel_tool_audit.format.names import genesis, parse_segment_name, seal_name, segment_name, valid_chain, valid_trail_id
 
 ID = "0123456789abcdef" * 2
 SEQS = st.integers(0, 2**64 - 1)

@@ -16,8 +16,8 @@ from otel_tool_audit.format.head import (
     SLOT_BYTES,
     SLOT_PACKED,
     Head,
-    Mark,
     Pending,
+    Position,
     Previous,
     first_head,
     generations,
@@ -26,7 +26,7 @@ from otel_tool_audit.format.head import (
 
 U32, U64 = st.integers(0, 2**32 - 1), st.integers(0, 2**64 - 1)
 HASH = st.binary(min_size=32, max_size=32)
-MARKS = st.builds(Mark, U64, U64, HASH)
+MARKS = st.builds(Position, U64, U64, HASH)
 HEADS = st.builds(
     Head, st.integers(1, 2**64 - 2), HASH, st.binary(min_size=16, max_size=16), st.integers(0, 7), U64, U32, MARKS, MARKS,
     st.builds(Pending, U32, U32, HASH), st.builds(Previous, U64, U32, U64, U64, U64, U64, HASH),
@@ -102,7 +102,7 @@ def test_no_bytes_make_the_reader_fail(data: bytes) -> None:
 def test_the_first_head_has_nothing() -> None:
     """Count and offset 0, nothing pending, no segment before, neither clean nor poisoned."""
     head = first_head(b"o" * 32, b"b" * 16)
-    assert (Mark(0, 0, b"o" * 32), head.written, NO_PENDING, NO_PREVIOUS) == (head.written, head.synced, head.pending, head.prev)
+    assert (Position(0, 0, b"o" * 32), head.written, NO_PENDING, NO_PREVIOUS) == (head.written, head.synced, head.pending, head.prev)
     assert (NONE, False, False) == (head.prev.first_seq, head.clean, head.poisoned)
 
 

@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from worker import call
 
-from otel_tool_audit.format.head import Mark
+from otel_tool_audit.format.head import Position
+from otel_tool_audit.format.line import body, leaf_hash, line
 from otel_tool_audit.host.system import System
-from otel_tool_audit.record.codec import body, leaf_hash, line
 from otel_tool_audit.record.model import STARTED
 from otel_tool_audit.trail.chain.scan import first_record, follow, good_line, last_hash_before, named_ending
 from otel_tool_audit.trail.trail import Trail
@@ -35,13 +35,13 @@ JSON = st.recursive(
 )
 
 
-def chained(count: int) -> tuple[bytes, Mark]:
+def chained(count: int) -> tuple[bytes, Position]:
     previous, data = "0" * 64, b""
     for seq in range(count):
         content = body(seq, previous, b'"event":"x","call_id":null,"n":%d}' % seq)
         previous = leaf_hash(content)
         data += line(content, previous)
-    return data, Mark(count, len(data), bytes.fromhex(previous))
+    return data, Position(count, len(data), bytes.fromhex(previous))
 
 
 def test_what_a_writer_says_of_an_ending_is_read() -> None:
@@ -95,7 +95,7 @@ def test_following_ends_at_the_first_line_that_is_not_good(count: int, data: st.
     descriptor = os.memfd_create("segment")
     try:
         os.write(descriptor, changed)
-        found = follow(System(), descriptor, Mark(0, 0, bytes(32)), len(changed))
+        found = follow(System(), descriptor, Position(0, 0, bytes(32)), len(changed))
     finally:
         os.close(descriptor)
     good = whole[: min(at, cut)].count(b"\n")

@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final, NamedTuple
 
-from otel_tool_audit.record.codec import leaf_hash
-from otel_tool_audit.record.codec import line as whole_line
+from otel_tool_audit.format.line import leaf_hash
+from otel_tool_audit.format.line import line as whole_line
 
 _HASH: Final = re.compile(rb',"hash":"([0-9a-f]{64})"\}\n$')
 _PREVIOUS: Final = re.compile(rb'"previous_hash":"[0-9a-f]{64}"')

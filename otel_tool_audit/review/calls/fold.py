@@ -63,12 +63,12 @@ class Folding:
             "chain": record.get("chain"), "seq": record.get("seq"), "hash": record.get("hash"), "event": event, "timestamp": record.get("timestamp"),
         })  # fmt: skip
 
-    def call(self, lives: Callable[[str], bool]) -> Call:
+    def call(self, is_alive: Callable[[str], bool]) -> Call:
         """
         Give the call as a reader shows it.
 
         Args:
-            lives: Tells whether a writer (32 hex digits) is known to live.
+            is_alive: Tells whether a writer (32 hex digits) is known to live.
         """
         last = self.records[-1]
         fields = self.fields
@@ -80,19 +80,19 @@ class Folding:
             call["session_metadata"] = {**session, "user_role": call["user_role"]}
         if not fields.keys() <= _KNOWN:
             call.update({name: value for name, value in fields.items() if name not in _KNOWN})
-        call["status"] = self._status(lives)
+        call["status"] = self._status(is_alive)
         call["writer"] = self.writer
         call["chain"], call["seq"], call["hash"] = last["chain"], last["seq"], last["hash"]
         call["records"] = self.records
         return call
 
-    def _status(self, lives: Callable[[str], bool]) -> str:
+    def _status(self, is_alive: Callable[[str], bool]) -> str:
         success = self.fields.get("success")
         if isinstance(success, bool):
             return SUCCESS if success else ERROR
         if self.fields.get("error") is not None or self.fields.get("error_type") is not None:
             return ERROR
-        if not self.ended and isinstance(self.writer, str) and lives(self.writer):
+        if not self.ended and isinstance(self.writer, str) and is_alive(self.writer):
             return RUNNING
         return INTERRUPTED
 

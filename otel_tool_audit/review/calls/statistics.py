@@ -14,7 +14,7 @@ from typing import Any, Final
 from otel_tool_audit.errors import SettingsError
 from otel_tool_audit.review.calls.filters import nearest
 from otel_tool_audit.review.calls.fold import ERROR, INTERRUPTED, RUNNING, SUCCESS
-from otel_tool_audit.review.reports import Bucket, Count, ToolStatistics
+from otel_tool_audit.review.calls.values import Bucket, Count, ToolStatistics
 
 STRETCHES: Final = {"minute": 16, "hour": 13, "day": 10, "month": 7}
 """Stretches of time for a series, in UTC: by how many characters of a timestamp one is named."""

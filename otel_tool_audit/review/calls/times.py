@@ -39,7 +39,7 @@ _HELP: Final = "write a date (2026-03-01), a month (March 2026), a phrase (yeste
 _MONTHS_A_YEAR: Final = 12
 
 
-class Unclear(ValueError):
+class AmbiguousTimeError(ValueError):
     """Text that names no time, or more than one; the message says which are understood."""
 
 
@@ -91,13 +91,13 @@ def read_time(text: str, now: datetime, zone: tzinfo = UTC) -> Period:
                 period = read(found, context._replace(zone=read_zone(named)) if named else context)
                 return period._replace(assumed=period.assumed and not named)
     except (OverflowError, ValueError) as error:
-        if isinstance(error, Unclear):
+        if isinstance(error, AmbiguousTimeError):
             raise
         message = f"{text!r} names no day or time of the calendar ({error}); {_HELP}"
-        raise Unclear(message) from None
+        raise AmbiguousTimeError(message) from None
     near = [word for part in said.split() for word in difflib.get_close_matches(part, _WORDS, 1, 0.75) if word != part]
     message = f"{text!r} is no time that is understood{f' (did you mean {near[0]}?)' if near else ''}; {_HELP}"
-    raise Unclear(message)
+    raise AmbiguousTimeError(message)
 
 
 def read_zone(name: str) -> tzinfo:
@@ -130,7 +130,7 @@ def read_zone(name: str) -> tzinfo:
     message = (
         f"there is no time zone {name!r}; {'nearest: ' + ', '.join(near) if near else 'write UTC, an IANA name such as Europe/Berlin, or +01:00'}"
     )
-    raise Unclear(message)
+    raise AmbiguousTimeError(message)
 
 
 # --- what phrases name
@@ -170,7 +170,7 @@ def _weekday(found: re.Match[str], context: _Context) -> Period:
     back = (today.weekday() - _DAY_NUMBERS[found["day"]]) % 7
     if back == 0 and found["last"] is None:
         message = f"{found[0]!r} is today ({today:%Y-%m-%d}) or a week ago ({today - timedelta(days=7):%Y-%m-%d}); write the date, today, or last {found['day']}"
-        raise Unclear(message)
+        raise AmbiguousTimeError(message)
     return _day(today - timedelta(days=back or 7), found, context)
 
 
@@ -232,7 +232,7 @@ def _by_figures(found: re.Match[str], _: _Context) -> Period:
     year += 2000 if len(found["year"]) == 2 else 0  # noqa: PLR2004 - "26" is written for 2026
     readings = sorted({f"{year:04}-{m:02}-{d:02}" for d, m in ((first, second), (second, first)) if _date(year, m, d)}, reverse=True)
     message = f"{found[0]!r} is read differently in different countries; write {' or '.join(readings) or '2026-03-01'}"
-    raise Unclear(message)
+    raise AmbiguousTimeError(message)
 
 
 # --- from the clocks of a zone to moments
@@ -261,9 +261,9 @@ def _at(local: datetime, zone: tzinfo) -> datetime:
     shown = f"{local:%Y-%m-%d %H:%M}"
     if first.astimezone(UTC).astimezone(zone).replace(tzinfo=None, fold=0) != local:
         message = f"{shown} does not exist in {zone_name(zone)}: the clocks were set forward over it"
-        raise Unclear(message)
+        raise AmbiguousTimeError(message)
     message = f"{shown} happened twice in {zone_name(zone)}; write {first.isoformat()} or {second.isoformat()}"
-    raise Unclear(message)
+    raise AmbiguousTimeError(message)
 
 
 def _year(year: int) -> tuple[datetime, datetime]:

@@ -25,13 +25,13 @@ from otel_tool_audit.review.calls.stream import ids_of
 from otel_tool_audit.review.index import database, sql
 from otel_tool_audit.review.index.columns import arrow, row
 from otel_tool_audit.review.index.extract import KEPT, ROW
-from otel_tool_audit.review.index.fetch import FOLDED, Found
-from otel_tool_audit.review.index.open_segments import Tail
-from otel_tool_audit.review.index.store import Copy, Index, Segment, to_table
-from otel_tool_audit.review.index.unindexed_calls import Held, Told
+from otel_tool_audit.review.index.fetch import FOLDED, IndexedRows
+from otel_tool_audit.review.index.open_segments import OpenSegment
+from otel_tool_audit.review.index.store import Copy, Index, IndexedSegment, to_table
+from otel_tool_audit.review.index.unindexed_calls import RecordRef, UnindexedCalls
 from otel_tool_audit.review.source import segments
-from otel_tool_audit.review.source.directory import Folder, Refused
-from otel_tool_audit.review.source.line_cache import Line, Lines, Stale
+from otel_tool_audit.review.source.directory import Folder, UnsafeFileError
+from otel_tool_audit.review.source.line_cache import Line, Lines, StaleIndexError
 
 _SORTED: Final = frozenset({"call_id", "status", *KEPT})
 _TIE: Final = ("chain", "first_seq")
@@ -50,7 +50,7 @@ class Engine:
     """
 
     def __init__(
-        self, root: Folder, index: Index, extents: Callable[[], dict[str, list[segments.Extent]]], lives: Callable[[str], bool],
+        self, root: Folder, index: Index, extents: Callable[[], dict[str, list[segments.Extent]]], is_alive: Callable[[str], bool],
     ) -> None:  # fmt: skip
         """
         Make an engine.
@@ -59,17 +59,17 @@ class Engine:
             root: The trail's directory; stays the caller's.
             index: Copies of its sealed segments.
             extents: Gives every chain's segments as they are now.
-            lives: Tells whether a writer lives.
+            is_alive: Tells whether a writer lives.
         """
         self._root = root
         self._index = index
         self._extents = extents
-        self._lives = lives
-        self._tails: dict[str, Tail] = {}
+        self._is_alive = is_alive
+        self._tails: dict[str, OpenSegment] = {}
         self._lines = Lines(root)
-        self._held = Held((), self._lines)
+        self._unindexed = UnindexedCalls((), self._lines)
         self._copies: list[Copy] = []
-        self._loose: list[Told] = []
+        self._loose: list[RecordRef] = []
         self._without = ""
         self._state: Any = None
         self._living: tuple[bool, ...] | None = None
@@ -94,7 +94,7 @@ class Engine:
         """Tell whether it can give calls in an order; else they are sorted after they were folded."""
         return order.by in _SORTED and sql.sortable(order)
 
-    def calls(self, query: Query, order: Order) -> Found:
+    def calls(self, query: Query, order: Order) -> IndexedRows:
         """
         Give the calls that match, in an order that it knows; the text of arguments is looked at after the limit was taken.
 
@@ -103,9 +103,9 @@ class Engine:
         """
         asked = sql.select(_PLACE, replace(query, text=None), order, _TIE)
         table = self._stable(lambda: self._database.sql(asked.text, params=asked.parameters).to_arrow_table())
-        return Found(self._root, self._lines, table, query, self._held, self._lives)
+        return IndexedRows(self._root, self._lines, table, query, self._unindexed, self._is_alive)
 
-    def ask(self, *asked: sql.Question) -> list[list[tuple[Any, ...]]]:
+    def ask(self, *asked: sql.SqlQuestion) -> list[list[tuple[Any, ...]]]:
         """
         Put questions to the same state of the trail, and give their rows.
 
@@ -135,15 +135,15 @@ class Engine:
             try:
                 self.refresh()
                 found = ask()
-            except (OSError, Refused) as error:
-                raise Stale(f"no index: {error}") from error
+            except (OSError, UnsafeFileError) as error:
+                raise StaleIndexError(f"no index: {error}") from error
             except duckdb.Error:
                 if self._index.unchanged(self._copies):
                     raise
                 continue
             if self._index.unchanged(self._copies):
                 return found
-        raise Stale("the index changes while it is read")
+        raise StaleIndexError("the index changes while it is read")
 
     # --- what a question is put to
 
@@ -155,7 +155,7 @@ class Engine:
             progress: Told of segments copied and to copy.
         """
         extents = self._extents()
-        sealed = [Segment(chain, extent.part.name, extent.end) for chain, found in extents.items() for extent in found[:-1]]
+        sealed = [IndexedSegment(chain, extent.part.name, extent.end) for chain, found in extents.items() for extent in found[:-1]]
         copies = self._index.copies(sealed, cores(), progress)
         opened = {chain: self._tail(chain, found[-1]) for chain, found in extents.items() if found}
         state = ([(copy.segment, copy.stamp) for copy in copies], [(tail.chain, tail.name, tail.at) for tail in opened.values()])
@@ -177,12 +177,12 @@ class Engine:
         self._fold_the_rest()
         self._state = state
 
-    def _tail(self, chain: str, extent: segments.Extent) -> Tail:
+    def _tail(self, chain: str, extent: segments.Extent) -> OpenSegment:
         known = self._tails.get(chain)
         with self._root.folder(chain) as folder:
             if known is not None and known.name == extent.part.name and known.read_on(folder, extent.end):
                 return known
-            tail = Tail(chain, extent.part.name)
+            tail = OpenSegment(chain, extent.part.name)
             tail.read_on(folder, extent.end)
             return tail
 
@@ -209,22 +209,22 @@ class Engine:
             places = {(first_at, first_bytes), (last_at, last_bytes)}
             told = list(self._told(chain, segment, places))
             if len(told) != len(places):
-                raise Stale(f"{chain}/{segment} does not hold what the index says")
+                raise StaleIndexError(f"{chain}/{segment} does not hold what the index says")
             loose += told
-        self._held = Held(loose, self._lines)
+        self._unindexed = UnindexedCalls(loose, self._lines)
         taken = sorted({row[0] for row in rows})
         self._database.execute("CREATE OR REPLACE TEMP TABLE taken AS SELECT unnest(?::VARCHAR[]) AS id", [taken])
         self._without = " WHERE call_id NOT IN (SELECT id FROM taken)" if taken else ""
         self._living = None
         self._publish_folded()
 
-    def _told(self, chain: str, segment: str, places: Iterable[tuple[int, int]]) -> Iterator[Told]:
+    def _told(self, chain: str, segment: str, places: Iterable[tuple[int, int]]) -> Iterator[RecordRef]:
         """Read lines, and keep what tells which call they are of; a line that is no record counts as unreadable."""
         for at, size in places:
             line = Line(chain, segment, at, size)
             record = self._lines.record(line)
             if record is not None:
-                yield Told(record, line)
+                yield RecordRef(record, line)
             else:
                 self.unreadable += 1
 
@@ -235,10 +235,10 @@ class Engine:
 
     def _publish_folded(self) -> None:
         """Make the table of folded calls and the view that questions go to; anew when a writer died since."""
-        living = tuple(map(self._lives, self._held.open))
+        living = tuple(map(self._is_alive, self._unindexed.open))
         if living == self._living:
             return
-        self._database.register("folded_rows", arrow().concat_tables(_tables(self._held.calls(self._lives))))
+        self._database.register("folded_rows", arrow().concat_tables(_tables(self._unindexed.calls(self._is_alive))))
         self._database.execute(
             f"CREATE OR REPLACE TEMP VIEW calls AS SELECT * FROM whole{self._without} UNION ALL SELECT * FROM folded_rows"  # noqa: S608 - names of ours
         )

@@ -16,10 +16,10 @@ from otel_tool_audit.errors import TrailCorrupt
 from otel_tool_audit.host.machine import cores
 from otel_tool_audit.review.calls.filters import Query
 from otel_tool_audit.review.calls.fold import Call, fold
-from otel_tool_audit.review.index.unindexed_calls import Held
+from otel_tool_audit.review.index.unindexed_calls import UnindexedCalls
 from otel_tool_audit.review.source.directory import Folder
-from otel_tool_audit.review.source.line_cache import Line, Lines, Stale
-from otel_tool_audit.review.source.workers import Desk, Pool
+from otel_tool_audit.review.source.line_cache import Line, Lines, StaleIndexError
+from otel_tool_audit.review.source.workers import Pool, Worker
 
 FOLDED: Final = "folded"
 """Stands for the segment of a call that the engine holds; no segment has that name."""
@@ -48,7 +48,7 @@ class Fetch(NamedTuple):
     work: Callable[[list[Call]], Any]
 
 
-class FetchDesk(Desk):
+class FetchWorker(Worker):
     """Reads calls, and does something with them."""
 
     job: ClassVar[Callable[..., Any]] = Fetch
@@ -73,10 +73,10 @@ class FetchDesk(Desk):
         return job.work(list(filter(job.query.matcher(), fold_rows(self._lines, job.rows, lambda _: False))))
 
 
-class Found(Iterator[Call]):
+class IndexedRows(Iterator[Call]):
     """The calls that an index found, in its order, read as they are asked for; to be gone through once."""
 
-    def __init__(self, root: Folder, lines: Lines, table: Any, query: Query, held: Held, lives: Lives) -> None:  # noqa: ANN401 - an Arrow table
+    def __init__(self, root: Folder, lines: Lines, table: Any, query: Query, held: UnindexedCalls, is_alive: Lives) -> None:  # noqa: ANN401 - an Arrow table
         """
         Begin.
 
@@ -86,14 +86,14 @@ class Found(Iterator[Call]):
             table: Columns as :data:`Row` has them.
             query: What the calls are held against.
             held: The calls that are no rows of one segment, by the offset in their row.
-            lives: Tells whether a writer lives.
+            is_alive: Tells whether a writer lives.
         """
         self._root = root
         self._lines = lines
         self._table = table
         self._query = query
-        self._held = held
-        self._lives = lives
+        self._unindexed = held
+        self._is_alive = is_alive
         self._at = 0
         self._next: Iterator[Call] = iter(())
 
@@ -112,14 +112,14 @@ class Found(Iterator[Call]):
                 return call
         raise StopIteration
 
-    def pass_over(self, count: int) -> Call | None:
+    def skip(self, count: int) -> Call | None:
         """Pass over so many calls, of which only the last is read and given; None when there are not so many, or none."""
         if self._query.text is not None or self._at or not count:
             return next(islice(self, count - 1, None), None) if count else None
         self._at = count - 1
         return next(self, None)
 
-    def made(self, work: Callable[[list[Call]], Made], size: int) -> Iterator[Made]:
+    def map_batches(self, work: Callable[[list[Call]], Made], size: int) -> Iterator[Made]:
         """
         Do something with the calls that are left, so many at a time, and give what comes of it, in their order.
 
@@ -132,7 +132,7 @@ class Found(Iterator[Call]):
         """
         if rest := list(self._next):
             yield work(rest)
-        with Pool(self._root, cores() if self._table.num_rows - self._at >= WORTH_HELPERS else 1, FetchDesk) as pool:
+        with Pool(self._root, cores() if self._table.num_rows - self._at >= WORTH_HELPERS else 1, FetchWorker) as pool:
             yield from self._by_pool(pool, work, size)
 
     def _by_pool(self, pool: Pool, work: Callable[[list[Call]], Made], size: int) -> Iterator[Made]:
@@ -149,12 +149,12 @@ class Found(Iterator[Call]):
                             return
                         yield job
 
-                for _, one in pool.each(theirs()):
+                for _, one in pool.imap(theirs()):
                     yield one
                 if not ours:
                     return
                 yield work(self._calls(ours))
-        except Stale as stale:
+        except StaleIndexError as stale:
             raise self._changed(stale) from stale
 
     def _rows(self, size: int) -> list[Row]:
@@ -163,18 +163,18 @@ class Found(Iterator[Call]):
         return list(zip(*(column.to_pylist() for column in part.columns), strict=True))
 
     def _calls(self, rows: list[Row]) -> list[Call]:
-        read = fold_rows(self._lines, [row for row in rows if row[1] != FOLDED], self._lives)
-        found = (self._held.call(row[2], self._lives) if row[1] == FOLDED else next(read) for row in rows)
+        read = fold_rows(self._lines, [row for row in rows if row[1] != FOLDED], self._is_alive)
+        found = (self._unindexed.call(row[2], self._is_alive) if row[1] == FOLDED else next(read) for row in rows)
         try:
             return list(filter(self._query.matcher(), found))
-        except Stale as stale:
+        except StaleIndexError as stale:
             raise self._changed(stale) from stale
 
-    def _changed(self, stale: Stale) -> TrailCorrupt:
+    def _changed(self, stale: StaleIndexError) -> TrailCorrupt:
         return TrailCorrupt(f"{self._root.path} was changed while it was read ({stale}); ask again, or run `otel-tool-audit verify`")
 
 
-def fold_rows(lines: Lines, rows: list[Row], lives: Lives) -> Iterator[Call]:
+def fold_rows(lines: Lines, rows: list[Row], is_alive: Lives) -> Iterator[Call]:
     """
     Read the lines of calls and fold them.
 
@@ -190,5 +190,5 @@ def fold_rows(lines: Lines, rows: list[Row], lives: Lives) -> Iterator[Call]:
         said = [next(records)] if first_at == last_at else [next(records), next(records)]
         ids = {None if record is None else str(record.get("call_id")) for record in said}
         if len(ids) != 1 or None in ids:
-            raise Stale(f"{chain}/{segment} does not hold the calls that the index names")
-        yield fold([record for record in said if record is not None]).call(lives)
+            raise StaleIndexError(f"{chain}/{segment} does not hold the calls that the index names")
+        yield fold([record for record in said if record is not None]).call(is_alive)

@@ -16,7 +16,7 @@ _BLOCK: Final = 1 << 20
 _REMEMBERED: Final = 256
 
 
-class Tail:
+class OpenSegment:
     """
     An open segment.
 

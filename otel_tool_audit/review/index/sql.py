@@ -17,7 +17,7 @@ from otel_tool_audit.review.calls.statistics import stretch
 from otel_tool_audit.review.index.columns import COLUMNS, fits
 
 
-class Question(NamedTuple):
+class SqlQuestion(NamedTuple):
     """
     SQL with its parameters.
 
@@ -39,7 +39,7 @@ AT_ONCE: Final = "QUANTILE_DISC({value}, [0.5, 0.95, 0.99])[{nth}]"
 _TAKEN: Final = f"COUNT(duration_ms), SUM({_MICROSECONDS}), MAX({_MICROSECONDS})"
 
 
-def where(query: Query) -> Question:
+def where(query: Query) -> SqlQuestion:
     """Write what a query wants as a condition."""
     wanted = {field: getattr(query, name) for name, field in EQUALITIES.items() if getattr(query, name) is not None}
     conditions = [f"{field} = ?" for field in wanted]
@@ -54,10 +54,10 @@ def where(query: Query) -> Question:
     if query.text is not None:
         conditions.append("POSITION(? IN LOWER(arguments)) > 0")
         parameters.append(query.text)
-    return Question(" AND ".join(conditions) or "1 = 1", tuple(parameters))
+    return SqlQuestion(" AND ".join(conditions) or "1 = 1", tuple(parameters))
 
 
-def select(columns: str, query: Query, order: Order, tie: tuple[str, str]) -> Question:
+def select(columns: str, query: Query, order: Order, tie: tuple[str, str]) -> SqlQuestion:
     """
     Ask for calls in an order.
 
@@ -75,7 +75,7 @@ def select(columns: str, query: Query, order: Order, tie: tuple[str, str]) -> Qu
     text = f"SELECT {columns} FROM calls WHERE {condition} ORDER BY {order.by}{down} NULLS LAST, {tie[0]}, {tie[1]}"  # noqa: S608 - names of ours
     if order.limit is not None:
         text += f" LIMIT {int(order.limit)}"
-    return Question(text, parameters)
+    return SqlQuestion(text, parameters)
 
 
 def sortable(order: Order) -> bool:
@@ -84,24 +84,24 @@ def sortable(order: Order) -> bool:
     return order.after is None or order.after[0] is None or fits(order.after[0], kind)
 
 
-def _after(order: Order, tie: tuple[str, str]) -> Question:
+def _after(order: Order, tie: tuple[str, str]) -> SqlQuestion:
     assert order.after is not None  # noqa: S101 - the caller looked
     value, chain, seq = order.after
     behind = f"({tie[0]} > ? OR ({tie[0]} = ? AND {tie[1]} > ?))"
     place = (chain, chain, seq)
     if value is None:
-        return Question(f"{order.by} IS NULL AND {behind}", place)
+        return SqlQuestion(f"{order.by} IS NULL AND {behind}", place)
     further = "<" if order.descending else ">"
-    return Question(f"{order.by} {further} ? OR ({order.by} = ? AND {behind}) OR {order.by} IS NULL", (value, value, *place))
+    return SqlQuestion(f"{order.by} {further} ? OR ({order.by} = ? AND {behind}) OR {order.by} IS NULL", (value, value, *place))
 
 
-def overall(query: Query, percentile: str = PERCENTILE) -> Question:
+def overall(query: Query, percentile: str = PERCENTILE) -> SqlQuestion:
     """Ask for what totals by a column do not add up to: percentiles and the number of users; as for :func:`totals`."""
     condition, parameters = where(query)
-    return Question(f"SELECT {_ranks(percentile)}, COUNT(DISTINCT user_id) FROM calls WHERE {condition}", parameters)  # noqa: S608 - names of ours
+    return SqlQuestion(f"SELECT {_ranks(percentile)}, COUNT(DISTINCT user_id) FROM calls WHERE {condition}", parameters)  # noqa: S608 - names of ours
 
 
-def totals(query: Query, by: str, percentile: str = PERCENTILE) -> Question:
+def totals(query: Query, by: str, percentile: str = PERCENTILE) -> SqlQuestion:
     """
     Count calls: number, outcomes, durations, percentiles, users, first and last.
 
@@ -112,10 +112,10 @@ def totals(query: Query, by: str, percentile: str = PERCENTILE) -> Question:
     """
     condition, parameters = where(query)
     what = f"COUNT(*), {_STATUSES}, {_TAKEN}, {_ranks(percentile)}, COUNT(DISTINCT user_id), MIN(timestamp), MAX(timestamp)"
-    return Question(f"SELECT {by}, {what} FROM calls WHERE {condition} GROUP BY {by}", parameters)  # noqa: S608 - names of ours
+    return SqlQuestion(f"SELECT {by}, {what} FROM calls WHERE {condition} GROUP BY {by}", parameters)  # noqa: S608 - names of ours
 
 
-def series(query: Query, by: str | None, every: str) -> Question:
+def series(query: Query, by: str | None, every: str) -> SqlQuestion:
     """
     Count calls over time.
 
@@ -128,10 +128,10 @@ def series(query: Query, by: str | None, every: str) -> Question:
     condition, parameters = where(query)
     keys = named if by is None else f"{by}, {named}"
     first = "NULL" if by is None else by
-    return Question(f"SELECT {first}, {named}, COUNT(*), {_STATUSES}, {_TAKEN} FROM calls WHERE {condition} GROUP BY {keys}", parameters)  # noqa: S608 - names of ours
+    return SqlQuestion(f"SELECT {first}, {named}, COUNT(*), {_STATUSES}, {_TAKEN} FROM calls WHERE {condition} GROUP BY {keys}", parameters)  # noqa: S608 - names of ours
 
 
-def counts(query: Query, field: str, *, failed_only: bool = False) -> Question:
+def counts(query: Query, field: str, *, failed_only: bool = False) -> SqlQuestion:
     """
     Count how often each value of a field occurs, and how often in failed calls.
 
@@ -142,7 +142,7 @@ def counts(query: Query, field: str, *, failed_only: bool = False) -> Question:
     """
     condition, parameters = where(query)
     failed = f" AND status = '{ERROR}'" if failed_only else ""
-    return Question(
+    return SqlQuestion(
         f"SELECT {field}, COUNT(*), SUM(CASE WHEN status = '{ERROR}' THEN 1 ELSE 0 END) FROM calls WHERE {condition}{failed} GROUP BY {field}",  # noqa: S608 - names of ours
         parameters,
     )

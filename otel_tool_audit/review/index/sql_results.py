@@ -9,17 +9,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from otel_tool_audit.review.activity import COUNTED
 from otel_tool_audit.review.calls.filters import Query
 from otel_tool_audit.review.calls.statistics import milliseconds, ordered, start_of
+from otel_tool_audit.review.calls.values import COUNTED, Bucket, Count, ToolStatistics
 from otel_tool_audit.review.index import sql
-from otel_tool_audit.review.reports import Bucket, Count, ToolStatistics
 
 Rows = Sequence[Sequence[Any]]
 _TOOL = "tool_name"
 
 
-def statistics_questions(query: Query, every: str | None, percentile: str = sql.PERCENTILE) -> list[sql.Question]:
+def statistics_questions(query: Query, every: str | None, percentile: str = sql.PERCENTILE) -> list[sql.SqlQuestion]:
     """List what has to be asked for statistics: totals by tool, and what they do not add up to; and the same over time, when asked for."""
     asked = [sql.overall(query, percentile), sql.totals(query, _TOOL, percentile)]
     return asked if every is None else [*asked, sql.series(query, None, every), sql.series(query, _TOOL, every)]
@@ -41,7 +40,7 @@ def statistics(answers: Sequence[Rows]) -> tuple[ToolStatistics, tuple[ToolStati
     return total, tuple(tools)
 
 
-def counts_questions(query: Query) -> list[sql.Question]:
+def counts_questions(query: Query) -> list[sql.SqlQuestion]:
     """List what has to be asked for all that an activity report counts by value."""
     return [sql.counts(query, field, failed_only=name == "errors") for name, field in COUNTED.items()]
 

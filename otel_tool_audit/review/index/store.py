@@ -27,8 +27,8 @@ import orjson
 
 from otel_tool_audit.review.index.columns import INTEGER, NUMBER, TEXT, arrow
 from otel_tool_audit.review.index.extract import KINDS, PLACES, ROW, Extraction
-from otel_tool_audit.review.source.directory import Folder, Refused, pread
-from otel_tool_audit.review.source.workers import Desk, Pool
+from otel_tool_audit.review.source.directory import Folder, UnsafeFileError, pread
+from otel_tool_audit.review.source.workers import Pool, Worker
 
 VERSION: Final = 2
 """Of what a copy holds; another version is made anew."""
@@ -48,7 +48,7 @@ Stamp = list[int]
 """What tells a file from every other, and from itself after a change: device, inode, size, and times of change and modification (ns)."""
 
 
-class Segment(NamedTuple):
+class IndexedSegment(NamedTuple):
     """
     A sealed segment.
 
@@ -77,7 +77,7 @@ class Copy(NamedTuple):
         source: The stamp of the segment.
     """
 
-    segment: Segment
+    segment: IndexedSegment
     path: str
     rows: int
     loose: list[tuple[int, int]]
@@ -93,12 +93,12 @@ class _Job(NamedTuple):
     target: str
 
 
-class IndexDesk(Desk):
+class IndexWorker(Worker):
     """Copies segments."""
 
     job: ClassVar[Callable[..., Any]] = _Job
 
-    def do(self, job: Any) -> dict[str, Any]:  # noqa: ANN401 - as Desk.do
+    def do(self, job: Any) -> dict[str, Any]:  # noqa: ANN401 - as Worker.do
         """
         Copy one segment.
 
@@ -115,7 +115,7 @@ class IndexDesk(Desk):
                 raise OSError(f"{job.chain}/{job.name} changes while it is read")
         data = to_parquet(
             found,
-            Segment(job.chain, job.name, job.end),
+            IndexedSegment(job.chain, job.name, job.end),
             {"trail.segment": f"{job.chain}/{job.name}", "trail.segment.sha256": digest, "trail.segment.end": str(job.end)},
         )
         _write(job.target, data)
@@ -152,7 +152,7 @@ def to_table(columns: Sequence[Sequence[Any]], chain: str, segment: str, metadat
     return pa.table([*(pa.array(column, type=field.type) for column, field in zip(columns, schema, strict=False)), *where], schema=schema)
 
 
-def to_parquet(found: Extraction, segment: Segment, metadata: dict[str, str]) -> bytes:
+def to_parquet(found: Extraction, segment: IndexedSegment, metadata: dict[str, str]) -> bytes:
     """
     Give the rows of a segment as a Parquet file.
 
@@ -194,10 +194,10 @@ class Index:
         found = os.stat(self._folder)
         if found.st_uid != os.geteuid() or found.st_mode & 0o022:
             raise PermissionError(f"the index {self._folder} belongs to another user, or others may write to it; name another one")
-        self._known: dict[Segment, Copy] = {}
-        self._days: dict[Segment, str] = {}
+        self._known: dict[IndexedSegment, Copy] = {}
+        self._days: dict[IndexedSegment, str] = {}
 
-    def copies(self, segments: list[Segment], jobs: int = 1, progress: Callable[[int, int], None] | None = None) -> list[Copy]:
+    def copies(self, segments: list[IndexedSegment], jobs: int = 1, progress: Callable[[int, int], None] | None = None) -> list[Copy]:
         """
         Give the copies of sealed segments, in their order; what is missing, stale or not ours is made.
 
@@ -221,7 +221,7 @@ class Index:
         """Tell whether copies and segments are still the files that they were, after they were read."""
         return all(self._still(copy) for copy in copies)
 
-    def _usable(self, segment: Segment) -> Copy | None:
+    def _usable(self, segment: IndexedSegment) -> Copy | None:
         known = self._known.get(segment)
         if known is not None and self._still(known):
             return known
@@ -230,24 +230,24 @@ class Index:
     def _still(self, copy: Copy) -> bool:
         return _stamp(copy.path) == copy.stamp and self._source(copy.segment) == copy.source
 
-    def _source(self, segment: Segment) -> Stamp | None:
-        with contextlib.suppress(OSError, Refused), self._root.folder(segment.chain) as folder:
+    def _source(self, segment: IndexedSegment) -> Stamp | None:
+        with contextlib.suppress(OSError, UnsafeFileError), self._root.folder(segment.chain) as folder:
             found = folder.stat(segment.name)
             return None if found is None else stamp_of(found)
         return None
 
-    def _path(self, segment: Segment) -> str:
+    def _path(self, segment: IndexedSegment) -> str:
         if segment not in self._days:
             self._days[segment] = self._day(segment)
         return os.path.join(self._folder, f"class={segment.chain}", f"day={self._days[segment]}", segment.name.removesuffix(".jsonl") + ".parquet")
 
-    def _day(self, segment: Segment) -> str:
+    def _day(self, segment: IndexedSegment) -> str:
         """Tell on which day a segment begins."""
         with self._root.folder(segment.chain) as folder, folder.opened(segment.name) as descriptor:
             found = _DAY.search(pread(descriptor, _FIRST, 0))
         return "unknown" if found is None else found[1].decode()
 
-    def _from_note(self, segment: Segment) -> Copy | None:
+    def _from_note(self, segment: IndexedSegment) -> Copy | None:
         """Believe the copy that a note of ours vouches for; None when there is none."""
         path = self._path(segment)
         try:
@@ -261,7 +261,7 @@ class Index:
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return None
 
-    def _vouched(self, segment: Segment, path: str, note: dict[str, Any]) -> Copy | None:
+    def _vouched(self, segment: IndexedSegment, path: str, note: dict[str, Any]) -> Copy | None:
         stamp, source = _stamp(path), self._source(segment)
         if stamp is None or source is None:
             return None
@@ -274,27 +274,27 @@ class Index:
             return self._settle({segment: {**note, "source": source}}).get(segment)
         return _copy(segment, path, note, stamp, source)
 
-    def _digest(self, segment: Segment) -> str:
+    def _digest(self, segment: IndexedSegment) -> str:
         digest = hashlib.sha256()
         with self._root.folder(segment.chain) as folder, folder.opened(segment.name) as descriptor:
             for at in range(0, segment.end, _BLOCK):
                 digest.update(pread(descriptor, min(_BLOCK, segment.end - at), at))
         return digest.hexdigest()
 
-    def _make(self, segments: list[Segment], jobs: int, progress: Callable[[int, int], None] | None) -> dict[Segment, Copy]:
-        notes: dict[Segment, dict[str, Any]] = {}
+    def _make(self, segments: list[IndexedSegment], jobs: int, progress: Callable[[int, int], None] | None) -> dict[IndexedSegment, Copy]:
+        notes: dict[IndexedSegment, dict[str, Any]] = {}
         for folder in {os.path.dirname(self._path(segment)) for segment in segments}:
             for private in (os.path.dirname(folder), folder):
                 os.makedirs(private, mode=0o700, exist_ok=True)
         worth = sum(segment.end for segment in segments) >= _WORTH_HELPERS
-        with Pool(self._root, min(jobs, len(segments)) if worth else 1, IndexDesk) as pool:
-            for number, (job, note) in enumerate(pool.each(_Job(*segment, self._path(segment)) for segment in segments), 1):
-                notes[Segment(job.chain, job.name, job.end)] = note
+        with Pool(self._root, min(jobs, len(segments)) if worth else 1, IndexWorker) as pool:
+            for number, (job, note) in enumerate(pool.imap(_Job(*segment, self._path(segment)) for segment in segments), 1):
+                notes[IndexedSegment(job.chain, job.name, job.end)] = note
                 if progress is not None:
                     progress(number, len(segments))
         return self._settle(notes)
 
-    def _settle(self, notes: dict[Segment, dict[str, Any]]) -> dict[Segment, Copy]:
+    def _settle(self, notes: dict[IndexedSegment, dict[str, Any]]) -> dict[IndexedSegment, Copy]:
         """Write down which files the copies are, once no later change can hide behind the same time of change."""
         time.sleep(_SETTLED)
         found = {}
@@ -312,7 +312,7 @@ class Index:
         return hmac.digest(self._key, self._trail_id.encode() + orjson.dumps(note, option=orjson.OPT_SORT_KEYS), "sha256")
 
 
-def _copy(segment: Segment, path: str, note: dict[str, Any], stamp: Stamp, source: Stamp) -> Copy:
+def _copy(segment: IndexedSegment, path: str, note: dict[str, Any], stamp: Stamp, source: Stamp) -> Copy:
     loose, events = ([(at, size) for at, size in note[name]] for name in ("loose", "events"))
     return Copy(segment, path, note["rows"], loose, events, stamp, source)
 

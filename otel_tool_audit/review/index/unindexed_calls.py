@@ -15,12 +15,12 @@ from typing import Any, Final
 from otel_tool_audit.record.model import AMENDED, FINISHED, OBSERVED, STARTED
 from otel_tool_audit.review.calls.fold import Call, fold
 from otel_tool_audit.review.calls.stream import Amendments
-from otel_tool_audit.review.source.line_cache import Line, Lines, Stale
+from otel_tool_audit.review.source.line_cache import Line, Lines, StaleIndexError
 
 _KNOWN: Final = {event: event for event in (STARTED, FINISHED, OBSERVED, AMENDED)}
 
 
-class Told:
+class RecordRef:
     """What has to be known of a record to tell which call it is of. It is asked like the record itself."""
 
     __slots__ = ("at", "bytes", "call_id", "chain", "event", "joins", "segment", "seq", "timestamp", "writer")
@@ -47,10 +47,10 @@ class Told:
         return getattr(self, name)
 
 
-class Held:
+class UnindexedCalls:
     """Calls by number, from 0, each with its lines in the order in which they are folded."""
 
-    def __init__(self, told: Iterable[Told], lines: Lines) -> None:
+    def __init__(self, told: Iterable[RecordRef], lines: Lines) -> None:
         """
         Group records to calls.
 
@@ -70,9 +70,9 @@ class Held:
         """How many calls there are."""
         return len(self._names)
 
-    def _group(self, ordered: list[Told]) -> None:
+    def _group(self, ordered: list[RecordRef]) -> None:
         names = Amendments(ordered).names
-        groups: dict[str, list[Told]] = {}
+        groups: dict[str, list[RecordRef]] = {}
         for told in ordered:
             if isinstance(told.call_id, str):
                 groups.setdefault(names.get(told.call_id, told.call_id), []).append(told)
@@ -88,13 +88,13 @@ class Held:
                 self.open.append(group[0].writer)
         self._files = list(numbers)
 
-    def call(self, number: int, lives: Callable[[str], bool]) -> Call:
+    def call(self, number: int, is_alive: Callable[[str], bool]) -> Call:
         """
         Read a call's lines and fold them.
 
         Args:
             number: Which.
-            lives: Tells whether a writer lives.
+            is_alive: Tells whether a writer lives.
 
         Raises:
             Stale: The trail does not hold them.
@@ -105,17 +105,17 @@ class Held:
         records = [self._lines.record(place) for place in places]
         found = [record for record in records if record is not None]
         if len(found) != len(records):
-            raise Stale(f"{places[0].chain}/{places[0].segment} does not hold what the index says")
-        return fold(list(found), self._names[number]).call(lives)
+            raise StaleIndexError(f"{places[0].chain}/{places[0].segment} does not hold what the index says")
+        return fold(list(found), self._names[number]).call(is_alive)
 
-    def calls(self, lives: Callable[[str], bool]) -> Iterator[Call]:
+    def calls(self, is_alive: Callable[[str], bool]) -> Iterator[Call]:
         """Give all, in order; as :meth:`call`."""
-        return (self.call(number, lives) for number in range(len(self)))
+        return (self.call(number, is_alive) for number in range(len(self)))
 
 
-def _by_time(told: Iterable[Told]) -> list[Told]:
+def _by_time(told: Iterable[RecordRef]) -> list[RecordRef]:
     """Order records as a reader does: of a chain as written, chains by time."""
-    chains: dict[str, list[Told]] = {}
+    chains: dict[str, list[RecordRef]] = {}
     for one in sorted(told, key=lambda one: (one.chain, one.seq)):
         chains.setdefault(one.chain, []).append(one)
     return list(heapq.merge(*chains.values(), key=lambda one: one.timestamp))

@@ -19,11 +19,11 @@ from otel_tool_audit.errors import AuditError, SettingsError
 from otel_tool_audit.review.calls import statistics
 from otel_tool_audit.review.calls.filters import CommonFilters, Filters, nearest
 from otel_tool_audit.review.calls.ordering import Order
+from otel_tool_audit.review.calls.values import Count, ToolStatistics
 from otel_tool_audit.review.index import sql, sql_results
 from otel_tool_audit.review.index.columns import COLUMNS
-from otel_tool_audit.review.planner import query_of
-from otel_tool_audit.review.reports import Count, ToolStatistics
 from otel_tool_audit.review.source.state import StateView
+from otel_tool_audit.review.source.subjects import query_of
 from otel_tool_audit.settings import STATELESS, state_directory
 
 Run = Callable[[str, Sequence[Any]], Sequence[Sequence[Any]]]
@@ -134,7 +134,7 @@ class Warehouse:
         chosen = state_directory(None)
         return StateView("/nonexistent" if chosen == STATELESS else chosen)
 
-    def translate(self, asked: sql.Question) -> str:
+    def translate(self, asked: sql.SqlQuestion) -> str:
         """Write a question in the warehouse's own SQL, ``?`` for each value."""
         # a name stands for each value while the text is translated: dialects write parameters in ways of their own
         parsed = self._sqlglot.parse_one(asked.text.replace("?", _VALUE), read="duckdb")
@@ -143,7 +143,7 @@ class Warehouse:
                 table.replace(self._sqlglot.to_table(self._table))
         return str(parsed.sql(dialect=self._dialect)).replace(_VALUE, "?")
 
-    def _ask(self, asked: sql.Question) -> Sequence[Sequence[Any]]:
+    def _ask(self, asked: sql.SqlQuestion) -> Sequence[Sequence[Any]]:
         try:
             return self._run(self.translate(asked), asked.parameters)
         except AuditError:

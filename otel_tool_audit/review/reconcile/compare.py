@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any, Final, NamedTuple
 
-from otel_tool_audit.review.reconcile.values import Recorded, Seen, Window
+from otel_tool_audit.review.reconcile.values import ExportedSpan, Recorded, Window
 
 MISSING_IN_BACKEND: Final = "missing in backend"
 MISSING_IN_TRAIL: Final = "missing in trail"
@@ -33,7 +33,7 @@ record says so), without span (no tracing at all), not ended (nothing was stampe
 Keyed = tuple[bytes, Any]
 
 
-class Finding(NamedTuple):
+class Discrepancy(NamedTuple):
     """
     One disagreement.
 
@@ -66,10 +66,10 @@ class Comparison:
     """
 
     counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(COUNTS, 0))
-    findings: list[Finding] = field(default_factory=list)
+    findings: list[Discrepancy] = field(default_factory=list)
     other_trails: set[str] = field(default_factory=set)
 
-    def find(self, finding: Finding) -> None:
+    def find(self, finding: Discrepancy) -> None:
         """Count a finding, and keep it while there is room."""
         self.counts[finding.kind] += 1
         if self.counts[finding.kind] <= KEPT:
@@ -93,7 +93,7 @@ class Terms(NamedTuple):
     pruned: dict[str, int]
 
 
-def compare(records: Iterable[tuple[bytes, Recorded]], spans: Iterable[tuple[bytes, Seen]], terms: Terms) -> Comparison:
+def compare(records: Iterable[tuple[bytes, Recorded]], spans: Iterable[tuple[bytes, ExportedSpan]], terms: Terms) -> Comparison:
     """
     Compare.
 
@@ -111,14 +111,16 @@ def compare(records: Iterable[tuple[bytes, Recorded]], spans: Iterable[tuple[byt
     return found
 
 
-def _paired(records: Iterable[tuple[bytes, Recorded]], spans: Iterable[tuple[bytes, Seen]]) -> Iterator[tuple[Sequence[Recorded], Sequence[Seen]]]:
+def _paired(
+    records: Iterable[tuple[bytes, Recorded]], spans: Iterable[tuple[bytes, ExportedSpan]]
+) -> Iterator[tuple[Sequence[Recorded], Sequence[ExportedSpan]]]:
     """Merge two sorted streams: for each key what either side has of it."""
     ones, others = groupby(records, key=_key), groupby(spans, key=_key)
     one, other = next(ones, None), next(others, None)
     while one is not None or other is not None:
         key = min(side[0] for side in (one, other) if side is not None)
         there: Sequence[Recorded] = ()
-        here: Sequence[Seen] = ()
+        here: Sequence[ExportedSpan] = ()
         if one is not None and one[0] == key:
             there = [record for _, record in one[1]]
             one = next(ones, None)
@@ -132,7 +134,7 @@ def _key(item: Keyed) -> bytes:
     return item[0]
 
 
-def _judge(found: Comparison, there: Sequence[Recorded], here: Sequence[Seen], terms: Terms) -> None:
+def _judge(found: Comparison, there: Sequence[Recorded], here: Sequence[ExportedSpan], terms: Terms) -> None:
     counts = found.counts
     inside = terms.window.holds(min(record.at for record in there))
     counts["calls"] += inside
@@ -162,10 +164,10 @@ def _judge_unseen(found: Comparison, there: Sequence[Recorded], terms: Terms) ->
         found.counts["on the way"] += 1
     else:
         told = "no span of the backend names this call: lost or sampled on its way, or the record was added afterwards"
-        found.find(Finding(MISSING_IN_BACKEND, last.call.hex(), f"{last.chain}/{last.seq}", told))
+        found.find(Discrepancy(MISSING_IN_BACKEND, last.call.hex(), f"{last.chain}/{last.seq}", told))
 
 
-def _judge_unrecorded(found: Comparison, here: Sequence[Seen], terms: Terms) -> None:
+def _judge_unrecorded(found: Comparison, here: Sequence[ExportedSpan], terms: Terms) -> None:
     """The trail has no record of this call: is there a reason?"""
     for span in _once(found, here):
         if span.trail is not None and span.trail != terms.trail_id:
@@ -180,7 +182,7 @@ def _judge_unrecorded(found: Comparison, here: Sequence[Seen], terms: Terms) -> 
             found.find(_about(MISSING_IN_TRAIL, span, told))
 
 
-def _contradiction(span: Seen, there: Sequence[Recorded], trail_id: str) -> str | None:
+def _contradiction(span: ExportedSpan, there: Sequence[Recorded], trail_id: str) -> str | None:
     """Say what a span and the call's records disagree about; None when they agree."""
     if span.trail is not None and span.trail != trail_id:
         return f"the span was stamped by trail {span.trail}, and this trail, {trail_id}, has the same call"
@@ -195,7 +197,7 @@ def _contradiction(span: Seen, there: Sequence[Recorded], trail_id: str) -> str 
     return f"the backend's span names {_address(span)} with hash {told}, the trail has this call at {places}: that record was removed, or written anew, after export"
 
 
-def _once(found: Comparison, here: Sequence[Seen]) -> Sequence[Seen]:
+def _once(found: Comparison, here: Sequence[ExportedSpan]) -> Sequence[ExportedSpan]:
     """Leave out what was delivered more than once."""
     if len(here) < 2:  # noqa: PLR2004 - two make a repetition
         return here
@@ -205,9 +207,9 @@ def _once(found: Comparison, here: Sequence[Seen]) -> Sequence[Seen]:
     return single
 
 
-def _about(kind: str, span: Seen, told: str) -> Finding:
-    return Finding(kind, span.call.hex(), _address(span), told, span.trace.hex(), span.span.hex())
+def _about(kind: str, span: ExportedSpan, told: str) -> Discrepancy:
+    return Discrepancy(kind, span.call.hex(), _address(span), told, span.trace.hex(), span.span.hex())
 
 
-def _address(span: Seen) -> str:
+def _address(span: ExportedSpan) -> str:
     return f"{span.chain or '?'}/{'?' if span.seq is None else span.seq}"

@@ -18,11 +18,11 @@ from typing import Any, ClassVar, Final, NamedTuple
 from urllib.parse import urlsplit
 
 from otel_tool_audit.errors import AuditError, SettingsError
-from otel_tool_audit.review.reconcile.sources import Help, Source, Tally
+from otel_tool_audit.review.reconcile.sources import Help, Source, SourceTally
 from otel_tool_audit.review.reconcile.spill import pack_seen
 from otel_tool_audit.review.reconcile.values import WANTED, Window
 from otel_tool_audit.review.source.directory import Folder
-from otel_tool_audit.review.source.workers import Desk
+from otel_tool_audit.review.source.workers import Worker
 
 METHOD: Final = "/jaeger.api_v3.QueryService/FindTraces"
 
@@ -46,7 +46,7 @@ _NS: Final = 1_000_000_000
 _SHORTEST: Final = 1_000
 
 
-class Question(NamedTuple):
+class JaegerWindow(NamedTuple):
     """
     A window that Jaeger is asked about.
 
@@ -67,13 +67,13 @@ class Question(NamedTuple):
     until: int
 
 
-class Answer(NamedTuple):
+class JaegerAnswer(NamedTuple):
     """
     What came.
 
     Attributes:
         packed: Spans that started in the window and name a record.
-        spans_read: As :class:`~otel_tool_audit.review.reconcile.sources.Tally` has it.
+        spans_read: As :class:`~otel_tool_audit.review.reconcile.sources.SourceTally` has it.
         unrecorded: Likewise.
         trouble: Why not all could be read, in words; None when it could.
     """
@@ -84,10 +84,10 @@ class Answer(NamedTuple):
     trouble: str | None = None
 
 
-class Asking(Desk):
+class JaegerWorker(Worker):
     """Asks Jaeger, here or in a helper process: gRPC takes more of a core's time here than Jaeger takes to answer."""
 
-    job: ClassVar[Callable[..., Any]] = Question
+    job: ClassVar[Callable[..., Any]] = JaegerWindow
 
     def __init__(self, root: Folder) -> None:
         super().__init__(root)
@@ -101,7 +101,7 @@ class Asking(Desk):
             self._channel.close()
             self._channel = self._ask = None
 
-    def do(self, job: Question) -> Answer:
+    def do(self, job: JaegerWindow) -> JaegerAnswer:
         """
         Ask about one window, as often as it takes.
 
@@ -113,7 +113,7 @@ class Asking(Desk):
         if self._ask is None:
             self._connect(job, grpc)
         metadata, depth = _headers(), job.depth
-        tally, packed, pending = Tally(), list[bytes](), [Window(job.since, job.until)]
+        tally, packed, pending = SourceTally(), list[bytes](), [Window(job.since, job.until)]
         while pending:
             asked = pending.pop()
             answer = self._ask((asked, depth), timeout=SECONDS, metadata=metadata)
@@ -121,7 +121,7 @@ class Asking(Desk):
                 found = _within(asked, depth, answer)
             except grpc.RpcError as error:
                 if not _keeps_fewer(error) or depth <= 1:
-                    return Answer([], 0, {}, _trouble(job.name, error))
+                    return JaegerAnswer([], 0, {}, _trouble(job.name, error))
                 # a store that keeps fewer traces than are asked for refuses, and is asked for less
                 depth //= 2
                 pending.append(asked)
@@ -131,13 +131,13 @@ class Asking(Desk):
                 tally.add(found[1])
             elif asked.until - asked.since < _SHORTEST:
                 told = f"more than {depth:,} traces began within {asked.until - asked.since} ns: not all of them could be read"
-                return Answer([], 0, {}, f"{job.name}: {told}; reconcile with the Collector's files instead (--otlp-file)")
+                return JaegerAnswer([], 0, {}, f"{job.name}: {told}; reconcile with the Collector's files instead (--otlp-file)")
             else:
                 middle = (asked.since + asked.until) // 2
                 pending += [Window(middle, asked.until), Window(asked.since, middle)]
-        return Answer(packed, tally.spans_read, dict(tally.unrecorded))
+        return JaegerAnswer(packed, tally.spans_read, dict(tally.unrecorded))
 
-    def _connect(self, job: Question, grpc: Any) -> None:  # noqa: ANN401 - a module without types
+    def _connect(self, job: JaegerWindow, grpc: Any) -> None:  # noqa: ANN401 - a module without types
         from otel_tool_audit.review.reconcile.message import traces_data  # noqa: PLC0415 - as gRPC
 
         # the second is an experiment of gRPC's, and only saves a thread: versions that don't know it pass over it
@@ -183,21 +183,21 @@ class Jaeger(Source):
         """
         # a call has two records, so there are half as many traces as records, and room for those of others
         windows = _windows(window, helping.moments(DEPTH))
-        questions = (Question(self.name, self._target, self._secure, DEPTH, since, until) for since, until in windows)
+        questions = (JaegerWindow(self.name, self._target, self._secure, DEPTH, since, until) for since, until in windows)
         helping.progress("asking Jaeger", 0, window.until - window.since)
-        with helping.pool(Asking, len(windows) * DEPTH * _SPAN) as pool:
-            for asked, given in pool.each(questions):
-                answer = Answer(*given)
+        with helping.pool(JaegerWorker, len(windows) * DEPTH * _SPAN) as pool:
+            for asked, given in pool.imap(questions):
+                answer = JaegerAnswer(*given)
                 if answer.trouble is not None:
                     raise AuditError(answer.trouble)
-                self.tally.add(Tally(answer.spans_read, answer.unrecorded))
+                self.tally.add(SourceTally(answer.spans_read, answer.unrecorded))
                 helping.progress("asking Jaeger", asked.until - window.since, window.until - window.since)
                 yield answer.packed
 
 
-def _within(window: Window, depth: int, answer: Any) -> tuple[list[bytes], Tally] | None:  # noqa: ANN401 - grpc has no types
+def _within(window: Window, depth: int, answer: Any) -> tuple[list[bytes], SourceTally] | None:  # noqa: ANN401 - grpc has no types
     """Take the spans that started in a window; None when there may be more traces than were asked for."""
-    tally, packed, traces = Tally(), list[bytes](), set[bytes]()
+    tally, packed, traces = SourceTally(), list[bytes](), set[bytes]()
     for data in answer:
         for resource in data.resource_spans:
             for scope in resource.scope_spans:

@@ -20,10 +20,10 @@ import orjson
 
 from otel_tool_audit.errors import SettingsError
 from otel_tool_audit.record.untrusted import listing, mapping
-from otel_tool_audit.review.reconcile.sources import Help, Source, Tally
+from otel_tool_audit.review.reconcile.sources import Help, Source, SourceTally
 from otel_tool_audit.review.reconcile.spill import pack_seen
-from otel_tool_audit.review.reconcile.values import WANTED, Seen, Window
-from otel_tool_audit.review.source.workers import Desk, Pool
+from otel_tool_audit.review.reconcile.values import WANTED, ExportedSpan, Window
+from otel_tool_audit.review.source.workers import Pool, Worker
 
 LONGEST: Final = 256 * 1024 * 1024
 """Bytes of the longest line that is read as such."""
@@ -62,7 +62,7 @@ class Got(NamedTuple):
 
     Attributes:
         packed: Spans that started in the window and name a record.
-        spans_read: As :class:`~otel_tool_audit.review.reconcile.sources.Tally` has it.
+        spans_read: As :class:`~otel_tool_audit.review.reconcile.sources.SourceTally` has it.
         unrecorded: Likewise.
         lines: How many lines there were.
         fragments: What is no request: in which line, counted from 1, and how many bytes it has.
@@ -75,7 +75,7 @@ class Got(NamedTuple):
     fragments: list[tuple[int, int]]
 
 
-class Reading(Desk):
+class FilesReading(Worker):
     """Reads stretches of files, here or in a helper process."""
 
     job: ClassVar[Callable[..., Any]] = Stretch
@@ -119,7 +119,7 @@ class OtlpFiles(Source):
     def spans(self, window: Window, helping: Help) -> Iterator[list[bytes]]:
         """Give the spans that started in a window and name a record, packed, a stretch's at a time."""
         total, before = sum(os.path.getsize(path) for path in self._paths), 0
-        with helping.pool(Reading, total) as pool:
+        with helping.pool(FilesReading, total) as pool:
             for path in self._paths:
                 lines = 0
                 try:
@@ -136,7 +136,7 @@ class OtlpFiles(Source):
             self.unread.append(f"… and {self._fragments - _MOST_TOLD:,} more fragments")
 
     def _take(self, path: str, lines: int, got: Got) -> None:
-        self.tally.add(Tally(got.spans_read, got.unrecorded))
+        self.tally.add(SourceTally(got.spans_read, got.unrecorded))
         for number, size in got.fragments:
             self._fragments += 1
             if self._fragments <= _MOST_TOLD:
@@ -152,7 +152,7 @@ def read(lines: Iterable[bytes], window: Window) -> Got:
         window: Spans that started outside of it are only counted.
     """
     packed: list[bytes] = []
-    tally, fragments, number = Tally(), list[tuple[int, int]](), 0
+    tally, fragments, number = SourceTally(), list[tuple[int, int]](), 0
     for line in lines:
         number += 1
         for request in _requests(line, number, fragments):
@@ -163,7 +163,7 @@ def read(lines: Iterable[bytes], window: Window) -> Got:
 def _plain(path: str, window: Window, pool: Pool) -> Iterator[tuple[Got, int]]:
     """Read a file in stretches, and tell how far each goes, in bytes."""
     size = os.path.getsize(path)
-    for job, got in pool.each(Stretch(path, start, stop, window.since, window.until) for start, stop in _cuts(path, size)):
+    for job, got in pool.imap(Stretch(path, start, stop, window.since, window.until) for start, stop in _cuts(path, size)):
         yield got, size if job.stop is None else job.stop
 
 
@@ -247,7 +247,7 @@ def _mended(line: bytes, number: int, fragments: list[tuple[int, int]]) -> Itera
         yield mapping(request)
 
 
-def _of(request: Mapping[str, Any], tally: Tally) -> Iterator[Seen]:
+def _of(request: Mapping[str, Any], tally: SourceTally) -> Iterator[ExportedSpan]:
     for resource in map(mapping, listing(request.get("resourceSpans"))):
         for scope in map(mapping, listing(resource.get("scopeSpans"))):
             for span in map(mapping, listing(scope.get("spans"))):
@@ -256,7 +256,7 @@ def _of(request: Mapping[str, Any], tally: Tally) -> Iterator[Seen]:
                     yield found
 
 
-def _span(span: Mapping[str, Any], resource: Mapping[str, Any], tally: Tally) -> Seen | None:
+def _span(span: Mapping[str, Any], resource: Mapping[str, Any], tally: SourceTally) -> ExportedSpan | None:
     given = listing(span.get("attributes"))
     try:
         named = {entry["key"]: entry["value"] for entry in given}

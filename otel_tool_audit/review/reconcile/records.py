@@ -14,8 +14,7 @@ from functools import lru_cache
 from itertools import groupby
 from typing import Any, ClassVar, Final, NamedTuple
 
-from otel_tool_audit.format.names import HASH_TRAILER, split_line
-from otel_tool_audit.record.codec import leaf_digest
+from otel_tool_audit.format.line import HASH_TRAILER, leaf_digest, split_line
 from otel_tool_audit.record.model import AMENDED, CLOSED, HEARTBEAT, PRUNED, STARTED, TRAIL_CHAIN
 from otel_tool_audit.record.untrusted import details_of, listing, mapping
 from otel_tool_audit.review.reader import TrailReader
@@ -23,7 +22,7 @@ from otel_tool_audit.review.reconcile.spill import ENDED, SAMPLED, TRACED, pack_
 from otel_tool_audit.review.reconcile.values import Recorded
 from otel_tool_audit.review.source import segments
 from otel_tool_audit.review.source.records import Piece
-from otel_tool_audit.review.source.workers import Desk
+from otel_tool_audit.review.source.workers import Worker
 
 _ID: Final = re.compile(r"[0-9a-f]{32}").fullmatch
 _FRONT: Final = re.compile(
@@ -45,7 +44,7 @@ PIECE: Final = 4 << 20
 """Bytes of the trail that are read in one piece."""
 
 
-class Told(NamedTuple):
+class RecordedCalls(NamedTuple):
     """
     What a piece of a chain says.
 
@@ -68,7 +67,7 @@ class Told(NamedTuple):
     joins: list[list[bytes]]
 
 
-class Reading(Desk):
+class RecordsReading(Worker):
     """Reads pieces of the trail, here or in a helper process."""
 
     job: ClassVar[Callable[..., Any]] = Piece
@@ -81,12 +80,12 @@ class Reading(Desk):
             job: Which.
 
         Returns:
-            The values of :class:`Told`.
+            The values of :class:`RecordedCalls`.
         """
         return read(segments.whole_lines(self._descriptor(job.chain, job.name), job.start, job.stop), job.chain)
 
 
-def read(lines: Iterable[bytes], chain: str) -> Told:
+def read(lines: Iterable[bytes], chain: str) -> RecordedCalls:
     """
     Read lines as far as they are compared with a backend.
 
@@ -127,7 +126,7 @@ def read(lines: Iterable[bytes], chain: str) -> Told:
         if record.get("event") == AMENDED:
             joins.append([made.call, *(bytes.fromhex(i) for i in listing(record.get("joins")) if isinstance(i, str) and _ID(i))])
         packed.append(pack_recorded(made))
-    return Told(packed, unreadable, begun, first if first < _LATEST else 0, pruned, counted, joins)
+    return RecordedCalls(packed, unreadable, begun, first if first < _LATEST else 0, pruned, counted, joins)
 
 
 class TrailSide:
@@ -164,11 +163,11 @@ class TrailSide:
     def stream(self) -> Iterator[list[bytes]]:
         """Read the whole trail, one chain after the other, and give its records packed, a piece's at a time."""
         pieces = [piece for chain in self._reader.chains() for piece in self._reader.pieces(chain, PIECE)]
-        with self._reader.pool(Reading, sum(piece.stop - piece.start for piece in pieces)) as pool:
-            for chain, group in groupby(pool.each(pieces), key=lambda done: done[0].chain):
+        with self._reader.pool(RecordsReading, sum(piece.stop - piece.start for piece in pieces)) as pool:
+            for chain, group in groupby(pool.imap(pieces), key=lambda done: done[0].chain):
                 begun, pruned = None, False
                 for _, answer in group:
-                    told = Told(*answer)
+                    told = RecordedCalls(*answer)
                     begun = told.begun if begun is None else begun
                     pruned = pruned or told.pruned
                     self._take(told)
@@ -176,7 +175,7 @@ class TrailSide:
                 if pruned and begun is not None:
                     self.pruned[chain] = begun
 
-    def _take(self, told: Told) -> None:
+    def _take(self, told: RecordedCalls) -> None:
         self.unreadable += told.unreadable
         self.first = min(self.first or told.first, told.first or self.first)
         self._counted.update(told.counted)

@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
 from otel_tool_audit import semconv
-from otel_tool_audit.review.reconcile.values import Seen, Window, seen
-from otel_tool_audit.review.source.workers import Desk, Pool
+from otel_tool_audit.review.reconcile.values import ExportedSpan, Window, seen
+from otel_tool_audit.review.source.workers import Pool, Worker
 
 Progress = Callable[[str, int, "int | None"], None]
 """Is told what is being done, how much of it is done, and how much there is (None: nobody knows)."""
@@ -36,11 +36,11 @@ class Help(NamedTuple):
     """
 
     moments: Callable[[int], list[int]]
-    pool: Callable[[type[Desk], int], Pool]
+    pool: Callable[[type[Worker], int], Pool]
     progress: Progress
 
 
-class Tally:
+class SourceTally:
     """
     Looks at spans, and counts.
 
@@ -60,7 +60,7 @@ class Tally:
         self.spans_read = spans_read
         self.unrecorded = Counter(unrecorded or {})
 
-    def take(self, attributes: Mapping[str, Any], service: Callable[[], str], trace: bytes, span: bytes, at: int) -> Seen | None:
+    def take(self, attributes: Mapping[str, Any], service: Callable[[], str], trace: bytes, span: bytes, at: int) -> ExportedSpan | None:
         """
         Look at one span.
 
@@ -77,7 +77,7 @@ class Tally:
             self._count(service(), 1)
         return found
 
-    def add(self, other: Tally) -> None:
+    def add(self, other: SourceTally) -> None:
         """Add what another one counted."""
         self.spans_read += other.spans_read
         for name, number in other.unrecorded.items():
@@ -106,7 +106,7 @@ class Source(ABC):
             name: What it is, for people.
         """
         self.name = name
-        self.tally = Tally()
+        self.tally = SourceTally()
         self.unread: list[str] = []
 
     @abstractmethod

@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import IO, Final, Self
 
 from otel_tool_audit.errors import AuditError
-from otel_tool_audit.review.reconcile.values import Recorded, Seen
+from otel_tool_audit.review.reconcile.values import ExportedSpan, Recorded
 
 HELD: Final = 32 << 20
 """Bytes of records, and as many of spans, that are in memory at once."""
@@ -65,7 +65,7 @@ def packed_record(call: bytes, chain: bytes, seq: int, digest: bytes, at: int, t
     return _RECORDED.pack(call, seq, call, digest, at, told) + chain
 
 
-def pack_seen(span: Seen) -> bytes:
+def pack_seen(span: ExportedSpan) -> bytes:
     """Pack a span; in order, they are by call, and each call's by time."""
     call, trail, chain, seq, digest, trace, own, at = span
     told = (seq is not None) * _SEQ | (digest is not None) * _HASH
@@ -84,14 +84,14 @@ class Heap:
             held: Bytes that it keeps in memory at most.
         """
         self._most = held
-        self._held: list[bytes] = []
+        self._unindexed: list[bytes] = []
         self._size = 0
         self._file: IO[bytes] | None = None
         self._runs: list[tuple[int, int]] = []
 
     def close(self) -> None:
         """Throw everything away."""
-        self._held = []
+        self._unindexed = []
         if self._file is not None:
             self._file.close()
 
@@ -102,7 +102,7 @@ class Heap:
         Raises:
             AuditError: The temporary file cannot be written.
         """
-        self._held += entries
+        self._unindexed += entries
         self._size += sum(map(len, entries)) + _OVERHEAD * len(entries)
         if self._size < self._most:
             return
@@ -114,19 +114,19 @@ class Heap:
 
     def sorted(self) -> Iterator[bytes]:
         """Give all; nothing may be put afterwards."""
-        self._held.sort()
-        return heapq.merge(*(self._read(*run) for run in self._runs), self._held) if self._runs else iter(self._held)
+        self._unindexed.sort()
+        return heapq.merge(*(self._read(*run) for run in self._runs), self._unindexed) if self._runs else iter(self._unindexed)
 
     def _write(self) -> None:
         if self._file is None:
             self._file = tempfile.TemporaryFile(buffering=_BLOCK)  # noqa: SIM115 - closed with this object
         begin = self._file.tell()
-        self._held.sort()
-        for at in range(0, len(self._held), _AT_ONCE):
-            self._file.write(b"".join(part for entry in self._held[at : at + _AT_ONCE] for part in (_LENGTH.pack(len(entry)), entry)))
+        self._unindexed.sort()
+        for at in range(0, len(self._unindexed), _AT_ONCE):
+            self._file.write(b"".join(part for entry in self._unindexed[at : at + _AT_ONCE] for part in (_LENGTH.pack(len(entry)), entry)))
         self._file.flush()
         self._runs.append((begin, self._file.tell()))
-        self._held, self._size = [], 0
+        self._unindexed, self._size = [], 0
 
     def _read(self, at: int, end: int) -> Iterator[bytes]:
         assert self._file is not None  # noqa: S101 - a run was written to it
@@ -200,13 +200,16 @@ class Spill:
             seq, call, digest, at, told = fields(rest)
             yield key, Recorded(call, rest[size:].decode(), seq, digest, told & ENDED > 0, at, told & TRACED > 0, told & SAMPLED > 0)
 
-    def spans(self) -> Iterator[tuple[bytes, Seen]]:
+    def spans(self) -> Iterator[tuple[bytes, ExportedSpan]]:
         """Give the spans by call."""
         fields, size = _LEAVE_KEY[1].unpack_from, _LEAVE_KEY[1].size
         for key, rest in self._by_call(self._seen):
             at, own, trace, call, seq, digest, told = fields(rest)
             trail, _, chain = rest[size:].decode("utf-8", "surrogatepass").partition("/")
-            yield key, Seen(call, trail or None, chain or None, seq if told & _SEQ else None, digest if told & _HASH else None, trace, own, at)
+            yield (
+                key,
+                ExportedSpan(call, trail or None, chain or None, seq if told & _SEQ else None, digest if told & _HASH else None, trace, own, at),
+            )
 
     def _by_call(self, heap: Heap) -> Iterator[tuple[bytes, bytes]]:
         """Give each entry's key and the rest of it, in the keys' order: joined calls come last, under the name that they share."""

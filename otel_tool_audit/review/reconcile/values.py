@@ -45,7 +45,7 @@ class Recorded(NamedTuple):
     sampled: bool
 
 
-class Seen(NamedTuple):
+class ExportedSpan(NamedTuple):
     """
     A span that names a record, as the backend has it.
 
@@ -88,7 +88,7 @@ class Window:
         return self.since <= at < self.until
 
 
-def seen(attributes: Mapping[str, Any], trace: bytes, span: bytes, at: int) -> Seen | None:
+def seen(attributes: Mapping[str, Any], trace: bytes, span: bytes, at: int) -> ExportedSpan | None:
     """
     Read what a span says of its record; None when it names none.
 
@@ -103,7 +103,7 @@ def seen(attributes: Mapping[str, Any], trace: bytes, span: bytes, at: int) -> S
         return None
     trail, _, chain = stream.partition("/") if isinstance(stream, str) else ("", "", "")
     seq, digest = attributes.get(semconv.SEQUENCE), attributes.get(semconv.HASH)
-    return Seen(
+    return ExportedSpan(
         bytes.fromhex(call),
         trail or None,
         chain or None,

@@ -22,9 +22,9 @@ from otel_tool_audit.record.model import AMENDED
 from otel_tool_audit.review.calls.filters import EQUALITIES, Query
 from otel_tool_audit.review.calls.stream import Amendments
 from otel_tool_audit.review.source import segments
-from otel_tool_audit.review.source.directory import Folder, Refused, pread
+from otel_tool_audit.review.source.directory import Folder, UnsafeFileError, pread
 from otel_tool_audit.review.source.segment_order import MAX_LINE
-from otel_tool_audit.review.source.workers import Desk, Pool
+from otel_tool_audit.review.source.workers import Pool, Worker
 
 SEARCHED: Final = ("conversation", "trace_id", "user")
 """Filters that few calls pass: their value is searched for, the first that is given."""
@@ -47,7 +47,7 @@ class Wanted(NamedTuple):
     values: frozenset[str]
 
 
-class Hunt(NamedTuple):
+class SearchTask(NamedTuple):
     """
     A piece of work: one segment.
 
@@ -72,7 +72,7 @@ class Hunt(NamedTuple):
     sealed: bool = True
 
 
-class Found(NamedTuple):
+class SearchHits(NamedTuple):
     """
     What was found in a segment.
 
@@ -89,12 +89,12 @@ class Found(NamedTuple):
     trusted: bool
 
 
-class HuntDesk(Desk):
+class SearchWorker(Worker):
     """Searches segments."""
 
-    job: ClassVar[Callable[..., Any]] = Hunt
+    job: ClassVar[Callable[..., Any]] = SearchTask
 
-    def do(self, job: Hunt) -> Found:
+    def do(self, job: SearchTask) -> SearchHits:
         """
         Search one segment.
 
@@ -104,18 +104,18 @@ class HuntDesk(Desk):
         """
         descriptor = self._descriptor(job.chain, job.name)
         if job.ids is not None:
-            return Found([], list(_of_calls(descriptor, job, job.ids)), 0, job.trusted)
+            return SearchHits([], list(_of_calls(descriptor, job, job.ids)), 0, job.trusted)
         seal = self._sealed_digest(job) if job.sealed else None
         found = None if seal is None else _by_bytes(descriptor, job, seal)
         return _by_parsing(descriptor, job) if found is None else found
 
-    def _sealed_digest(self, job: Hunt) -> str | None:
+    def _sealed_digest(self, job: SearchTask) -> str | None:
         """Read the SHA-256 that a segment's seal names; None when it has no seal that speaks of these bytes."""
         try:
             with self._root.folder(job.chain) as folder:
                 seal = orjson.loads(folder.read(seal_name(job.name), _LARGEST_SEAL))
             return str(seal["sha256"]) if seal["bytes"] == job.end else None
-        except (OSError, Refused, ValueError, KeyError, TypeError):
+        except (OSError, UnsafeFileError, ValueError, KeyError, TypeError):
             return None
 
 
@@ -146,16 +146,16 @@ def records_of(
         The records, ordered by time with ``chain`` added; all amendments; how many lines are no records. None when more than
         :data:`MOST` calls were found.
     """
-    hunts = [
-        Hunt(chain, extent.part.name, extent.end, *wanted, sealed=extent is not found[-1])
+    tasks = [
+        SearchTask(chain, extent.part.name, extent.end, *wanted, sealed=extent is not found[-1])
         for chain, found in extents.items() for extent in found
     ]  # fmt: skip
     ids: set[str] = set()
     amended: list[Record] = []
     trusted: list[bool] = []
     unreadable = 0
-    with Pool(root, jobs, HuntDesk) as pool:
-        for _, one in pool.each(hunts):
+    with Pool(root, jobs, SearchWorker) as pool:
+        for _, one in pool.imap(tasks):
             ids.update(one.ids)
             amended += one.records
             trusted.append(one.trusted)
@@ -164,8 +164,8 @@ def records_of(
                 return None
         amendments = Amendments(_by_time(amended))
         every = frozenset(_joined(ids, amendments))
-        again = [hunt._replace(ids=every, trusted=sure) for hunt, sure in zip(hunts, trusted, strict=True)] if every else []
-        records = [record for _, one in pool.each(again) for record in one.records]
+        again = [task._replace(ids=every, trusted=sure) for task, sure in zip(tasks, trusted, strict=True)] if every else []
+        records = [record for _, one in pool.imap(again) for record in one.records]
     return _by_time(records), amendments, unreadable
 
 
@@ -184,7 +184,7 @@ def _by_time(records: Iterable[Record]) -> Iterator[Record]:
     return heapq.merge(*chains.values(), key=lambda record: str(record.get("timestamp")))
 
 
-def _by_bytes(descriptor: int, job: Hunt, seal: str) -> Found | None:
+def _by_bytes(descriptor: int, job: SearchTask, seal: str) -> SearchHits | None:
     """Search a segment's bytes; None when they are not what its seal says."""
     texts = [orjson.dumps(value) for value in sorted(job.values)]
     digest = hashlib.sha256()
@@ -203,10 +203,10 @@ def _by_bytes(descriptor: int, job: Hunt, seal: str) -> Found | None:
         return None
     # an amendment that has the value was taken twice
     once = {record["seq"]: record for record in amended}
-    return Found(sorted(ids), [once[seq] for seq in sorted(once)], 0, trusted=True)
+    return SearchHits(sorted(ids), [once[seq] for seq in sorted(once)], 0, trusted=True)
 
 
-def _by_parsing(descriptor: int, job: Hunt) -> Found:
+def _by_parsing(descriptor: int, job: SearchTask) -> SearchHits:
     ids: set[str] = set()
     amended: list[Record] = []
     unreadable = 0
@@ -217,10 +217,10 @@ def _by_parsing(descriptor: int, job: Hunt) -> Found:
                 unreadable += 1
             else:
                 _sort_out({**record, "chain": job.chain}, job, ids, amended)
-    return Found(sorted(ids), amended, unreadable, trusted=False)
+    return SearchHits(sorted(ids), amended, unreadable, trusted=False)
 
 
-def _sort_out(record: Record, job: Hunt, ids: set[str], amended: list[Record]) -> None:
+def _sort_out(record: Record, job: SearchTask, ids: set[str], amended: list[Record]) -> None:
     value = record.get(job.field)
     if isinstance(value, str) and value in job.values and isinstance(record.get("call_id"), str):
         ids.add(record["call_id"])
@@ -228,7 +228,7 @@ def _sort_out(record: Record, job: Hunt, ids: set[str], amended: list[Record]) -
         amended.append(record)
 
 
-def _of_calls(descriptor: int, job: Hunt, ids: frozenset[str]) -> Iterator[Record]:
+def _of_calls(descriptor: int, job: SearchTask, ids: frozenset[str]) -> Iterator[Record]:
     """Give the records of these calls, in written order."""
     texts = {i.encode() for i in ids}
     for block in _blocks(descriptor, job.end):

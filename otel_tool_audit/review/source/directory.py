@@ -20,7 +20,7 @@ _SMALL: Final = 16 << 20
 _LINKS: Final = frozenset({errno.ELOOP, errno.EMLINK, errno.ENOTDIR})
 
 
-class Refused(Exception):
+class UnsafeFileError(Exception):
     """A name in a trail leads to something that no writer put there. The message says what."""
 
 
@@ -60,7 +60,7 @@ class Folder:
         except OSError as error:
             if error.errno in _LINKS:
                 message = f"{path} is {_kind(path)}, not a directory"
-                raise Refused(message) from error
+                raise UnsafeFileError(message) from error
             raise
 
     def __enter__(self) -> Self:
@@ -123,10 +123,10 @@ class Folder:
             found = os.fstat(descriptor)
             if not stat.S_ISREG(found.st_mode):
                 message = f"{self.path}/{name} is not a regular file"
-                raise Refused(message)
+                raise UnsafeFileError(message)
             if found.st_nlink != 1:
                 message = f"{self.path}/{name} has {found.st_nlink} names instead of one: it was linked or removed from outside"
-                raise Refused(message)
+                raise UnsafeFileError(message)
             self._check(found, name)
         except BaseException:
             os.close(descriptor)
@@ -158,7 +158,7 @@ class Folder:
             size = os.fstat(descriptor).st_size
             if size > limit:
                 message = f"{self.path}/{name} has {size} bytes, more than it can have"
-                raise Refused(message)
+                raise UnsafeFileError(message)
             return pread(descriptor, size, 0)
 
     def _open(self, name: str, flags: int) -> int:
@@ -167,16 +167,16 @@ class Folder:
         except OSError as error:
             if error.errno in _LINKS:
                 message = f"{self.path}/{name} is {_kind(name, self.descriptor)}, which no writer put there"
-                raise Refused(message) from error
+                raise UnsafeFileError(message) from error
             raise
 
     def _check(self, found: os.stat_result, name: str) -> None:
         if found.st_uid != self.owner:
             message = f"{self.path}/{name} belongs to user {found.st_uid}, not to user {self.owner} as the directory does"
-            raise Refused(message)
+            raise UnsafeFileError(message)
         if found.st_dev != self.device:
             message = f"{self.path}/{name} lies on another device: something was mounted over it"
-            raise Refused(message)
+            raise UnsafeFileError(message)
 
 
 def _kind(name: str, descriptor: int | None = None) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
 from otel_tool_audit.review.source import segments
-from otel_tool_audit.review.source.directory import Folder, Refused, pread
+from otel_tool_audit.review.source.directory import Folder, UnsafeFileError, pread
 
 _OPEN: Final = 64
 _SPARSE: Final = 4
@@ -17,7 +17,7 @@ _SPARSE: Final = 4
 _SPAN: Final = 16 << 20
 
 
-class Stale(Exception):
+class StaleIndexError(Exception):
     """The files changed while they were read, or do not hold what an index says."""
 
 
@@ -58,7 +58,7 @@ class Lines:
 
     def record(self, line: Line) -> dict[str, Any] | None:
         """Read a line as a record, ``chain`` added; None when no record stands there."""
-        with contextlib.suppress(OSError, Refused):
+        with contextlib.suppress(OSError, UnsafeFileError):
             data = pread(self._descriptor(line.chain, line.segment), line.size, line.at)
             record = segments.parse(data)
             if record is not None:
@@ -87,7 +87,7 @@ class Lines:
             yield record
 
     def _block(self, chain: str, segment: str, at: int, size: int) -> bytes:
-        with contextlib.suppress(OSError, Refused):
+        with contextlib.suppress(OSError, UnsafeFileError):
             return pread(self._descriptor(chain, segment), size, at)
         return b""
 

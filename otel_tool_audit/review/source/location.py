@@ -14,13 +14,13 @@ from typing import Any, Final, NamedTuple
 
 from otel_tool_audit.errors import TrailCorrupt, UnsupportedFormat
 from otel_tool_audit.format.names import DOCUMENT, FORMAT, valid_trail_id
-from otel_tool_audit.review.source.directory import Folder, Refused
-from otel_tool_audit.review.source.state import Place, StateView, reason
+from otel_tool_audit.review.source.directory import Folder, UnsafeFileError
+from otel_tool_audit.review.source.state import KnownPlace, StateView, reason
 
 _LARGEST: Final = 1 << 20
 
 
-class Document(NamedTuple):
+class ReadDocument(NamedTuple):
     """
     A ``trail.json``.
 
@@ -45,7 +45,7 @@ class Relation(Enum):
     CREATING = "the trail is being made"
 
 
-def parse_document(data: bytes, path: str) -> Document:
+def parse_document(data: bytes, path: str) -> ReadDocument:
     """
     Read a ``trail.json``.
 
@@ -69,10 +69,10 @@ def parse_document(data: bytes, path: str) -> Document:
     if type(version) is not int or version < 1 or not isinstance(trail_id, str) or not valid_trail_id(trail_id):
         message = f"{path} names no valid format and trail id; this is no trail, or it was damaged"
         raise TrailCorrupt(message)
-    return Document(trail_id, hashlib.sha256(data).hexdigest(), content)
+    return ReadDocument(trail_id, hashlib.sha256(data).hexdigest(), content)
 
 
-def read_document(root: Folder) -> Document:
+def read_document(root: Folder) -> ReadDocument:
     """
     Read the ``trail.json`` of a trail.
 
@@ -86,13 +86,13 @@ def read_document(root: Folder) -> Document:
     except FileNotFoundError as error:
         message = f"{root.path} holds no {DOCUMENT}; this is no trail"
         raise TrailCorrupt(message) from error
-    except (OSError, Refused) as error:
+    except (OSError, UnsafeFileError) as error:
         message = f"{path} cannot be read ({reason(error)})"
         raise TrailCorrupt(message) from error
     return parse_document(data, path)
 
 
-def relation(root: Folder, place: Place | None, resolved: str) -> Relation:
+def relation(root: Folder, place: KnownPlace | None, resolved: str) -> Relation:
     """
     Tell whether the writers' heads speak for the files at a path.
 
@@ -114,12 +114,12 @@ def relation(root: Folder, place: Place | None, resolved: str) -> Relation:
             there = read_document(old)
             if there.trail_id == place.trail_id and old.identity != root.identity:
                 return Relation.COPY
-    except (OSError, Refused, TrailCorrupt, UnsupportedFormat):
+    except (OSError, UnsafeFileError, TrailCorrupt, UnsupportedFormat):
         return Relation.MOVED
     return Relation.MOVED
 
 
-def place_of(state: StateView, trail_id: str) -> Place | None:
+def place_of(state: StateView, trail_id: str) -> KnownPlace | None:
     """
     Look up what the state directory knows of a trail.
 
@@ -142,7 +142,7 @@ def open_root(path: str) -> Folder:
     try:
         root = Folder.at(path)
         os.listdir(root.descriptor)
-    except Refused as refused:
+    except UnsafeFileError as refused:
         message = f"{refused}; give the trail's own directory"
         raise TrailCorrupt(message) from refused
     except OSError as error:

@@ -22,10 +22,10 @@ from otel_tool_audit.record.model import AMENDED
 from otel_tool_audit.review.calls.fold import Call, Folding
 from otel_tool_audit.review.calls.stream import Amendments, foldings, ids_of
 from otel_tool_audit.review.source import segments
-from otel_tool_audit.review.source.directory import Folder, Refused, resolve
+from otel_tool_audit.review.source.directory import Folder, UnsafeFileError, resolve
 from otel_tool_audit.review.source.location import Relation, open_root, place_of, read_document, relation
 from otel_tool_audit.review.source.state import StateView
-from otel_tool_audit.review.source.workers import Desk, Pool
+from otel_tool_audit.review.source.workers import Pool, Worker
 
 AMENDED_TEXT: Final = b'"event":"' + AMENDED.encode() + b'"'
 
@@ -34,7 +34,7 @@ WORTH_HELPERS: Final = 64 << 20
 """Bytes from which on helper processes pay for their start."""
 
 
-class Mark(NamedTuple):
+class Cursor(NamedTuple):
     """
     How far a chain was read.
 
@@ -64,7 +64,7 @@ class Piece(NamedTuple):
     stop: int
 
 
-_BEGINNING: Final = Mark((-1, 0), 0)
+_BEGINNING: Final = Cursor((-1, 0), 0)
 
 
 class TrailRecords:
@@ -122,7 +122,7 @@ class TrailRecords:
         found = []
         for name in self._root.names():
             if name != PRIVATE_STATE and valid_chain(name):
-                with contextlib.suppress(OSError, Refused), self._root.folder(name):
+                with contextlib.suppress(OSError, UnsafeFileError), self._root.folder(name):
                     found.append(name)
         return found
 
@@ -182,15 +182,15 @@ class TrailRecords:
                         yield Piece(chain, extent.part.name, start, stop)
                         start = stop
 
-    def pool(self, desk: type[Desk], size: int) -> Pool:
+    def pool(self, worker: type[Worker], size: int) -> Pool:
         """
         Give who does work beside this reader: a helper process for each core, where it is worth it.
 
         Args:
-            desk: Who does the jobs.
+            worker: Who does the jobs.
             size: How many bytes there are to read.
         """
-        return Pool(self._root, cores() if size >= WORTH_HELPERS else 1, desk)
+        return Pool(self._root, cores() if size >= WORTH_HELPERS else 1, worker)
 
     def record(self, chain: str, seq: int) -> dict[str, Any] | None:
         """
@@ -232,7 +232,7 @@ class TrailRecords:
 
             yield find
 
-    def appended(self, marks: dict[str, Mark]) -> Iterator[dict[str, Any]]:
+    def appended(self, marks: dict[str, Cursor]) -> Iterator[dict[str, Any]]:
         """
         Give the records that were written since somebody last looked, chain by chain.
 
@@ -248,18 +248,18 @@ class TrailRecords:
                     at = mark.offset if extent.part.key == mark.segment else 0
                     for line in segments.lines(folder, extent, at):
                         at += len(line) + 1
-                        marks[chain] = Mark(extent.part.key, at)
+                        marks[chain] = Cursor(extent.part.key, at)
                         record = segments.parse(line)
                         if record is not None:
                             yield {**record, "chain": chain}
 
-    def ends(self) -> dict[str, Mark]:
+    def ends(self) -> dict[str, Cursor]:
         """Tell where each chain ends now, for :meth:`appended`."""
-        found: dict[str, Mark] = {}
+        found: dict[str, Cursor] = {}
         for chain in self.chains():
             with self._folder(chain) as folder:
                 for extent in self._extents(folder, chain):
-                    found[chain] = Mark(extent.part.key, extent.end)
+                    found[chain] = Cursor(extent.part.key, extent.end)
         return found
 
     def call(self, call_id: str) -> Call | None:
@@ -283,7 +283,7 @@ class TrailRecords:
         for record in found:
             folding.add(record)
         self._state.forget_the_living()
-        return folding.call(self._state.lives)
+        return folding.call(self._state.is_alive)
 
     def _foldings(self) -> Iterator[Folding]:
         """Fold all records; hold a call back until every call that started before it has ended, within the window."""
@@ -319,7 +319,7 @@ class TrailRecords:
     def _folder(self, chain: str) -> Folder:
         try:
             return self._root.folder(chain)
-        except (OSError, Refused) as error:
+        except (OSError, UnsafeFileError) as error:
             message = f"chain {chain} of {self.path} cannot be read ({error}); run `otel-tool-audit verify`"
             raise TrailCorrupt(message) from error
 
@@ -327,7 +327,7 @@ class TrailRecords:
         return segments.extents(folder, self._head(chain), boot_id())
 
     def _head(self, chain: str) -> Head | None:
-        with contextlib.suppress(Refused):
+        with contextlib.suppress(UnsafeFileError):
             place = place_of(self._state, self.trail_id)
             if relation(self._root, place, self.path) in {Relation.OWN, Relation.MOVED}:
                 return self._state.head(self.trail_id, chain)

@@ -16,11 +16,11 @@ from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 from otel_tool_audit.format.head import NONE, ZERO_HASH, Head, Previous
-from otel_tool_audit.format.names import HASH_TRAILER, parse_segment_name, segment_name, split_line
-from otel_tool_audit.record.codec import MAX_BODY, leaf_hash
+from otel_tool_audit.format.line import HASH_TRAILER, MAX_BODY, leaf_hash, split_line
+from otel_tool_audit.format.names import parse_segment_name, segment_name
 from otel_tool_audit.record.model import EPOCH, SEGMENT_OPENED
 from otel_tool_audit.record.untrusted import details_of
-from otel_tool_audit.review.source.directory import Folder, Refused, pread
+from otel_tool_audit.review.source.directory import Folder, UnsafeFileError, pread
 
 MAX_LINE: Final = MAX_BODY - 1 + HASH_TRAILER
 """The longest line with its LF, in bytes."""
@@ -65,7 +65,7 @@ class First(NamedTuple):
     details: dict[str, Any]
 
 
-class Part(NamedTuple):
+class SegmentPart(NamedTuple):
     """
     A segment that counts.
 
@@ -98,7 +98,7 @@ class Missing(NamedTuple):
     next_seq: int | None
 
 
-class Layout(NamedTuple):
+class SegmentOrder(NamedTuple):
     """
     A chain's files in order.
 
@@ -111,7 +111,7 @@ class Layout(NamedTuple):
         missing_open: Whether the segment that the head names is missing.
     """
 
-    parts: list[Part]
+    parts: list[SegmentPart]
     missing: list[Missing]
     strangers: list[tuple[int | None, str]]
     notes: list[str]
@@ -119,7 +119,9 @@ class Layout(NamedTuple):
     missing_open: bool
 
 
-def lay_out(folder: Folder, head: Head | None, names: list[str] | None = None, read_head: Callable[[], Head | None] | None = None) -> Layout:
+def order_segments(
+    folder: Folder, head: Head | None, names: list[str] | None = None, read_head: Callable[[], Head | None] | None = None
+) -> SegmentOrder:
     """
     Find the order of a chain's segments.
 
@@ -132,16 +134,16 @@ def lay_out(folder: Folder, head: Head | None, names: list[str] | None = None, r
     Raises:
         OSError: The directory cannot be read.
     """
-    return _Way(folder, head, folder.names() if names is None else names, read_head).walk()
+    return _Path(folder, head, folder.names() if names is None else names, read_head).walk()
 
 
-class _Way:
+class _Path:
     def __init__(self, folder: Folder, head: Head | None, names: list[str], read_head: Callable[[], Head | None] | None) -> None:
         self.folder = folder
         self.head = head
         self.read_head = read_head
         self.sizes: dict[Key, int] = {}
-        self.out = Layout([], [], [], [], [], missing_open=False)
+        self.out = SegmentOrder([], [], [], [], [], missing_open=False)
         for name in names:
             key = parse_segment_name(name)
             if key is not None:
@@ -155,12 +157,12 @@ class _Way:
         try:
             with self.folder.opened(name) as descriptor:
                 self.sizes[key] = os.fstat(descriptor).st_size
-        except Refused as refused:
+        except UnsafeFileError as refused:
             self.out.strangers.append((key[0], str(refused)))
         except OSError as error:
             self.out.strangers.append((key[0], f"{self.folder.path}/{name} cannot be read ({error.strerror})"))
 
-    def walk(self) -> Layout:
+    def walk(self) -> SegmentOrder:
         head = self.head
         target: Key | None = max(self._counting(), default=None)
         ending: Ending | None = None
@@ -179,7 +181,7 @@ class _Way:
                 next_seq = None
             else:
                 first = self._first(target)
-                self.out.parts.append(Part(target, segment_name(*target), self.sizes[target], ending, first))
+                self.out.parts.append(SegmentPart(target, segment_name(*target), self.sizes[target], ending, first))
                 declared = first.ending if first is not None else _of_head(head) if first_step else None
                 named_by, next_seq = f"the first record of {segment_name(*target)}", target[0]
                 if first is not None and declared is None and (first.epoch is not None or target[0] == 0 or first.details.get("void_attempts")):
@@ -208,7 +210,7 @@ class _Way:
                 line = pread(descriptor, _SHORT, 0).split(b"\n", 1)
                 if len(line) == 1:
                     line = pread(descriptor, MAX_LINE, 0).split(b"\n", 1)
-        except (OSError, Refused):
+        except (OSError, UnsafeFileError):
             return None
         return read_first(line[0] + b"\n") if len(line) > 1 else None
 

@@ -13,10 +13,10 @@ from typing import Any, Final, NamedTuple
 import orjson
 
 from otel_tool_audit.format.head import Head
-from otel_tool_audit.format.names import parse_place, segment_name, split_line
-from otel_tool_audit.record.codec import leaf_hash
+from otel_tool_audit.format.line import leaf_hash, parse_place, split_line
+from otel_tool_audit.format.names import segment_name
 from otel_tool_audit.review.source.directory import Folder, pread
-from otel_tool_audit.review.source.segment_order import MAX_LINE, Layout, Part, lay_out
+from otel_tool_audit.review.source.segment_order import MAX_LINE, SegmentOrder, SegmentPart, order_segments
 
 BLOCK: Final = 1 << 20
 """Bytes that are read at once."""
@@ -32,7 +32,7 @@ _PLACE: Final = 128
 class Extent(NamedTuple):
     """A segment and where its lines end, in bytes."""
 
-    part: Part
+    part: SegmentPart
     end: int
 
 
@@ -45,10 +45,10 @@ def extents(folder: Folder, head: Head | None, boot: bytes | None = None) -> lis
         head: The head that speaks for these files, or None: then the last segment is read to its last whole line.
         boot: This boot's id; after a crash of the host the head says nothing of the end.
     """
-    return extents_of(lay_out(folder, head), head, boot)
+    return extents_of(order_segments(folder, head), head, boot)
 
 
-def extents_of(layout: Layout, head: Head | None, boot: bytes | None) -> list[Extent]:
+def extents_of(layout: SegmentOrder, head: Head | None, boot: bytes | None) -> list[Extent]:
     """Tell what there is to read of a chain that is laid out; as for :func:`extents`."""
     found = [Extent(part, part.end) for part in layout.parts]
     if head is not None and found and found[-1].part.key == (head.first_seq, head.attempt) and (head.clean or head.boot == boot):
@@ -60,7 +60,7 @@ def extents_of(layout: Layout, head: Head | None, boot: bytes | None) -> list[Ex
     return found
 
 
-def absent(folder: Folder, layout: Layout, found: list[Extent]) -> list[str]:
+def absent(folder: Folder, layout: SegmentOrder, found: list[Extent]) -> list[str]:
     """
     Tell what of a chain cannot be read, so that no answer passes over it in silence.
 

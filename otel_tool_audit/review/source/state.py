@@ -18,7 +18,7 @@ from otel_tool_audit import settings
 from otel_tool_audit.format.head import HEAD_BYTES, Head, generations
 from otel_tool_audit.format.names import PRIVATE_STATE, valid_chain, valid_trail_id
 from otel_tool_audit.host.locks import is_held
-from otel_tool_audit.review.source.directory import Folder, Refused, pread
+from otel_tool_audit.review.source.directory import Folder, UnsafeFileError, pread
 
 _INDEX_KEY: Final = "index-key"
 _KEY_BYTES: Final = 32
@@ -26,14 +26,14 @@ _TORN_TRIES: Final = 5
 _TORN_SECONDS: Final = 0.005
 
 
-class Document(NamedTuple):
+class KnownDocument(NamedTuple):
     """A ``trail.json`` as the state remembers it."""
 
     sha256: str
     text: str
 
 
-class Place(NamedTuple):
+class KnownPlace(NamedTuple):
     """Where a trail lies, as the state remembers it (FORMAT.md, section 4)."""
 
     trail_id: str
@@ -41,7 +41,7 @@ class Place(NamedTuple):
     device: int
     inode: int
     creating: bool
-    documents: tuple[Document, ...]
+    documents: tuple[KnownDocument, ...]
 
 
 class StateView:
@@ -71,7 +71,7 @@ class StateView:
                 self.id = self._folder.read("id").decode("ascii", "replace").strip()
         except FileNotFoundError:
             self.trouble = f"there is no state directory {path}"
-        except (OSError, Refused) as error:
+        except (OSError, UnsafeFileError) as error:
             self.trouble = f"the state directory {path} cannot be read ({reason(error)})"
 
     @classmethod
@@ -97,7 +97,7 @@ class StateView:
         """Whether anything can be learned from it."""
         return self._folder is not None
 
-    def places(self) -> list[Place]:
+    def places(self) -> list[KnownPlace]:
         """
         Read which trail is where; empty when nothing is known.
 
@@ -112,25 +112,25 @@ class StateView:
             return []
         except OSError as error:
             message = f"{self.path}/places cannot be read ({reason(error)})"
-            raise Refused(message) from error
+            raise UnsafeFileError(message) from error
         try:
             return [_place(trail_id, fields) for trail_id, fields in json.loads(data).items()]
         except (ValueError, AttributeError, KeyError, TypeError) as error:
             message = f"{self.path}/places cannot be read as what it is ({error})"
-            raise Refused(message) from error
+            raise UnsafeFileError(message) from error
 
     def knows(self, trail_id: str) -> bool:
         """Tell whether a writer of this state has ever known the trail."""
         if self._folder is None:
             return False
-        with contextlib.suppress(Refused):
+        with contextlib.suppress(UnsafeFileError):
             if any(place.trail_id == trail_id for place in self.places()):
                 return True
         return bool(self.head_names(trail_id))
 
     def head_names(self, trail_id: str) -> list[str]:
         """List the chains that have a head file, valid or not."""
-        with contextlib.suppress(OSError, Refused), self._heads(trail_id) as heads:
+        with contextlib.suppress(OSError, UnsafeFileError), self._heads(trail_id) as heads:
             return [name for name in heads.names() if valid_chain(name)]
         return []
 
@@ -141,7 +141,7 @@ class StateView:
         A writer may be in the middle of a PUT: a slot that looks torn is read again, until it stays torn.
         """
         head: Head | None = None
-        with contextlib.suppress(OSError, Refused), self._heads(trail_id) as heads, heads.opened(chain) as descriptor:
+        with contextlib.suppress(OSError, UnsafeFileError), self._heads(trail_id) as heads, heads.opened(chain) as descriptor:
             for _ in range(_TORN_TRIES):
                 file = pread(descriptor, HEAD_BYTES, 0)
                 head = Head.unpack(file) if len(file) == HEAD_BYTES else None
@@ -150,7 +150,7 @@ class StateView:
                 time.sleep(_TORN_SECONDS)
         return head
 
-    def lives(self, writer: str) -> bool:
+    def is_alive(self, writer: str) -> bool:
         """Tell whether a writer's lock is held on this host; False when that cannot be told."""
         if not valid_trail_id(writer) or self._folder is None:
             return False
@@ -164,7 +164,7 @@ class StateView:
 
     def keys(self) -> tuple[tuple[str, bytes], ...]:
         """Read the keys of pseudonyms (id, secret), as far as this reader may."""
-        with contextlib.suppress(OSError, Refused, ValueError, KeyError, TypeError):
+        with contextlib.suppress(OSError, UnsafeFileError, ValueError, KeyError, TypeError):
             if self._folder is not None:
                 with self._folder.folder("keys") as keys:
                     return tuple((str(k["id"]), str(k["secret"]).encode()) for k in json.loads(keys.read("pseudonym")))
@@ -172,7 +172,7 @@ class StateView:
 
     def tenants(self) -> tuple[str, ...]:
         """Read whose values writers made pseudonyms of, as far as this reader may."""
-        with contextlib.suppress(OSError, Refused, ValueError, TypeError):
+        with contextlib.suppress(OSError, UnsafeFileError, ValueError, TypeError):
             if self._folder is not None:
                 with self._folder.folder("keys") as keys:
                     return tuple(str(tenant) for tenant in json.loads(keys.read("tenants")))
@@ -180,7 +180,7 @@ class StateView:
 
     def memory(self, trail_id: str) -> dict[str, Any]:
         """Read what readers last saw: {resolved path: {chain: {"count", "hash"}}}; empty when nothing is remembered."""
-        with contextlib.suppress(OSError, Refused, ValueError):
+        with contextlib.suppress(OSError, UnsafeFileError, ValueError):
             if self._folder is not None:
                 with self._folder.folder("readers") as readers:
                     found = json.loads(readers.read(f"{trail_id}.json"))
@@ -198,7 +198,7 @@ class StateView:
         if self._folder is None or self.private or self.id is None or self.owner != os.geteuid():
             return None
         for _ in range(2):
-            with contextlib.suppress(OSError, Refused, ValueError), self._folder.folder("readers") as readers:
+            with contextlib.suppress(OSError, UnsafeFileError, ValueError), self._folder.folder("readers") as readers:
                 key = bytes.fromhex(readers.read(_INDEX_KEY).decode("ascii"))
                 return key if len(key) == _KEY_BYTES else None
             where = os.path.join(os.path.realpath(self.path), "readers")
@@ -228,12 +228,12 @@ def _put(where: str, name: str, data: bytes) -> bool:
     return True
 
 
-def _place(trail_id: str, fields: dict[str, Any]) -> Place:
-    documents = tuple(Document(str(d["sha256"]), str(d["text"])) for d in fields["documents"])
+def _place(trail_id: str, fields: dict[str, Any]) -> KnownPlace:
+    documents = tuple(KnownDocument(str(d["sha256"]), str(d["text"])) for d in fields["documents"])
     if not valid_trail_id(trail_id) or any(hashlib.sha256(d.text.encode("utf-8", "replace")).hexdigest() != d.sha256 for d in documents):
         message = f"entry {trail_id!r}"
         raise ValueError(message)
-    return Place(trail_id, str(fields["resolved"]), int(fields["device"]), int(fields["inode"]), bool(fields["creating"]), documents)
+    return KnownPlace(trail_id, str(fields["resolved"]), int(fields["device"]), int(fields["inode"]), bool(fields["creating"]), documents)
 
 
 def reason(error: Exception) -> str:

@@ -7,8 +7,10 @@ Source: ARCHITECTURE.md.
 from __future__ import annotations
 
 import hashlib
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
+from otel_tool_audit.review.calls.filters import FILTERS, Query, check_names, moment
 from otel_tool_audit.review.source.state import StateView
 from otel_tool_audit.settings import Settings
 
@@ -32,3 +34,22 @@ def stored_forms(subject: str, state: StateView) -> frozenset[str]:
         keys = ((hashlib.sha256(_LABEL + secret).hexdigest()[:16], secret), *keys)
     tenants = {"", settings.tenant, *state.tenants()}
     return frozenset({subject, *(form for tenant in tenants for form in Keyring(keys, tenant).candidates(subject, "subject"))})
+
+
+def query_of(filters: Mapping[str, Any], state: StateView) -> Query:
+    """
+    Read filters as they are given.
+
+    Args:
+        filters: :class:`~otel_tool_audit.review.calls.filters.Filters`.
+        state: For the keys of pseudonyms.
+
+    Raises:
+        SettingsError: One cannot be understood.
+    """
+    check_names(filters, FILTERS, "filter")
+    given: dict[str, Any] = dict(filters)
+    subject, text = given.pop("subject", None), given.pop("text", None)
+    since, until = moment(given.pop("since", None), "since"), moment(given.pop("until", None), "until")
+    subjects = None if subject is None else stored_forms(subject, state)
+    return Query(**given, subjects=subjects, text=None if text is None else text.casefold(), since=since, until=until)

@@ -1,5 +1,5 @@
 """
-Work for all cores: blocks are checked by helper processes, and come back in order.
+Work for all cores: jobs are done by helper processes, and their answers come back in order.
 
 The helpers are separate programs, not forks: a process that has threads, locks or half an agent in it can be verified from within.
 They inherit the trail's directory as a descriptor and open what they read as carefully as the reader does.
@@ -10,7 +10,6 @@ Source: ARCHITECTURE.md.
 from __future__ import annotations
 
 import gc
-import hashlib
 import importlib
 import os
 import pickle
@@ -22,13 +21,9 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from queue import SimpleQueue
-from typing import IO, Any, ClassVar, Final, NamedTuple, Self, TypeVar
+from typing import IO, Any, ClassVar, Final, Self, TypeVar
 
-from otel_tool_audit.review.source.directory import Folder, pread
-from otel_tool_audit.review.verify.blocks import check_block
-
-BLOCK: Final = 1 << 20
-"""Bytes that are checked in one piece; a block is as much longer as its last line needs."""
+from otel_tool_audit.review.source.directory import Folder
 
 _AHEAD: Final = 4
 AnyJob = TypeVar("AnyJob", bound=tuple[Any, ...])
@@ -36,36 +31,15 @@ AnyJob = TypeVar("AnyJob", bound=tuple[Any, ...])
 _LENGTH: Final = struct.Struct("<Q")
 
 
-class Job(NamedTuple):
+class Worker:
     """
-    A piece of work.
-
-    Attributes:
-        chain: The chain's directory in the trail.
-        name: The segment.
-        start: First byte.
-        stop: The byte after the last.
-        deep: Parse every line strictly.
-        digest: Hash the bytes instead of checking lines.
-    """
-
-    chain: str
-    name: str
-    start: int
-    stop: int
-    deep: bool
-    digest: bool = False
-
-
-class Desk:
-    """
-    Does jobs in this process. Keeps the last segment open.
+    Does jobs of one kind in this process; each kind of work has a class of its own. Keeps the last segment open.
 
     Attributes:
         job: What it is given to do.
     """
 
-    job: ClassVar[Callable[..., Any]] = Job
+    job: ClassVar[Callable[..., Any]]
 
     def __init__(self, root: Folder) -> None:
         self._root = root
@@ -77,27 +51,18 @@ class Desk:
             os.close(self._open[2])
             self._open = None
 
-    def do(self, job: Any) -> Any:  # noqa: ANN401 - what kind of job and answer, the kind of desk says
+    def do(self, job: Any) -> Any:  # noqa: ANN401 - what kind of job and answer, the kind of worker says
         """
         Do one job.
 
         Args:
-            job: A :class:`Job`.
-
-        Returns:
-            What :func:`check_block` says, or the SHA-256 in hex.
+            job: Of the kind that ``job`` makes.
 
         Raises:
-            Refused: The file is not what it was.
+            UnsafeFileError: The file is not what it was.
             OSError: As the system says.
         """
-        descriptor = self._descriptor(job.chain, job.name)
-        if not job.digest:
-            return check_block(pread(descriptor, job.stop - job.start, job.start), deep=job.deep)
-        found = hashlib.sha256()
-        for at in range(job.start, job.stop, BLOCK):
-            found.update(pread(descriptor, min(BLOCK, job.stop - at), at))
-        return found.hexdigest()
+        raise NotImplementedError
 
     def _descriptor(self, chain: str, name: str) -> int:
         if self._open is None or self._open[:2] != (chain, name):
@@ -110,14 +75,14 @@ class Desk:
 class _Helper:
     """One helper process and the pipes to it. Used by one thread at a time."""
 
-    def __init__(self, root: Folder, desk: type[Desk]) -> None:
-        place = (desk.__module__, desk.__name__)
+    def __init__(self, root: Folder, worker: type[Worker]) -> None:
+        place = (worker.__module__, worker.__name__)
         arguments = [sys.executable, "-I", "-c", _PROGRAM, str(root.descriptor), root.path, *place, *(p or os.getcwd() for p in sys.path)]
         self.process = subprocess.Popen(  # noqa: S603 - this very interpreter, with fixed arguments
             arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, pass_fds=(root.descriptor,), close_fds=True,
         )  # fmt: skip
 
-    def do(self, job: Any) -> Any:  # noqa: ANN401 - what Desk.do takes and gives
+    def do(self, job: Any) -> Any:  # noqa: ANN401 - what Worker.do takes and gives
         assert self.process.stdin is not None  # noqa: S101 - it was asked for
         assert self.process.stdout is not None  # noqa: S101 - it was asked for
         send(self.process.stdin, tuple(job))
@@ -137,18 +102,18 @@ class _Helper:
 class Pool:
     """Does jobs, in helper processes when there is enough to do."""
 
-    def __init__(self, root: Folder, jobs: int, desk: type[Desk] = Desk) -> None:
+    def __init__(self, root: Folder, jobs: int, worker: type[Worker]) -> None:
         """
         Make a pool.
 
         Args:
             root: The trail's directory; stays the caller's.
             jobs: How many helper processes; below 2 there is none.
-            desk: Who does the jobs, here or in a helper.
+            worker: Who does the jobs, here or in a helper.
         """
         self._root = root
-        self._kind = desk
-        self._desk = desk(root)
+        self._kind = worker
+        self._worker = worker(root)
         self._threads = ThreadPoolExecutor(jobs) if jobs > 1 and sys.executable and os.name == "posix" else None
         self._jobs = jobs
         self._helpers: SimpleQueue[_Helper] = SimpleQueue()
@@ -162,13 +127,13 @@ class Pool:
             self._threads.shutdown(cancel_futures=True)
         for helper in self._started:
             helper.close()
-        self._desk.close()
+        self._worker.close()
 
-    def each(self, jobs: Iterable[AnyJob]) -> Iterator[tuple[AnyJob, Any]]:
+    def imap(self, jobs: Iterable[AnyJob]) -> Iterator[tuple[AnyJob, Any]]:
         """Do all jobs; the answers come in the order of the jobs, and only a few are ahead of the one that is waited for."""
         if self._threads is None:
             for job in jobs:
-                yield job, self._desk.do(job)
+                yield job, self._worker.do(job)
             return
         if not self._started:
             self._start()
@@ -188,19 +153,19 @@ class Pool:
             self._started.append(helper)
             self._helpers.put(helper)
 
-    def _by_helper(self, job: Any) -> Any:  # noqa: ANN401 - as Desk.do
+    def _by_helper(self, job: Any) -> Any:  # noqa: ANN401 - as Worker.do
         helper = self._helpers.get()
         try:
             return helper.do(job)
         finally:
             self._helpers.put(helper)
 
-    def _answer(self, job: Any, answer: Future[Any]) -> Any:  # noqa: ANN401 - as Desk.do
+    def _answer(self, job: Any, answer: Future[Any]) -> Any:  # noqa: ANN401 - as Worker.do
         try:
             return answer.result()
         except (OSError, EOFError):
             # the helper is gone (killed for memory, say): the work is done all the same
-            return self._desk.do(job)
+            return self._worker.do(job)
 
 
 def send(pipe: IO[bytes], value: object) -> None:
@@ -224,21 +189,21 @@ _PROGRAM: Final = (
 )
 
 
-def serve(descriptor: int, path: str, module: str, desk: str) -> None:
+def serve(descriptor: int, path: str, module: str, worker: str) -> None:
     """
     Be a helper: do the jobs that come in, until no more come.
 
     Args:
         descriptor: The trail's directory, inherited.
         path: Where it lies, for messages.
-        module: Where the desk's class is.
-        desk: Its name.
+        module: Where the worker's class is.
+        worker: Its name.
     """
     # an interrupt at the terminal is the caller's to handle: it closes the pipe
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     # what is parsed holds no cycles; looking for some in all of it would take a third of the time
     gc.disable()
-    kind: type[Desk] = getattr(importlib.import_module(module), desk)
+    kind: type[Worker] = getattr(importlib.import_module(module), worker)
     working = kind(Folder(descriptor, path))
     asked, answered = sys.stdin.buffer, sys.stdout.buffer
     while (job := receive(asked)) is not None:

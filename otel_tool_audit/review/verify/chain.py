@@ -14,17 +14,18 @@ from typing import Final, NamedTuple
 from otel_tool_audit.format.head import Head
 from otel_tool_audit.format.names import genesis, seal_name, segment_name
 from otel_tool_audit.record.model import PRUNED
-from otel_tool_audit.review.source.directory import Folder, Refused, pread
-from otel_tool_audit.review.source.segment_order import Layout, Missing, Part, lay_out
+from otel_tool_audit.review.source.directory import Folder, UnsafeFileError, pread
+from otel_tool_audit.review.source.segment_order import Missing, SegmentOrder, SegmentPart, order_segments
 from otel_tool_audit.review.source.segments import line_end
-from otel_tool_audit.review.source.workers import BLOCK, Job, Pool
+from otel_tool_audit.review.source.workers import Pool
 from otel_tool_audit.review.verify import findings as f
+from otel_tool_audit.review.verify.block_worker import BLOCK, BlockJob
 from otel_tool_audit.review.verify.blocks import Block
-from otel_tool_audit.review.verify.chain_end import Tail, settle
-from otel_tool_audit.review.verify.chain_summary import Facts
-from otel_tool_audit.review.verify.links import Walk
+from otel_tool_audit.review.verify.chain_end import ChainEnd, expected_end
+from otel_tool_audit.review.verify.chain_summary import ChainSummary
+from otel_tool_audit.review.verify.links import LinkCheck
 from otel_tool_audit.review.verify.seals import Sealed, check_seal, covers
-from otel_tool_audit.review.verify.witnessed_heads import Claims
+from otel_tool_audit.review.verify.witnessed_heads import WitnessedHeads
 
 _TRIES: Final = 20
 
@@ -40,8 +41,8 @@ class Snapshot(NamedTuple):
     """
 
     head: Head | None
-    layout: Layout
-    tail: Tail | None
+    layout: SegmentOrder
+    tail: ChainEnd | None
 
 
 class ChainResult(NamedTuple):
@@ -66,8 +67,8 @@ class ChainResult(NamedTuple):
     lines: int
     bytes: int
     segments: int
-    facts: Facts
-    tail: Tail | None
+    facts: ChainSummary
+    tail: ChainEnd | None
     torn: int
 
 
@@ -87,31 +88,39 @@ def snapshot(folder: Folder, read_head: Callable[[], Head | None], boot: bytes |
         head = read_head()
         names = folder.names()
         if head is None:
-            return Snapshot(None, lay_out(folder, None, names), None)
+            return Snapshot(None, order_segments(folder, None, names), None)
         tail, later = _tail(folder, head, read_head, boot)
         tries += 1
         if tail.wrong is None or later is None or later.generation == head.generation or tries == _TRIES:
-            return Snapshot(head, lay_out(folder, head, names, read_head), tail)
+            return Snapshot(head, order_segments(folder, head, names, read_head), tail)
 
 
-def _tail(folder: Folder, head: Head, read_head: Callable[[], Head | None], boot: bytes | None) -> tuple[Tail, Head | None]:
+def _tail(folder: Folder, head: Head, read_head: Callable[[], Head | None], boot: bytes | None) -> tuple[ChainEnd, Head | None]:
     """Look at the open segment, and then at the head once more."""
     try:
         with folder.opened(segment_name(head.first_seq, head.attempt)) as descriptor:
             size = os.fstat(descriptor).st_size
             later = read_head()
-            return settle(head, descriptor, size, boot, later), later
-    except (OSError, Refused):
+            return expected_end(head, descriptor, size, boot, later), later
+    except (OSError, UnsafeFileError):
         # that it is missing, or no segment, the layout says
         written = head.written
-        return Tail(written.offset, written.lines, written.hash.hex()), None
+        return ChainEnd(written.offset, written.lines, written.hash.hex()), None
 
 
 class ChainCheck:
     """One check of one chain."""
 
     def __init__(
-        self, name: str, trail_id: str, folder: Folder, taken: Snapshot, claims: Claims, ledger: f.Ledger, *, facts: Facts | None = None
+        self,
+        name: str,
+        trail_id: str,
+        folder: Folder,
+        taken: Snapshot,
+        claims: WitnessedHeads,
+        findings: f.Findings,
+        *,
+        facts: ChainSummary | None = None,
     ) -> None:
         """
         Prepare a check.
@@ -122,7 +131,7 @@ class ChainCheck:
             folder: The chain's directory.
             taken: The chain at one moment.
             claims: What others say of it.
-            ledger: Takes what is found.
+            findings: Takes what is found.
             facts: Takes what the records say.
         """
         self.name = name
@@ -130,9 +139,9 @@ class ChainCheck:
         self._folder = folder
         self._taken = taken
         self._claims = claims
-        self._ledger = ledger
-        self._facts = facts or Facts()
-        self._walk = Walk(0, genesis(trail_id, name).hex(), self._found, self._accept)
+        self._ledger = findings
+        self._facts = facts or ChainSummary()
+        self._walk = LinkCheck(0, genesis(trail_id, name).hex(), self._found, self._accept)
         self._next_claim = 0
         self._doubted = False
         self._last_good_claim = 0
@@ -170,7 +179,7 @@ class ChainCheck:
 
     # --- before a segment
 
-    def _between(self, part: Part) -> None:
+    def _between(self, part: SegmentPart) -> None:
         """Settle what lies between the segment before and this one: an accepted loss, or segments that are not there."""
         first = part.first
         if first is not None and first.epoch is not None:
@@ -207,7 +216,7 @@ class ChainCheck:
 
     # --- a segment
 
-    def _one_part(self, part: Part, pool: Pool, *, last: bool, deep: bool, progress: Callable[[int], None]) -> None:
+    def _one_part(self, part: SegmentPart, pool: Pool, *, last: bool, deep: bool, progress: Callable[[int], None]) -> None:
         tail = self._taken.tail
         by_head = last and tail is not None and not self._taken.layout.missing_open
         end = self._whole_lines(part, min(tail.end, part.size) if by_head and tail is not None else min(part.end, part.size))
@@ -217,13 +226,13 @@ class ChainCheck:
         jobs = self._jobs(part, end, deep=deep, digest=seal is not None)
         digest: str | None = None
         try:
-            for job, answer in pool.each(jobs):
+            for job, answer in pool.imap(jobs):
                 if job.digest:
                     digest = answer
                     continue
                 self._take(job, answer)
                 progress(job.stop - job.start)
-        except (OSError, Refused) as error:
+        except (OSError, UnsafeFileError) as error:
             self._found(f.SEGMENTS, part.key[0], f"segment {part.name} cannot be read to its end ({error})")
         if not last:
             self._walk.end()
@@ -234,27 +243,27 @@ class ChainCheck:
         elif last and seal_name(part.name) in self._taken.layout.seals:
             self._found(f.SEALS, part.key[0], f"{part.name} is sealed, but no segment follows it: those after it are missing")
 
-    def _whole_lines(self, part: Part, end: int) -> int:
+    def _whole_lines(self, part: SegmentPart, end: int) -> int:
         """Read to the end of a line: where a line before grew, the last one is whole, and must not be blamed."""
         if not 0 < end < part.size:
             return end
         try:
             with self._folder.opened(part.name) as descriptor:
                 return line_end(descriptor, end, part.size)
-        except (OSError, Refused):
+        except (OSError, UnsafeFileError):
             return end
 
-    def _jobs(self, part: Part, end: int, *, deep: bool, digest: bool) -> Iterator[Job]:
+    def _jobs(self, part: SegmentPart, end: int, *, deep: bool, digest: bool) -> Iterator[BlockJob]:
         with self._folder.opened(part.name) as descriptor:
             start = 0
             while start < end:
                 stop = line_end(descriptor, min(start + BLOCK, end), end)
-                yield Job(self.name, part.name, start, stop, deep)
+                yield BlockJob(self.name, part.name, start, stop, deep)
                 start = stop
         if digest:
-            yield Job(self.name, part.name, 0, end, deep=False, digest=True)
+            yield BlockJob(self.name, part.name, 0, end, deep=False, digest=True)
 
-    def _take(self, job: Job, checked: Block | None) -> None:
+    def _take(self, job: BlockJob, checked: Block | None) -> None:
         if self._absent and self._absent[-1][3] is None and checked is not None:
             missing, begin, stop, _ = self._absent[-1]
             self._absent[-1] = (missing, begin, stop, checked.previous)
@@ -271,7 +280,7 @@ class ChainCheck:
         if data:
             self._walk.block(data, checked)
 
-    def _is_end(self, job: Job) -> bool:
+    def _is_end(self, job: BlockJob) -> bool:
         last = self._taken.layout.parts[-1]
         return last.name == job.name and job.stop == last.end and last.ending is None
 
@@ -310,7 +319,7 @@ class ChainCheck:
                     check, claim.upto - 1, f"record {claim.upto - 1}{since} is not the one that {claim.source} names: rewritten with new hashes"
                 )
 
-    def _check_ending(self, part: Part) -> None:
+    def _check_ending(self, part: SegmentPart) -> None:
         ending = part.ending
         assert ending is not None  # noqa: S101 - asked by the caller
         after = part.size - ending.valid_end

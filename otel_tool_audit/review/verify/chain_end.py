@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-from otel_tool_audit.format.head import OS, Head, Mark
+from otel_tool_audit.format.head import OS, Head, Position
 from otel_tool_audit.review.source.directory import pread
 from otel_tool_audit.review.source.segment_order import MAX_LINE
 from otel_tool_audit.review.verify.blocks import check_block
@@ -16,7 +16,7 @@ from otel_tool_audit.review.verify.blocks import check_block
 _BLOCK: Final = 1 << 20
 
 
-class Tail(NamedTuple):
+class ChainEnd(NamedTuple):
     """
     Where a chain ends.
 
@@ -41,9 +41,9 @@ class Tail(NamedTuple):
     note: str | None = None
 
 
-def settle(  # noqa: PLR0911 - one return for each row of the format's table
+def expected_end(  # noqa: PLR0911 - one return for each row of the format's table
     head: Head, descriptor: int | None, size: int, boot: bytes | None, later: Head | None
-) -> Tail:
+) -> ChainEnd:
     """
     Tell where the open segment ends.
 
@@ -55,7 +55,7 @@ def settle(  # noqa: PLR0911 - one return for each row of the format's table
         later: The head, read once more after *size* was.
     """
     written = head.written
-    plain = Tail(written.offset, written.lines, written.hash.hex())
+    plain = ChainEnd(written.offset, written.lines, written.hash.hex())
     extra = size - written.offset
     if head.clean:
         return plain if extra == 0 else _unequal(plain, extra, "was closed and ")
@@ -63,7 +63,7 @@ def settle(  # noqa: PLR0911 - one return for each row of the format's table
         return _after_crash(head, descriptor, size)
     if head.poisoned:
         base = written if head.flags & OS else head.synced
-        found = Tail(base.offset, base.lines, base.hash.hex(), note="a write or sync failed in the open segment; the next writer leaves it")
+        found = ChainEnd(base.offset, base.lines, base.hash.hex(), note="a write or sync failed in the open segment; the next writer leaves it")
         return found if size >= base.offset else _unequal(found, size - base.offset, "")
     if extra < 0:
         return _unequal(plain, extra, "")
@@ -88,7 +88,7 @@ def _explained(head: Head, later: Head | None, size: int) -> bool:
     )
 
 
-def _unequal(tail: Tail, extra: int, closed: str) -> Tail:
+def _unequal(tail: ChainEnd, extra: int, closed: str) -> ChainEnd:
     if extra > 0:
         what = f"the open segment {closed}is {extra} bytes longer than the head: forged, or the state restored?"
     else:
@@ -96,7 +96,7 @@ def _unequal(tail: Tail, extra: int, closed: str) -> Tail:
     return tail._replace(wrong=(tail.upto if extra > 0 else None, what))
 
 
-def _adopted(head: Head, descriptor: int | None, plain: Tail) -> Tail:
+def _adopted(head: Head, descriptor: int | None, plain: ChainEnd) -> ChainEnd:
     """A write that was announced and is whole belongs to the chain, if it is the one that was announced."""
     pending, written = head.pending, head.written
     block = None if descriptor is None else check_block(pread(descriptor, pending.size, written.offset))
@@ -106,17 +106,17 @@ def _adopted(head: Head, descriptor: int | None, plain: Tail) -> Tail:
         or (block.lines, block.last) != (pending.lines, pending.hash.hex())
     ):
         return plain._replace(wrong=(written.lines, f"{pending.size} bytes stand at the end that are not the lines the head announced: forged"))
-    return Tail(
+    return ChainEnd(
         written.offset + pending.size, written.lines + pending.lines, pending.hash.hex(),
         note=f"the last {pending.lines} records were written by a writer that was killed before it could say so; they belong to the chain",
     )  # fmt: skip
 
 
-def _after_crash(head: Head, descriptor: int | None, size: int) -> Tail:
+def _after_crash(head: Head, descriptor: int | None, size: int) -> ChainEnd:
     """After a crash of the host the file must reach what was synced; good lines after it belong to the chain."""
     synced = head.synced
     durability = "os" if head.flags & OS else "fsync"
-    start = Tail(synced.offset, synced.lines, synced.hash.hex(), crashed=durability, from_count=synced.lines)
+    start = ChainEnd(synced.offset, synced.lines, synced.hash.hex(), crashed=durability, from_count=synced.lines)
     if size < synced.offset:
         return _unequal(start, size - synced.offset, "")
     good = start if descriptor is None else _follow(descriptor, start, synced, size)
@@ -129,7 +129,7 @@ def _after_crash(head: Head, descriptor: int | None, size: int) -> Tail:
     )  # fmt: skip
 
 
-def _follow(descriptor: int, start: Tail, synced: Mark, size: int) -> Tail:
+def _follow(descriptor: int, start: ChainEnd, synced: Position, size: int) -> ChainEnd:
     end, count, last = synced.offset, synced.lines, synced.hash.hex()
     rest = b""
     while end + len(rest) < size:

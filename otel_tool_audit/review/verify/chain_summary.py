@@ -22,7 +22,7 @@ _MOST_OPEN: Final = 50_000
 """Calls that are remembered as open at once; beyond that it is only said that there are more."""
 
 
-class Facts:
+class ChainSummary:
     """
     What the records of a chain say.
 

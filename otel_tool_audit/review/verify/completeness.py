@@ -11,10 +11,10 @@ from typing import Any, Final
 
 from otel_tool_audit.record.model import CLOSED, EPOCH, GAP, HEARTBEAT, OPENED, RECOVERED
 from otel_tool_audit.record.untrusted import details_of, mapping
-from otel_tool_audit.review.calls.timeline import plural
 from otel_tool_audit.review.source.state import StateView
 from otel_tool_audit.review.verify import findings as f
 from otel_tool_audit.review.verify.chain import ChainResult
+from otel_tool_audit.text import plural
 
 _NAMED: Final = 5
 
@@ -42,7 +42,7 @@ class Writers:
         return number if type(number) is int else 0
 
 
-def judge(results: list[ChainResult], writers: Writers, state: StateView, ledger: f.Ledger, *, at_home: bool) -> str:
+def judge(results: list[ChainResult], writers: Writers, state: StateView, findings: f.Findings, *, at_home: bool) -> str:
     """
     Judge completeness.
 
@@ -50,84 +50,86 @@ def judge(results: list[ChainResult], writers: Writers, state: StateView, ledger
         results: All chains.
         writers: What writers said of themselves.
         state: Tells who lives.
-        ledger: Takes the reasons.
+        findings: Takes the reasons.
         at_home: Whether the state directory is that of these files' writers.
 
     Returns:
         ``complete``, ``known gaps`` or ``cannot tell``.
     """
     state.forget_the_living()
-    _judge_writers(results, writers, state, ledger, at_home=at_home)
-    _judge_calls(results, state, ledger)
+    _judge_writers(results, writers, state, findings, at_home=at_home)
+    _judge_calls(results, state, findings)
     for result in results:
-        _judge_chain(result, ledger)
-    if ledger.findings:
-        ledger.unknown.append("the trail is broken")
-    if ledger.gaps:
+        _judge_chain(result, findings)
+    if findings.findings:
+        findings.unknown.append("the trail is broken")
+    if findings.gaps:
         return f.KNOWN_GAPS
-    return f.CANNOT_TELL if ledger.unknown else f.COMPLETE
+    return f.CANNOT_TELL if findings.unknown else f.COMPLETE
 
 
-def _judge_writers(results: list[ChainResult], writers: Writers, state: StateView, ledger: f.Ledger, *, at_home: bool) -> None:
+def _judge_writers(results: list[ChainResult], writers: Writers, state: StateView, findings: f.Findings, *, at_home: bool) -> None:
     whole = not any(result.facts.epochs or result.facts.pruned for result in results)
     for writer, seq in writers.opened.items():
         lost = writers.count(writer, "lost")
         if lost:
-            ledger.gaps.append(f"writer {writer} lost {plural(lost, 'record')}")
+            findings.gaps.append(f"writer {writer} lost {plural(lost, 'record')}")
         dropped = writers.count(writer, "spans_dropped")
         if dropped:
-            ledger.notes.append(f"the exporter of writer {writer} dropped {plural(dropped, 'span')}; the trail does not depend on them")
+            findings.notes.append(f"the exporter of writer {writer} dropped {plural(dropped, 'span')}; the trail does not depend on them")
         if writer in writers.closed:
             here = sum(result.facts.recorded.get(writer.encode(), 0) for result in results)
             if whole and here < writers.count(writer, "recorded"):
-                ledger.gaps.append(f"writer {writer} counted {plural(writers.count(writer, 'recorded'), 'call')} as recorded, {here} on record here")
-        elif state.lives(writer):
-            ledger.notes.append(f"writer {writer} (trail/{seq}) is at work")
+                findings.gaps.append(
+                    f"writer {writer} counted {plural(writers.count(writer, 'recorded'), 'call')} as recorded, {here} on record here"
+                )
+        elif state.is_alive(writer):
+            findings.notes.append(f"writer {writer} (trail/{seq}) is at work")
         elif at_home:
-            ledger.gaps.append(f"writer {writer} (trail/{seq}) was never closed and does not live")
+            findings.gaps.append(f"writer {writer} (trail/{seq}) was never closed and does not live")
         else:
-            ledger.unknown.append(f"writer {writer} (trail/{seq}) was not closed; whether it lives cannot be told here")
+            findings.unknown.append(f"writer {writer} (trail/{seq}) was not closed; whether it lives cannot be told here")
 
 
-def _judge_calls(results: list[ChainResult], state: StateView, ledger: f.Ledger) -> None:
+def _judge_calls(results: list[ChainResult], state: StateView, findings: f.Findings) -> None:
     running = 0
     interrupted: list[str] = []
     for result in results:
         if result.facts.overflow:
-            ledger.gaps.append(f"chain {result.name} has tens of thousands of calls without an end")
+            findings.gaps.append(f"chain {result.name} has tens of thousands of calls without an end")
         for call, writer in result.facts.opened.items():
-            if state.lives(writer.decode("ascii", "replace")):
+            if state.is_alive(writer.decode("ascii", "replace")):
                 running += 1
             else:
                 interrupted.append(call.decode("ascii", "replace"))
     if running:
-        ledger.notes.append("1 call is running" if running == 1 else f"{running:,} calls are running")
+        findings.notes.append("1 call is running" if running == 1 else f"{running:,} calls are running")
     if interrupted:
         more = f" and {len(interrupted) - _NAMED} more" if len(interrupted) > _NAMED else ""
         what = "1 call started and has no end" if len(interrupted) == 1 else f"{len(interrupted):,} calls started and have no end"
-        ledger.gaps.append(f"{what}: {', '.join(interrupted[:_NAMED])}{more}")
+        findings.gaps.append(f"{what}: {', '.join(interrupted[:_NAMED])}{more}")
 
 
-def _judge_chain(result: ChainResult, ledger: f.Ledger) -> None:
+def _judge_chain(result: ChainResult, findings: f.Findings) -> None:
     for seq, record in result.facts.events:
         details = details_of(record)
         where = f"{result.name}/{seq}"
         if record.get("event") == GAP:
-            ledger.gaps.append(
+            findings.gaps.append(
                 f"{details.get('records')} records of {details.get('calls')} calls are missing before {where}: {details.get('reason')}"
             )
         elif record.get("event") == EPOCH:
-            ledger.gaps.append(f"a loss was accepted at {where}: {details.get('reason')}")
+            findings.gaps.append(f"a loss was accepted at {where}: {details.get('reason')}")
         elif record.get("event") == RECOVERED and details.get("kind") == "host_crash":
-            _crashed(where, mapping(details.get("from")).get("count"), mapping(details.get("to")).get("count"), details.get("durability"), ledger)
+            _crashed(where, mapping(details.get("from")).get("count"), mapping(details.get("to")).get("count"), details.get("durability"), findings)
     tail = result.tail
     if tail is not None and tail.crashed is not None:
-        _crashed(f"{result.name}, since its last opening", tail.from_count, tail.upto, tail.crashed, ledger)
+        _crashed(f"{result.name}, since its last opening", tail.from_count, tail.upto, tail.crashed, findings)
 
 
-def _crashed(where: str, begin: object, end: object, durability: object, ledger: f.Ledger) -> None:
+def _crashed(where: str, begin: object, end: object, durability: object, findings: f.Findings) -> None:
     what = f"the host went down before {where}: what was written after record {begin} and is not among those up to {end}"
     if durability == "os":
-        ledger.gaps.append(f"{what} is lost (durability os)")
+        findings.gaps.append(f"{what} is lost (durability os)")
     else:
-        ledger.unknown.append(f"{what} cannot be told")
+        findings.unknown.append(f"{what} cannot be told")

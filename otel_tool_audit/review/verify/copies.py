@@ -9,16 +9,16 @@ from __future__ import annotations
 import contextlib
 
 from otel_tool_audit.format.head import Head
-from otel_tool_audit.format.names import split_line
+from otel_tool_audit.format.line import split_line
 from otel_tool_audit.host.machine import boot_id
-from otel_tool_audit.review.source.directory import Folder, Refused
+from otel_tool_audit.review.source.directory import Folder, UnsafeFileError
 from otel_tool_audit.review.source.segments import extents, find
-from otel_tool_audit.review.source.state import Place, StateView
+from otel_tool_audit.review.source.state import KnownPlace, StateView
 from otel_tool_audit.review.verify import findings as f
 from otel_tool_audit.review.verify.chain import ChainResult
 
 
-def compare_with_original(place: Place, state: StateView, results: list[ChainResult], ledger: f.Ledger) -> None:
+def compare_with_original(place: KnownPlace, state: StateView, results: list[ChainResult], findings: f.Findings) -> None:
     """
     Hold a copy against the trail it was made of.
 
@@ -26,24 +26,24 @@ def compare_with_original(place: Place, state: StateView, results: list[ChainRes
         place: Where the trail itself lies.
         state: Its writers' state directory.
         results: What was found in the copy; every line in it has been checked.
-        ledger: Takes what is found.
+        findings: Takes what is found.
     """
     behind = 0
     copied = {result.name: result for result in results}
     for name in state.head_names(place.trail_id):
         head = state.head(place.trail_id, name)
         if head is None:
-            ledger.doubts.append(f"the head of chain {name} cannot be read: whether the copy is whole cannot be told")
+            findings.doubts.append(f"the head of chain {name} cannot be read: whether the copy is whole cannot be told")
             continue
-        behind += _compare(place, name, head, copied.get(name), ledger)
+        behind += _compare(place, name, head, copied.get(name), findings)
     if behind:
-        ledger.doubts.append(f"this is a copy of the trail at {place.resolved}, {behind} records behind it")
-        ledger.unknown.append("the trail has more than this copy")
+        findings.doubts.append(f"this is a copy of the trail at {place.resolved}, {behind} records behind it")
+        findings.unknown.append("the trail has more than this copy")
     else:
-        ledger.notes.append(f"this is a copy of the trail at {place.resolved}")
+        findings.notes.append(f"this is a copy of the trail at {place.resolved}")
 
 
-def _compare(place: Place, name: str, head: Head, copy: ChainResult | None, ledger: f.Ledger) -> int:
+def _compare(place: KnownPlace, name: str, head: Head, copy: ChainResult | None, findings: f.Findings) -> int:
     """Tell how many records a copy's chain is behind."""
     count, digest = (copy.upto, copy.hash) if copy is not None else (0, "")
     ends = {head.written.lines: head.written.hash.hex()}
@@ -51,10 +51,10 @@ def _compare(place: Place, name: str, head: Head, copy: ChainResult | None, ledg
         ends[head.written.lines + head.pending.lines] = head.pending.hash.hex()
     if count in ends:
         if count and ends[count] != digest:
-            ledger.find(f.HEAD, name, count - 1, f"record {count - 1} of this copy is not the one that the trail's head names: rewritten")
+            findings.find(f.HEAD, name, count - 1, f"record {count - 1} of this copy is not the one that the trail's head names: rewritten")
         return 0
     if count > max(ends):
-        ledger.find(
+        findings.find(
             f.HEAD,
             name,
             head.written.lines,
@@ -62,13 +62,13 @@ def _compare(place: Place, name: str, head: Head, copy: ChainResult | None, ledg
         )
         return 0
     if count and _hash_in(place, name, head, count - 1) != digest:
-        ledger.find(f.HEAD, name, count - 1, f"record {count - 1} of this copy is not the one that the trail has at {place.resolved}: rewritten")
+        findings.find(f.HEAD, name, count - 1, f"record {count - 1} of this copy is not the one that the trail has at {place.resolved}: rewritten")
         return 0
     return head.written.lines - count
 
 
-def _hash_in(place: Place, name: str, head: Head, seq: int) -> str | None:
-    with contextlib.suppress(OSError, Refused), Folder.at(place.resolved) as root, root.folder(name) as folder:
+def _hash_in(place: KnownPlace, name: str, head: Head, seq: int) -> str | None:
+    with contextlib.suppress(OSError, UnsafeFileError), Folder.at(place.resolved) as root, root.folder(name) as folder:
         line = find(folder, extents(folder, head, boot_id()), seq)
         taken = split_line(line + b"\n") if line is not None else None
         return taken[1].decode("ascii", "replace") if taken is not None else None

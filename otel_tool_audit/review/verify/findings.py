@@ -133,7 +133,7 @@ class Verification:
         }
 
 
-class Ledger:
+class Findings:
     """Collects what is found while a trail is checked."""
 
     def __init__(self) -> None:

@@ -11,12 +11,13 @@ import json
 from typing import NamedTuple
 
 from otel_tool_audit.errors import TrailCorrupt, UnsupportedFormat
-from otel_tool_audit.format.names import DOCUMENT, OWNER, PRIVATE_STATE, genesis, parse_place, segment_name, valid_chain
+from otel_tool_audit.format.line import parse_place
+from otel_tool_audit.format.names import DOCUMENT, OWNER, PRIVATE_STATE, genesis, segment_name, valid_chain
 from otel_tool_audit.record.model import TRAIL_CHAIN
-from otel_tool_audit.review.source.directory import Folder, Refused, pread
-from otel_tool_audit.review.source.location import Document, Relation, open_root, read_document, relation
+from otel_tool_audit.review.source.directory import Folder, UnsafeFileError, pread
+from otel_tool_audit.review.source.location import ReadDocument, Relation, open_root, read_document, relation
 from otel_tool_audit.review.source.segment_order import MAX_LINE
-from otel_tool_audit.review.source.state import Place, StateView, reason
+from otel_tool_audit.review.source.state import KnownPlace, StateView, reason
 from otel_tool_audit.review.verify import findings as f
 
 
@@ -32,19 +33,19 @@ class Identity(NamedTuple):
     """
 
     trail_id: str
-    document: Document | None
-    place: Place | None
+    document: ReadDocument | None
+    place: KnownPlace | None
     relation: Relation
 
 
-def identify(path: str, state: StateView, ledger: f.Ledger) -> tuple[Folder | None, Identity]:
+def identify(path: str, state: StateView, findings: f.Findings) -> tuple[Folder | None, Identity]:
     """
     Find out what lies at a path.
 
     Args:
         path: Resolved.
         state: The writers' state directory.
-        ledger: Takes what is found.
+        findings: Takes what is found.
 
     Returns:
         The open directory (None when it is gone), and what the trail is.
@@ -55,54 +56,54 @@ def identify(path: str, state: StateView, ledger: f.Ledger) -> tuple[Folder | No
     """
     try:
         places = state.places()
-    except Refused as refused:
+    except UnsafeFileError as refused:
         places = []
-        ledger.find(f.PLACE, None, None, f"{refused}: the state directory was damaged")
+        findings.find(f.PLACE, None, None, f"{refused}: the state directory was damaged")
     here = next((place for place in places if place.resolved == path), None)
     try:
         root = open_root(path)
     except TrailCorrupt as error:
         if here is None or here.creating:
             raise
-        ledger.find(f.DIRECTORY, None, None, f"{error}; the state directory knows trail {here.trail_id} there: it was removed or replaced")
+        findings.find(f.DIRECTORY, None, None, f"{error}; the state directory knows trail {here.trail_id} there: it was removed or replaced")
         return None, Identity(here.trail_id, None, here, Relation.OWN)
     try:
-        return root, _identify_in(root, path, places, here, ledger)
+        return root, _identify_in(root, path, places, here, findings)
     except BaseException:
         root.close()
         raise
 
 
-def _identify_in(root: Folder, path: str, places: list[Place], here: Place | None, ledger: f.Ledger) -> Identity:
+def _identify_in(root: Folder, path: str, places: list[KnownPlace], here: KnownPlace | None, findings: f.Findings) -> Identity:
     if here is not None and here.creating:
         return Identity(here.trail_id, None, here, Relation.CREATING)
-    document: Document | None = None
+    document: ReadDocument | None = None
     try:
         document = read_document(root)
     except (TrailCorrupt, UnsupportedFormat) as error:
         if here is None or (isinstance(error, UnsupportedFormat) and _is_lawful(root, here)):
             raise
-        ledger.find(f.DOCUMENT, None, None, f"{error}; the writers' trail.json of trail {here.trail_id} was removed or changed")
+        findings.find(f.DOCUMENT, None, None, f"{error}; the writers' trail.json of trail {here.trail_id} was removed or changed")
     trail_id = here.trail_id if document is None and here is not None else document.trail_id if document is not None else ""
     if here is not None and trail_id != here.trail_id:
         if _begins_with(root, here.trail_id):
-            ledger.find(f.DOCUMENT, None, None, f"{DOCUMENT} names trail {trail_id}, the chains are those of trail {here.trail_id}: it was changed")
+            findings.find(f.DOCUMENT, None, None, f"{DOCUMENT} names trail {trail_id}, the chains are those of trail {here.trail_id}: it was changed")
             trail_id = here.trail_id
         else:
-            ledger.find(
+            findings.find(
                 f.PLACE, None, None, f"here lay trail {here.trail_id}; what lies here now is trail {trail_id}: another one was put in its place"
             )
     place = next((place for place in places if place.trail_id == trail_id), None)
     if place is not None and document is not None and document.sha256 not in {d.sha256 for d in place.documents}:
-        ledger.find(f.DOCUMENT, None, None, f"{DOCUMENT} is not the one that the writers left (its SHA-256 is {document.sha256}): it was changed")
+        findings.find(f.DOCUMENT, None, None, f"{DOCUMENT} is not the one that the writers left (its SHA-256 is {document.sha256}): it was changed")
     return Identity(trail_id, document, place, relation(root, place, path))
 
 
-def _is_lawful(root: Folder, place: Place) -> bool:
+def _is_lawful(root: Folder, place: KnownPlace) -> bool:
     """A document of a newer format is lawful where the state knows it: then a newer version is needed, and nothing is wrong."""
     try:
         digest = hashlib.sha256(root.read(DOCUMENT)).hexdigest()
-    except (OSError, Refused):
+    except (OSError, UnsafeFileError):
         return False
     return digest in {document.sha256 for document in place.documents}
 
@@ -112,12 +113,12 @@ def _begins_with(root: Folder, trail_id: str) -> bool:
     try:
         with root.folder(TRAIL_CHAIN) as folder, folder.opened(segment_name(0, 0)) as descriptor:
             place = parse_place(pread(descriptor, MAX_LINE, 0))
-    except (OSError, Refused):
+    except (OSError, UnsafeFileError):
         return False
     return place == (0, genesis(trail_id, TRAIL_CHAIN).hex().encode())
 
 
-def check_directory(root: Folder, found: Identity, state: StateView, ledger: f.Ledger) -> None:
+def check_directory(root: Folder, found: Identity, state: StateView, findings: f.Findings) -> None:
     """
     Check what lies in a trail's directory beside its chains.
 
@@ -125,35 +126,35 @@ def check_directory(root: Folder, found: Identity, state: StateView, ledger: f.L
         root: The directory.
         found: What the trail is.
         state: The writers' state directory.
-        ledger: Takes what is found.
+        findings: Takes what is found.
     """
     for name in root.names():
         kind = root.stat(name)
         if name in {DOCUMENT, OWNER, PRIVATE_STATE, *(f"{n}.tmp" for n in (DOCUMENT, OWNER))} or kind is None:
             continue
         if not valid_chain(name):
-            ledger.notes.append(f"{root.path}/{name} is no part of a trail; it was left aside")
+            findings.notes.append(f"{root.path}/{name} is no part of a trail; it was left aside")
             continue
         try:
             root.folder(name).close()
-        except (OSError, Refused) as error:
-            ledger.find(f.DIRECTORY, name, None, f"{reason(error)}: something else stands where a chain would")
+        except (OSError, UnsafeFileError) as error:
+            findings.find(f.DIRECTORY, name, None, f"{reason(error)}: something else stands where a chain would")
     if found.relation in {Relation.OWN, Relation.MOVED}:
-        _check_owner(root, state, ledger)
+        _check_owner(root, state, findings)
     if found.relation is Relation.MOVED and found.place is not None:
-        ledger.notes.append(f"the trail was moved here from {found.place.resolved}; the next writer records it")
+        findings.notes.append(f"the trail was moved here from {found.place.resolved}; the next writer records it")
 
 
-def _check_owner(root: Folder, state: StateView, ledger: f.Ledger) -> None:
+def _check_owner(root: Folder, state: StateView, findings: f.Findings) -> None:
     try:
         owner = json.loads(root.read(OWNER))["state"]
     except FileNotFoundError:
-        ledger.find(f.DIRECTORY, None, None, f"{root.path}/{OWNER} is gone")
-    except (OSError, Refused, ValueError, KeyError, TypeError, RecursionError) as error:
-        ledger.find(f.DIRECTORY, None, None, f"{root.path}/{OWNER} cannot be read ({error}): it was changed")
+        findings.find(f.DIRECTORY, None, None, f"{root.path}/{OWNER} is gone")
+    except (OSError, UnsafeFileError, ValueError, KeyError, TypeError, RecursionError) as error:
+        findings.find(f.DIRECTORY, None, None, f"{root.path}/{OWNER} cannot be read ({error}): it was changed")
     else:
         if state.id is not None and owner != state.id:
-            ledger.find(
+            findings.find(
                 f.DIRECTORY,
                 None,
                 None,

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from otel_tool_audit.format.names import parse_place
+from otel_tool_audit.format.line import parse_place
 from otel_tool_audit.review.verify.blocks import Block, check_block
 
 Report = Callable[[str, int, str], None]
@@ -28,7 +28,7 @@ class _Next(NamedTuple):
     previous: str
 
 
-class Walk:
+class LinkCheck:
     """
     A walk along one chain.
 
@@ -52,13 +52,13 @@ class Walk:
         self._report = report
         self._accept = accept
         self._start = seq
-        self._held: bytes | None = None
+        self._unindexed: bytes | None = None
         self._broken = 0
 
     @property
     def troubled(self) -> bool:
         """Whether something is still open: a line whose judgement waits for the next, or lines that hold no hash."""
-        return self._held is not None or self._broken > 0
+        return self._unindexed is not None or self._broken > 0
 
     def follows(self, block: Block) -> bool:
         """Tell whether a block goes on exactly where the walk stands."""
@@ -78,8 +78,8 @@ class Walk:
             checked: What :func:`check_block` made of them.
         """
         if checked is not None:
-            if self._held is not None:
-                held, self._held = self._held, None
+            if self._unindexed is not None:
+                held, self._unindexed = self._unindexed, None
                 self._line(held, _Next(checked.first_seq, checked.previous))
             if not self._broken and checked.first_seq == self.seq and self.last in {checked.previous, None}:
                 self.take(checked)
@@ -87,9 +87,9 @@ class Walk:
         lines = data.split(b"\n")
         torn = lines.pop()
         for line in lines:
-            if self._held is not None:
-                self._line(self._held, _place(line))
-            self._held = line
+            if self._unindexed is not None:
+                self._line(self._unindexed, _place(line))
+            self._unindexed = line
         if torn:
             self.end()
             self._broken += 1
@@ -101,8 +101,8 @@ class Walk:
         Args:
             following: The hash that something outside names for the last record, if it is known.
         """
-        if self._held is not None:
-            held, self._held = self._held, None
+        if self._unindexed is not None:
+            held, self._unindexed = self._unindexed, None
             place = _place(held)
             self._line(held, _Next(place.seq + 1, following) if place is not None and following is not None else None)
 

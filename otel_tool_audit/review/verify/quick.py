@@ -16,7 +16,7 @@ from typing import Final, NamedTuple
 
 from otel_tool_audit.format.names import parse_segment_name, valid_chain
 from otel_tool_audit.host.machine import boot_id
-from otel_tool_audit.review.source.directory import Folder, Refused, resolve
+from otel_tool_audit.review.source.directory import Folder, UnsafeFileError, resolve
 from otel_tool_audit.review.source.location import Relation
 from otel_tool_audit.review.source.state import StateView
 from otel_tool_audit.review.verify import findings as f
@@ -45,7 +45,7 @@ class Condition(NamedTuple):
     doubts: tuple[str, ...] = ()
 
 
-def look_at(path: str | os.PathLike[str], *, state: str | os.PathLike[str] | None = None, whole: int = VERIFIED_WHOLE) -> Condition:
+def quick_verify(path: str | os.PathLike[str], *, state: str | os.PathLike[str] | None = None, whole: int = VERIFIED_WHOLE) -> Condition:
     """
     Tell what condition a trail is in, as far as that costs little. Nothing is written.
 
@@ -60,16 +60,16 @@ def look_at(path: str | os.PathLike[str], *, state: str | os.PathLike[str] | Non
     """
     resolved = resolve(path)
     with contextlib.closing(StateView.of(resolved, state)) as view:
-        ledger = f.Ledger()
-        root, found = identify(resolved, view, ledger)
+        findings = f.Findings()
+        root, found = identify(resolved, view, findings)
         if root is not None:
             with root:
                 chains = _chains(root)
                 if sum(size for _, size in chains) > whole:
-                    check_directory(root, found, view, ledger)
+                    check_directory(root, found, view, findings)
                     if found.relation in {Relation.OWN, Relation.MOVED}:
-                        _hold_against_heads(root, found.trail_id, [name for name, _ in chains], view, ledger)
-                    told = tuple(f"{finding.where}: {finding.message}" for finding in ledger.sorted_findings())
+                        _hold_against_heads(root, found.trail_id, [name for name, _ in chains], view, findings)
+                    told = tuple(f"{finding.where}: {finding.message}" for finding in findings.sorted_findings())
                     return Condition(f.BROKEN if told else NOT_VERIFIED, told)
     verdict = verify(path, state=state, remember=False)
     return Condition(verdict.integrity, tuple(f"{finding.where}: {finding.message}" for finding in verdict.findings), tuple(verdict.doubts))
@@ -80,7 +80,7 @@ def _chains(root: Folder) -> list[tuple[str, int]]:
     found = []
     for name in root.names():
         if valid_chain(name):
-            with contextlib.suppress(OSError, Refused), root.folder(name) as folder:
+            with contextlib.suppress(OSError, UnsafeFileError), root.folder(name) as folder:
                 found.append((name, sum(_sizes(folder))))
     return found
 
@@ -91,21 +91,21 @@ def _sizes(folder: Folder) -> Iterator[int]:
         yield described.st_size if described else 0
 
 
-def _hold_against_heads(root: Folder, trail_id: str, chains: list[str], view: StateView, ledger: f.Ledger) -> None:
+def _hold_against_heads(root: Folder, trail_id: str, chains: list[str], view: StateView, findings: f.Findings) -> None:
     """Hold each chain's files, and where the last one ends, against the head that its writers keep elsewhere."""
     boot = boot_id()
     for name in chains:
-        with contextlib.suppress(OSError, Refused), root.folder(name) as folder:
+        with contextlib.suppress(OSError, UnsafeFileError), root.folder(name) as folder:
             taken = snapshot(folder, lambda name=name: view.head(trail_id, name), boot)  # type: ignore[misc]  # mypy infers no type for a lambda's default
             if taken.head is None:
-                ledger.find(
+                findings.find(
                     f.CHAINS, name, None, f"chain {name} has no head, though the state directory knows this trail: added, or the state was damaged"
                 )
             elif taken.tail is not None and taken.tail.wrong is not None:
-                ledger.find(f.HEAD, name, *taken.tail.wrong)
+                findings.find(f.HEAD, name, *taken.tail.wrong)
             for seq, message in taken.layout.strangers:
-                ledger.find(f.SEGMENTS, name, seq, message)
+                findings.find(f.SEGMENTS, name, seq, message)
     for name in view.head_names(trail_id):
         head = view.head(trail_id, name)
         if name not in chains and head is not None and head.written.lines:
-            ledger.find(f.CHAINS, name, 0, f"chain {name} is gone with its {head.written.lines} records: removed")
+            findings.find(f.CHAINS, name, 0, f"chain {name} is gone with its {head.written.lines} records: removed")

@@ -13,8 +13,8 @@ from typing import Any
 
 from otel_tool_audit.format.names import seal_name, segment_name
 from otel_tool_audit.record.untrusted import details_of, listing, mapping
-from otel_tool_audit.review.source.directory import Folder, Refused, pread
-from otel_tool_audit.review.source.segment_order import MAX_LINE, Key, Part
+from otel_tool_audit.review.source.directory import Folder, UnsafeFileError, pread
+from otel_tool_audit.review.source.segment_order import MAX_LINE, Key, SegmentPart
 from otel_tool_audit.review.verify.blocks import Block
 
 _LARGEST = 1 << 16
@@ -38,7 +38,7 @@ class Sealed:
         self.last_hash = block.last
 
 
-def check_seal(folder: Folder, part: Part, found: Sealed, digest: str | None, report: Callable[[str], None]) -> None:
+def check_seal(folder: Folder, part: SegmentPart, found: Sealed, digest: str | None, report: Callable[[str], None]) -> None:
     """
     Compare a seal with its segment.
 
@@ -57,7 +57,7 @@ def check_seal(folder: Folder, part: Part, found: Sealed, digest: str | None, re
         says = {key: seal.get(key) for key in (*_FIELDS, "first_timestamp", "last_timestamp")}
     except FileNotFoundError:
         return
-    except (OSError, Refused, ValueError, AttributeError, RecursionError) as error:
+    except (OSError, UnsafeFileError, ValueError, AttributeError, RecursionError) as error:
         report(f"the seal {name} cannot be read ({error})")
         return
     is_so = {
@@ -71,7 +71,7 @@ def check_seal(folder: Folder, part: Part, found: Sealed, digest: str | None, re
         report(f"the seal {name} does not say what its segment is ({', '.join(wrong)})")
 
 
-def _moments(folder: Folder, part: Part) -> tuple[object, object]:
+def _moments(folder: Folder, part: SegmentPart) -> tuple[object, object]:
     """Read the timestamps of a segment's first and last line, which hold their hashes."""
     with folder.opened(part.name) as descriptor:
         first = pread(descriptor, min(MAX_LINE, part.end), 0).partition(b"\n")[0]
@@ -117,7 +117,7 @@ def _check_kept_seal(folder: Folder, segment: dict[str, Any], report: Callable[[
     name = seal_name(segment_name(first_seq, attempt if type(attempt) is int else 0))
     try:
         digest = hashlib.sha256(folder.read(name, _LARGEST)).hexdigest()
-    except (OSError, Refused) as error:
+    except (OSError, UnsafeFileError) as error:
         report(first_seq, f"the seal {name} of a pruned segment cannot be read ({error}): it had to stay")
         return
     if digest != segment.get("seal_sha256"):

@@ -18,18 +18,19 @@ from otel_tool_audit.format.names import parse_segment_name, valid_chain
 from otel_tool_audit.host.machine import boot_id, cores
 from otel_tool_audit.record.model import CHAIN_CREATED, CLOSED, CONFIGURATION_CHANGED, HEARTBEAT, KEY_ROTATED, OPENED, TRAIL_CHAIN
 from otel_tool_audit.record.untrusted import details_of, listing, mapping
-from otel_tool_audit.review.source.directory import Folder, Refused, resolve
+from otel_tool_audit.review.source.directory import Folder, UnsafeFileError, resolve
 from otel_tool_audit.review.source.location import Relation
 from otel_tool_audit.review.source.state import StateView, reason
 from otel_tool_audit.review.source.workers import Pool
 from otel_tool_audit.review.verify import completeness
 from otel_tool_audit.review.verify import findings as f
+from otel_tool_audit.review.verify.block_worker import BlockWorker
 from otel_tool_audit.review.verify.chain import HEAD_SOURCE, ChainCheck, ChainResult, Snapshot, snapshot
-from otel_tool_audit.review.verify.chain_summary import Facts
+from otel_tool_audit.review.verify.chain_summary import ChainSummary
 from otel_tool_audit.review.verify.copies import compare_with_original
 from otel_tool_audit.review.verify.findings import Finding, Verification
 from otel_tool_audit.review.verify.identity import Identity, check_directory, identify
-from otel_tool_audit.review.verify.witnessed_heads import Claims
+from otel_tool_audit.review.verify.witnessed_heads import WitnessedHeads
 
 __all__ = ["Finding", "Verification", "verify"]
 
@@ -65,27 +66,27 @@ def verify(
     """
     resolved = resolve(path)
     view = StateView.of(resolved, state)
-    ledger = f.Ledger()
+    findings = f.Findings()
     root: Folder | None = None
     try:
-        root, found = identify(resolved, view, ledger)
+        root, found = identify(resolved, view, findings)
         if root is None or found.relation is Relation.CREATING:
-            return _short(resolved, found, ledger)
-        return _Verifying(root, resolved, found, view, ledger, deep=deep, progress=progress).run(jobs, remember=remember)
+            return _short(resolved, found, findings)
+        return _Verifying(root, resolved, found, view, findings, deep=deep, progress=progress).run(jobs, remember=remember)
     finally:
         if root is not None:
             root.close()
         view.close()
 
 
-def _short(path: str, found: Identity, ledger: f.Ledger) -> Verification:
+def _short(path: str, found: Identity, findings: f.Findings) -> Verification:
     """Nothing is there to be read: the trail is being made, or is gone whole."""
-    if not ledger.findings:
-        ledger.notes.append("the trail is being made: its first writer has not finished, or was killed before it had; the next one completes it")
-    broken = bool(ledger.findings)
+    if not findings.findings:
+        findings.notes.append("the trail is being made: its first writer has not finished, or was killed before it had; the next one completes it")
+    broken = bool(findings.findings)
     return Verification(
-        path, found.trail_id, f.BROKEN if broken else f.INTACT, f.CANNOT_TELL if broken else f.COMPLETE, 0, ledger.sorted_findings(),
-        ledger.doubts, ["the trail is broken"] if broken else [], ledger.notes,
+        path, found.trail_id, f.BROKEN if broken else f.INTACT, f.CANNOT_TELL if broken else f.COMPLETE, 0, findings.sorted_findings(),
+        findings.doubts, ["the trail is broken"] if broken else [], findings.notes,
     )  # fmt: skip
 
 
@@ -93,17 +94,17 @@ class _Verifying:
     """One verification of one trail."""
 
     def __init__(
-        self, root: Folder, path: str, found: Identity, state: StateView, ledger: f.Ledger, *, deep: bool, progress: Progress | None,
+        self, root: Folder, path: str, found: Identity, state: StateView, findings: f.Findings, *, deep: bool, progress: Progress | None,
     ) -> None:  # fmt: skip
         self.root = root
         self.path = path
         self.found = found
         self.state = state
-        self.ledger = ledger
+        self.findings = findings
         self.deep = deep
         self.boot = boot_id()
         self.knows = found.relation in {Relation.OWN, Relation.MOVED}
-        self.claims: dict[str, Claims] = {}
+        self.claims: dict[str, WitnessedHeads] = {}
         self.heads: dict[str, Head] = {}
         self.done = 0
         self.total = 0
@@ -111,11 +112,11 @@ class _Verifying:
 
     def run(self, jobs: int | None, *, remember: bool) -> Verification:
         """Make all checks."""
-        check_directory(self.root, self.found, self.state, self.ledger)
+        check_directory(self.root, self.found, self.state, self.findings)
         before = self._chain_folders()
         self.total = self._size(before)
         number = cores() if jobs is None else jobs
-        with Pool(self.root, number if self.total >= _WORTH_HELPERS else 1) as pool:
+        with Pool(self.root, number if self.total >= _WORTH_HELPERS else 1, BlockWorker) as pool:
             trail = self._read_trail_chain(pool)
             created = {str(details_of(r).get("chain")) for _, r in trail.facts.events if r.get("event") == CHAIN_CREATED} if trail else set()
             results = [r for r in (self._check(name, pool) for name in self._chain_folders()) if r is not None]
@@ -124,13 +125,13 @@ class _Verifying:
         events = trail.facts.events if trail else []
         self._judge_integrity(events, results)
         writers = completeness.Writers(events)
-        complete = completeness.judge(results, writers, self.state, self.ledger, at_home=self.knows)
-        integrity = f.BROKEN if self.ledger.findings else f.CANNOT_TELL if self.ledger.doubts else f.INTACT
+        complete = completeness.judge(results, writers, self.state, self.findings, at_home=self.knows)
+        integrity = f.BROKEN if self.findings.findings else f.CANNOT_TELL if self.findings.doubts else f.INTACT
         if remember and integrity != f.BROKEN and not self.state.private:
             self._remember()
         return Verification(
-            self.path, self.found.trail_id, integrity, complete, sum(r.lines for r in results), self.ledger.sorted_findings(),
-            self.ledger.doubts, self.ledger.gaps + self.ledger.unknown, self.ledger.notes,
+            self.path, self.found.trail_id, integrity, complete, sum(r.lines for r in results), self.findings.sorted_findings(),
+            self.findings.doubts, self.findings.gaps + self.findings.unknown, self.findings.notes,
             {r.name: {"count": r.upto, "hash": r.hash, "bytes": r.bytes, "segments": r.segments} for r in results}, self.deep,
         )  # fmt: skip
 
@@ -141,7 +142,7 @@ class _Verifying:
         names = []
         for name in self.root.names():
             if valid_chain(name):
-                with contextlib.suppress(OSError, Refused):
+                with contextlib.suppress(OSError, UnsafeFileError):
                     self.root.folder(name).close()
                     names.append(name)
         return sorted(names, key=lambda name: (name != TRAIL_CHAIN, name))
@@ -149,7 +150,7 @@ class _Verifying:
     def _size(self, names: list[str]) -> int:
         total = 0
         for name in names:
-            with contextlib.suppress(OSError, Refused), self.root.folder(name) as folder:
+            with contextlib.suppress(OSError, UnsafeFileError), self.root.folder(name) as folder:
                 for segment in folder.names():
                     found = folder.stat(segment) if parse_segment_name(segment) else None
                     total += found.st_size if found else 0
@@ -177,11 +178,11 @@ class _Verifying:
         try:
             with self.root.folder(TRAIL_CHAIN) as folder:
                 taken = self._snapshot(TRAIL_CHAIN, folder)
-                silent = f.Ledger()
-                result = ChainCheck(TRAIL_CHAIN, self.found.trail_id, folder, taken, Claims(), silent, facts=Facts(self._take_claims)).run(
-                    pool, deep=False, progress=lambda _: None
-                )
-        except (OSError, Refused):
+                silent = f.Findings()
+                result = ChainCheck(
+                    TRAIL_CHAIN, self.found.trail_id, folder, taken, WitnessedHeads(), silent, facts=ChainSummary(self._take_claims)
+                ).run(pool, deep=False, progress=lambda _: None)
+        except (OSError, UnsafeFileError):
             return None
         return result
 
@@ -198,15 +199,15 @@ class _Verifying:
         said = mapping(mark)
         self._claims(name).add(said.get("count"), said.get("hash"), source)
 
-    def _claims(self, name: str) -> Claims:
-        return self.claims.setdefault(name, Claims())
+    def _claims(self, name: str) -> WitnessedHeads:
+        return self.claims.setdefault(name, WitnessedHeads())
 
     def _check(self, name: str, pool: Pool) -> ChainResult | None:
         try:
             with self.root.folder(name) as folder:
                 taken = self._snapshot(name, folder)
                 if taken.head is None and self.knows:
-                    self.ledger.find(
+                    self.findings.find(
                         f.CHAINS,
                         name,
                         None,
@@ -215,9 +216,9 @@ class _Verifying:
                 claims = self._claims(name)
                 if taken.head is not None:
                     claims.add(taken.head.synced.lines, taken.head.synced.hash.hex(), HEAD_SOURCE)
-                return ChainCheck(name, self.found.trail_id, folder, taken, claims, self.ledger).run(pool, deep=self.deep, progress=self._advance)
-        except (OSError, Refused) as error:
-            self.ledger.find(f.CHAINS, name, None, f"chain {name} cannot be read ({reason(error)})")
+                return ChainCheck(name, self.found.trail_id, folder, taken, claims, self.findings).run(pool, deep=self.deep, progress=self._advance)
+        except (OSError, UnsafeFileError) as error:
+            self.findings.find(f.CHAINS, name, None, f"chain {name} cannot be read ({reason(error)})")
             return None
 
     def _advance(self, number: int) -> None:
@@ -231,16 +232,18 @@ class _Verifying:
         accepted = any(result.name == TRAIL_CHAIN and result.facts.epochs for result in results)
         for name in before:
             if name != TRAIL_CHAIN and name not in created and not accepted and not self._is_new(name):
-                self.ledger.find(f.CHAINS, name, None, f"no record of chain {TRAIL_CHAIN} says that chain {name} was created: added")
+                self.findings.find(f.CHAINS, name, None, f"no record of chain {TRAIL_CHAIN} says that chain {name} was created: added")
         heads = set(self.state.head_names(self.found.trail_id)) if self.knows else set()
         for name in sorted({TRAIL_CHAIN, *created, *heads, *self.claims} - here):
             head = self._head_of(name)
             claim = self._claims(name).highest()
             spoken_of = head.written.lines if head is not None else claim.upto if claim is not None else 0
             if spoken_of or (name == TRAIL_CHAIN and head is None):
-                self.ledger.find(f.CHAINS, name, 0, f"chain {name} is gone with its {spoken_of} records: removed")
+                self.findings.find(f.CHAINS, name, 0, f"chain {name} is gone with its {spoken_of} records: removed")
         if self.knows and TRAIL_CHAIN not in heads:
-            self.ledger.find(f.HEAD, TRAIL_CHAIN, None, f"the state directory knows this trail, but the head of chain {TRAIL_CHAIN} is gone from it")
+            self.findings.find(
+                f.HEAD, TRAIL_CHAIN, None, f"the state directory knows this trail, but the head of chain {TRAIL_CHAIN} is gone from it"
+            )
 
     def _is_new(self, name: str) -> bool:
         """A chain whose creation stands in the head, but was cut off before it stood in a record, holds nothing."""
@@ -250,31 +253,31 @@ class _Verifying:
     # --- verdicts
 
     def _judge_integrity(self, events: list[tuple[int, dict[str, Any]]], results: list[ChainResult]) -> None:  # noqa: C901 - one branch for each reason to doubt
-        ledger = self.ledger
+        findings = self.findings
         if self.state.private:
-            ledger.doubts.append("the state lies inside the trail (state none): whoever can change the trail can change it, too")
+            findings.doubts.append("the state lies inside the trail (state none): whoever can change the trail can change it, too")
         elif self.found.relation is Relation.UNKNOWN:
             why = self.state.trouble or f"the state directory {self.state.path} has never known this trail"
-            ledger.doubts.append(f"{why}: what is here can be checked, a cut tail cannot be ruled out")
-            ledger.unknown.append("without a head a cut tail cannot be ruled out")
+            findings.doubts.append(f"{why}: what is here can be checked, a cut tail cannot be ruled out")
+            findings.unknown.append("without a head a cut tail cannot be ruled out")
             self._check_document(events)
         elif self.found.relation is Relation.COPY and self.found.place is not None:
-            compare_with_original(self.found.place, self.state, results, ledger)
+            compare_with_original(self.found.place, self.state, results, findings)
         elif self.state.owner == self.root.owner:
-            ledger.notes.append(
+            findings.notes.append(
                 "trail and state directory belong to the same user: this protects against other users and against copies only; keep checkpoints elsewhere"
             )
         for result in results:
             if result.torn:
-                ledger.doubts.append(
+                findings.doubts.append(
                     f"chain {result.name} ends in {result.torn} bytes of a line that is not whole: a copy taken while a writer was at work?"
                 )
             for begin, _ in result.facts.epochs:
-                ledger.doubts.append(f"a loss was accepted at {result.name}/{begin}: what lies before it is what was found, not what was written")
+                findings.doubts.append(f"a loss was accepted at {result.name}/{begin}: what lies before it is what was found, not what was written")
         for seq, record in events:
             if record.get("event") == OPENED:
                 for mark in map(mapping, listing(details_of(record).get("heads"))):
-                    ledger.doubts.append(
+                    findings.doubts.append(
                         f"chain {mark.get('chain')} was taken over without a head at trail/{seq}: for its first {mark.get('count')} records only the chain itself speaks"
                     )
 
@@ -287,7 +290,7 @@ class _Verifying:
             elif record.get("event") in {CONFIGURATION_CHANGED, KEY_ROTATED}:
                 said = details_of(record).get("document_sha256") or said
         if said is not None and self.found.document is not None and said != self.found.document.sha256:
-            self.ledger.find(f.DOCUMENT, None, None, f"trail.json is not the one of the last opening (its SHA-256 was {said}): it was changed")
+            self.findings.find(f.DOCUMENT, None, None, f"trail.json is not the one of the last opening (its SHA-256 was {said}): it was changed")
 
     def _remember(self) -> None:
         """Keep what was seen, but only what is known to be on disk: what others remember must not outrun it (PROTOCOL.md, rule 7)."""

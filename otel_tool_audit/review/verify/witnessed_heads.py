@@ -33,7 +33,7 @@ class Claim(NamedTuple):
     from_outside: bool
 
 
-class Claims:
+class WitnessedHeads:
     """All claims on one chain, in little memory."""
 
     def __init__(self) -> None:

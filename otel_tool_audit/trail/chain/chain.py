@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
 from otel_tool_audit.errors import AuditUnavailable, TrailTampered
-from otel_tool_audit.format.head import CLEAN, HEAD_BYTES, NONE, OS, POISONED, SLOT_PACKED, Head, Mark, first_head, slot_offset
+from otel_tool_audit.format.head import CLEAN, HEAD_BYTES, NONE, OS, POISONED, SLOT_PACKED, Head, Position, first_head, slot_offset
 from otel_tool_audit.format.names import parse_segment_name, segment_name
 from otel_tool_audit.host.directory import Directory
 from otel_tool_audit.host.locks import LOCK_DEADLINE
@@ -242,7 +242,7 @@ class Chain:
             head = recovery.rotate(files, head, "poisoned")
         return self._settled_by_rotation(head, segment, mark)
 
-    def _settled_by_rotation(self, head: Head, segment: Segment, mark: Mark) -> bool:
+    def _settled_by_rotation(self, head: Head, segment: Segment, mark: Position) -> bool:
         """Tell whether the rotation out of *segment* synced the lines before *mark*, or set them aside."""
         prev = head.prev
         if (prev.first_seq, prev.attempt) == (segment.first_seq, segment.attempt):
@@ -265,7 +265,7 @@ class Chain:
         finally:
             self._system.close(fd)
 
-    def sync(self) -> Mark:
+    def sync(self) -> Position:
         """
         The background sync: bring everything written to disk, then the head.
 
@@ -296,7 +296,7 @@ class Chain:
             seal_left_segments(self.files.directory, (head.first_seq, head.attempt))
             self._sealed_before = (head.first_seq, head.attempt)
 
-    def synced(self) -> Mark:
+    def synced(self) -> Position:
         """Tell what is known to be on disk (the mark's offset is in the open segment)."""
         with self._locked():
             return self.files.current().synced

@@ -15,11 +15,11 @@ from datetime import datetime
 from typing import Any, Final, NamedTuple
 
 from otel_tool_audit.errors import TrailTampered
-from otel_tool_audit.format.head import HEAD_BYTES, NO_PENDING, OS, POISONED, SLOT_BYTES, SLOT_PACKED, Head, Mark, Pending  # fmt: skip
+from otel_tool_audit.format.head import HEAD_BYTES, NO_PENDING, OS, POISONED, SLOT_BYTES, SLOT_PACKED, Head, Pending, Position  # fmt: skip
+from otel_tool_audit.format.line import body, leaf_digest, line
 from otel_tool_audit.format.names import segment_name
 from otel_tool_audit.host.directory import Directory
 from otel_tool_audit.host.system import System
-from otel_tool_audit.record.codec import body, leaf_digest, line
 from otel_tool_audit.record.model import Receipt
 
 _APPEND: Final = os.O_RDWR | os.O_APPEND
@@ -77,7 +77,7 @@ class Written(NamedTuple):
     receipts: list[Receipt]
     lines: list[bytes]
     segment: Segment
-    mark: Mark
+    mark: Position
 
 
 class ChainFiles:
@@ -305,7 +305,7 @@ class ChainFiles:
             lines.append(line(content, found))
             previous = found
         data = lines[0] if len(lines) == 1 else b"".join(lines)
-        mark = Mark(count + len(lines), offset + len(data), last)
+        mark = Position(count + len(lines), offset + len(data), last)
         flags |= old_flags
         pending = Pending(len(lines), len(data), last)
         head = self._put_next(Head(g + 1, origin, boot, flags, first_seq, attempt, written, synced, pending, prev))

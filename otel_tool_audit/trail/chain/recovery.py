@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from otel_tool_audit.errors import AuditUnavailable, TrailTampered
-from otel_tool_audit.format.head import NO_PENDING, NONE, OS, POISONED, ZERO_HASH, Head, Mark, Previous
+from otel_tool_audit.format.head import NO_PENDING, NONE, OS, POISONED, ZERO_HASH, Head, Position, Previous
 from otel_tool_audit.format.names import segment_name
 from otel_tool_audit.record.model import RECOVERED, SEGMENT_OPENED
 from otel_tool_audit.trail.chain.files import ChainFiles, WriteFailedError, Written
@@ -47,7 +47,7 @@ def recover(files: ChainFiles, head: Head, size: int) -> Head:
         head = files.put(head._replace(pending=NO_PENDING))
     elif extra == pending.size:
         found = follow(files.system, files.segment(head).fd, head.written, size)
-        if found != Mark(head.written.lines + pending.lines, size, pending.hash):
+        if found != Position(head.written.lines + pending.lines, size, pending.hash):
             raise _tampered(files, head, f"ends in {extra} bytes that are not the lines its head announced at seq {head.written.lines}")
         head = files.put(head._replace(written=found, pending=NO_PENDING))
     else:
@@ -91,7 +91,7 @@ def rotate(files: ChainFiles, head: Head, reason: str) -> Head:
         prev = _ending(files, head, base, size, poisoned=poisoned)
     try:
         files.create_segment(first_seq, attempt)
-        start = Mark(base.lines, 0, base.hash)
+        start = Position(base.lines, 0, base.hash)
         flags = head.flags & ~(POISONED | OS)
         head = files.put(head._replace(
             flags=flags, first_seq=first_seq, attempt=attempt, written=start, synced=start, pending=NO_PENDING, prev=prev,
@@ -103,7 +103,7 @@ def rotate(files: ChainFiles, head: Head, reason: str) -> Head:
     return first_record(files, head, reason)
 
 
-def _ending(files: ChainFiles, head: Head, base: Mark, size: int, *, poisoned: bool) -> Previous:
+def _ending(files: ChainFiles, head: Head, base: Position, size: int, *, poisoned: bool) -> Previous:
     aside = size - base.offset
     unsynced = poisoned and head.synced.lines < base.lines
     # what a failed sync left may change when the kernel drops its pages: its digest would accuse an honest disk
@@ -212,7 +212,7 @@ def after_host_crash(files: ChainFiles, head: Head) -> Head:
     return write(files, head, [files.compose(RECOVERED, details)], 0)[0]
 
 
-def _place(mark: Mark) -> dict[str, Any]:
+def _place(mark: Position) -> dict[str, Any]:
     return {"count": mark.lines, "hash": mark.hash.hex()}
 
 

@@ -11,11 +11,11 @@ from typing import Any, Final
 
 import orjson
 
-from otel_tool_audit.format.head import Mark
-from otel_tool_audit.format.names import HASH_TRAILER, parse_place, parse_segment_name, split_line
+from otel_tool_audit.format.head import Position
+from otel_tool_audit.format.line import HASH_TRAILER, MAX_BODY, leaf_hash, parse_place, split_line
+from otel_tool_audit.format.names import parse_segment_name
 from otel_tool_audit.host.directory import read_exactly
 from otel_tool_audit.host.system import System
-from otel_tool_audit.record.codec import MAX_BODY, leaf_hash
 
 MAX_LINE: Final = MAX_BODY - 1 + HASH_TRAILER
 _BLOCK: Final = 1 << 20
@@ -43,7 +43,7 @@ def good_line(line: bytes, seq: int, previous: bytes) -> bytes | None:
     return bytes.fromhex(found) if found.encode() == claimed else None
 
 
-def follow(system: System, fd: int, start: Mark, end: int) -> Mark:
+def follow(system: System, fd: int, start: Position, end: int) -> Position:
     """
     Follow a segment line by line as far as it is good.
 
@@ -68,11 +68,11 @@ def follow(system: System, fd: int, start: Mark, end: int) -> Mark:
         for text in lines:
             found = good_line(text + b"\n", count, previous)
             if found is None:
-                return Mark(count, offset, previous)
+                return Position(count, offset, previous)
             count, offset, previous = count + 1, offset + len(text) + 1, found
         if len(rest) > MAX_LINE:
             break
-    return Mark(count, offset, previous)
+    return Position(count, offset, previous)
 
 
 def last_hash_before(system: System, fd: int, offset: int) -> bytes | None:

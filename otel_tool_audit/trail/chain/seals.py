@@ -11,9 +11,9 @@ from typing import Any
 
 import orjson
 
-from otel_tool_audit.format.names import parse_segment_name, seal_name, segment_name, split_line
+from otel_tool_audit.format.line import leaf_hash, split_line
+from otel_tool_audit.format.names import parse_segment_name, seal_name, segment_name
 from otel_tool_audit.host.directory import Directory, read_blocks, read_exactly
-from otel_tool_audit.record.codec import leaf_hash
 from otel_tool_audit.trail.chain.scan import MAX_LINE, first_record, named_ending, sha256_of
 
 

@@ -15,17 +15,18 @@ from typing import Any, NamedTuple
 from otel_tool_audit import settings
 from otel_tool_audit.errors import AuditError, AuditUnavailable, SettingsError, TrailCorrupt, TrailTampered
 from otel_tool_audit.format.document import parse_document
-from otel_tool_audit.format.head import NO_PENDING, NO_PREVIOUS, Head, Mark
+from otel_tool_audit.format.head import NO_PENDING, NO_PREVIOUS, Head, Position
+from otel_tool_audit.format.line import body, leaf_hash, line
 from otel_tool_audit.format.names import DOCUMENT, OWNER, PRIVATE_STATE, genesis, parse_segment_name, segment_name
 from otel_tool_audit.host.directory import Directory, make_directories, write_all
 from otel_tool_audit.host.system import System
-from otel_tool_audit.record.codec import body, leaf_hash, line, timestamp, trail_tail
+from otel_tool_audit.record.codec import timestamp, trail_tail
 from otel_tool_audit.record.model import EPOCH
 from otel_tool_audit.trail.chain.chain import Chain, Rotation, write_head
 from otel_tool_audit.trail.chain.files import ChainFiles
 from otel_tool_audit.trail.state.directory import State
 from otel_tool_audit.trail.state.opening import owner_document, remember
-from otel_tool_audit.trail.state.rebuild_heads import Walk, chain_names, walk
+from otel_tool_audit.trail.state.rebuild_heads import ChainWalk, chain_names, walk
 
 
 class Accepted(NamedTuple):
@@ -194,7 +195,7 @@ class _Epoch(NamedTuple):
     number: int
     first_seq: int
     old: Head | None
-    found: Walk
+    found: ChainWalk
     reason: str
     who: str
 
@@ -223,7 +224,7 @@ def _begin(state: State, directory: Directory, heads: Directory, name: str, epoc
     if heads.exists(name):
         # the old head stays: it is what says how much was lost
         heads.replace_file(f"{name}.old-{epoch.number}", heads.read_file(name))
-    mark = Mark(epoch.first_seq + 1, len(data), bytes.fromhex(found))
+    mark = Position(epoch.first_seq + 1, len(data), bytes.fromhex(found))
     write_head(heads, name, Head(1, origin, system.boot_id(), 0, epoch.first_seq, attempt, mark, mark, NO_PENDING, NO_PREVIOUS))
 
 

@@ -29,14 +29,14 @@ READERS: Final = "readers"
 ID: Final = "id"
 
 
-class Document(TypedDict):
+class StoredDocument(TypedDict):
     """A ``trail.json`` as the state remembers it: its digest and its text."""
 
     sha256: str
     text: str
 
 
-class Place(TypedDict):
+class StoredPlace(TypedDict):
     """Where a trail lies and what its ``trail.json`` says, as the state remembers it (FORMAT.md, section 4)."""
 
     path: str
@@ -45,11 +45,11 @@ class Place(TypedDict):
     inode: int
     machine: str
     creating: bool
-    documents: list[Document]
+    documents: list[StoredDocument]
     keys: list[str]
 
 
-def document(text: str) -> Document:
+def document(text: str) -> StoredDocument:
     """Remember a ``trail.json`` by its text."""
     return {"sha256": hashlib.sha256(text.encode()).hexdigest(), "text": text}
 
@@ -147,7 +147,7 @@ class State:
             if self._lock_fd >= 0:
                 self.system.unlock(self._lock_fd)
 
-    def places(self) -> dict[str, Place]:
+    def places(self) -> dict[str, StoredPlace]:
         """
         Read which trail is where.
 
@@ -159,7 +159,7 @@ class State:
         except FileNotFoundError:
             return {}
         try:
-            found: dict[str, Place] = orjson.loads(data)
+            found: dict[str, StoredPlace] = orjson.loads(data)
             if not all(valid_trail_id(k) and _is_place(v) for k, v in found.items()):
                 raise ValueError
         except (ValueError, AttributeError) as error:
@@ -167,7 +167,7 @@ class State:
             raise TrailTampered(message) from error
         return found
 
-    def remember(self, trail_id: str, place: Place) -> None:
+    def remember(self, trail_id: str, place: StoredPlace) -> None:
         """Make what is known of a trail durable."""
         places = self.places()
         places[trail_id] = place
@@ -244,4 +244,4 @@ class State:
 
 
 def _is_place(value: object) -> bool:
-    return isinstance(value, dict) and Place.__required_keys__ <= value.keys() and isinstance(value["documents"], list)
+    return isinstance(value, dict) and StoredPlace.__required_keys__ <= value.keys() and isinstance(value["documents"], list)

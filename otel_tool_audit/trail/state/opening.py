@@ -15,7 +15,7 @@ from typing import Any, Final, NamedTuple
 import orjson
 
 from otel_tool_audit.errors import AuditUnavailable, SettingsError, TrailCorrupt, TrailTampered
-from otel_tool_audit.format.document import TrailDocument, new_document, parse_document
+from otel_tool_audit.format.document import TrailDocument, parse_document
 from otel_tool_audit.format.names import DOCUMENT, OWNER, PRIVATE_STATE, genesis, valid_chain
 from otel_tool_audit.host.directory import Directory, Modes, make_directories, sync_ancestors
 from otel_tool_audit.host.system import System
@@ -23,12 +23,13 @@ from otel_tool_audit.record.codec import timestamp
 from otel_tool_audit.record.model import TRAIL_CHAIN
 from otel_tool_audit.trail.chain.chain import create_chain_directory, create_head
 from otel_tool_audit.trail.state import rebuild_heads
-from otel_tool_audit.trail.state.directory import Place, State, document
+from otel_tool_audit.trail.state.directory import State, StoredPlace, document
+from otel_tool_audit.trail.state.new_trail import new_document
 
 RECOVER: Final = "`otel-tool-audit recover DIR --accept --reason …`"
 
 
-class Found(NamedTuple):
+class Discovery(NamedTuple):
     """
     A trail that may be written.
 
@@ -47,7 +48,7 @@ class Found(NamedTuple):
     new: bool
 
 
-def find(system: System, state: State, path: str, modes: Modes) -> Found:
+def find(system: System, state: State, path: str, modes: Modes) -> Discovery:
     """
     Find the trail at *path*, or make one where nothing is.
 
@@ -108,7 +109,7 @@ def _unusable(path: str, error: OSError) -> SettingsError:
     return SettingsError(f"the trail's path {path} cannot be used ({error.strerror or error}): choose a directory that this user can write")
 
 
-def _find_in(state: State, path: str, root: Directory) -> Found:
+def _find_in(state: State, path: str, root: Directory) -> Discovery:
     places = state.places()
     device, inode = root.identity()
     names = [n for n in root.names() if n != PRIVATE_STATE and not n.endswith(".tmp")]
@@ -128,7 +129,7 @@ def _find_in(state: State, path: str, root: Directory) -> Found:
     return _known_or_taken_over(state, path, root, found, places)
 
 
-def _known_or_taken_over(state: State, path: str, root: Directory, found: TrailDocument, places: dict[str, Place]) -> Found:
+def _known_or_taken_over(state: State, path: str, root: Directory, found: TrailDocument, places: dict[str, StoredPlace]) -> Discovery:
     here = [i for i, p in places.items() if p["resolved"] == root.path and i != found.trail_id]
     if here:
         raise TrailTampered(
@@ -137,20 +138,20 @@ def _known_or_taken_over(state: State, path: str, root: Directory, found: TrailD
     place = places.get(found.trail_id)
     if place is None:
         _arbitrate(state, root, known=False)
-        absent = rebuild_heads.make_heads(state, root, found.trail_id)
+        absent = rebuild_heads.rebuild_heads(state, root, found.trail_id)
         root.replace_file(OWNER, owner_document(state))
         remember(state, path, root, found, creating=False)
-        return Found(root, found, absent, None, new=False)
+        return Discovery(root, found, absent, None, new=False)
     _settle_document(state, root, found, place)
     moved_from = _moved_from(state.system, root, place, found.trail_id)
     _arbitrate(state, root, known=True)
     _check_chains(state, root, found.trail_id)
     if moved_from is not None or (place["device"], place["inode"]) != root.identity():
         remember(state, path, root, found, creating=False, keys=place["keys"])
-    return Found(root, found, [], moved_from, new=False)
+    return Discovery(root, found, [], moved_from, new=False)
 
 
-def _settle_document(state: State, root: Directory, found: TrailDocument, place: Place) -> None:
+def _settle_document(state: State, root: Directory, found: TrailDocument, place: StoredPlace) -> None:
     """While a lawful change is under way two documents are right; the next writer completes it (PROTOCOL.md, rule 6)."""
     known = [d["sha256"] for d in place["documents"]]
     if found.sha256 not in known:
@@ -163,7 +164,7 @@ def _settle_document(state: State, root: Directory, found: TrailDocument, place:
         state.remember(found.trail_id, place)
 
 
-def _moved_from(system: System, root: Directory, place: Place, trail_id: str) -> str | None:
+def _moved_from(system: System, root: Directory, place: StoredPlace, trail_id: str) -> str | None:
     """Tell a move from a copy: the old place of a copied trail still holds a ``trail.json`` of this id (PROTOCOL.md, rule 8)."""
     if place["resolved"] == root.path or (place["device"], place["inode"]) == root.identity():
         return None if place["resolved"] == root.path else place["resolved"]
@@ -220,7 +221,7 @@ def _check_chains(state: State, root: Directory, trail_id: str) -> None:
         raise TrailTampered(f"the heads of trail {trail_id} are gone from {state.path}: the state directory was damaged; {RECOVER}")
 
 
-def _create(state: State, path: str, root: Directory, trail_id: str, begun: Place | None) -> Found:
+def _create(state: State, path: str, root: Directory, trail_id: str, begun: StoredPlace | None) -> Discovery:
     """
     Make a trail, or finish making it.
 
@@ -244,7 +245,7 @@ def _create(state: State, path: str, root: Directory, trail_id: str, begun: Plac
     create_chain_directory(root, TRAIL_CHAIN)
     root.sync()
     remember(state, path, root, made, creating=False)
-    return Found(root, made, [], None, new=True)
+    return Discovery(root, made, [], None, new=True)
 
 
 def owner_document(state: State) -> bytes:

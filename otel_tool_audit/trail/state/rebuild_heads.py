@@ -13,7 +13,7 @@ import stat
 from typing import Any, NamedTuple
 
 from otel_tool_audit.errors import TrailTampered
-from otel_tool_audit.format.head import NO_PENDING, NO_PREVIOUS, ZERO_HASH, Head, Mark, Pending
+from otel_tool_audit.format.head import NO_PENDING, NO_PREVIOUS, ZERO_HASH, Head, Pending, Position
 from otel_tool_audit.format.names import PRIVATE_STATE, genesis, parse_segment_name, segment_name, valid_chain
 from otel_tool_audit.host.directory import Directory, read_exactly
 from otel_tool_audit.host.system import System
@@ -23,7 +23,7 @@ from otel_tool_audit.trail.chain.scan import MAX_LINE, first_record, follow, nam
 from otel_tool_audit.trail.state.directory import State
 
 
-class Walk(NamedTuple):
+class ChainWalk(NamedTuple):
     """
     How far the files of a chain can be followed.
 
@@ -36,7 +36,7 @@ class Walk(NamedTuple):
         flaw: What stopped the walk before the end of the files; None when nothing did, but for a torn last line.
     """
 
-    end: Mark
+    end: Position
     first_seq: int
     attempt: int
     size: int
@@ -44,7 +44,7 @@ class Walk(NamedTuple):
     flaw: str | None
 
 
-def make_heads(state: State, root: Directory, trail_id: str) -> list[dict[str, Any]]:
+def rebuild_heads(state: State, root: Directory, trail_id: str) -> list[dict[str, Any]]:
     """
     Make a head for every chain of an unknown trail.
 
@@ -83,7 +83,7 @@ def chain_names(root: Directory) -> list[str]:
     ]  # fmt: skip
 
 
-def walk(system: System, directory: Directory, trail_id: str, chain: str) -> Walk:
+def walk(system: System, directory: Directory, trail_id: str, chain: str) -> ChainWalk:
     """
     Follow a chain through its segments, by what each segment's first record says of the one before.
 
@@ -93,7 +93,7 @@ def walk(system: System, directory: Directory, trail_id: str, chain: str) -> Wal
         trail_id: The trail's.
         chain: The chain's name.
     """
-    place = Walk(Mark(0, 0, genesis(trail_id, chain)), 0, 0, 0, 0, None)
+    place = ChainWalk(Position(0, 0, genesis(trail_id, chain)), 0, 0, 0, 0, None)
     for first_seq, attempt in _segments(system, directory):
         name = segment_name(first_seq, attempt)
         fd = directory.open_file(name, os.O_RDONLY)
@@ -104,14 +104,14 @@ def walk(system: System, directory: Directory, trail_id: str, chain: str) -> Wal
             number = first.get("details", {}).get("epoch")
             if first.get("event") == EPOCH and type(number) is int:
                 epoch = number
-                start = Mark(first_seq, 0, genesis(trail_id, chain, epoch))
+                start = Position(first_seq, 0, genesis(trail_id, chain, epoch))
             elif previous is not None:
-                epoch, start = place.epoch, Mark(place.end.lines, 0, place.end.hash)
+                epoch, start = place.epoch, Position(place.end.lines, 0, place.end.hash)
                 if previous["segment"] != segment_name(place.first_seq, place.attempt) or previous["valid_end"] != place.end.offset:
                     place = _until(system, directory, place, previous)
-                    start = Mark(place.end.lines, 0, place.end.hash)
+                    start = Position(place.end.lines, 0, place.end.hash)
             else:
-                epoch, start = place.epoch, Mark(place.end.lines, 0, place.end.hash)
+                epoch, start = place.epoch, Position(place.end.lines, 0, place.end.hash)
             if place.flaw is not None and first.get("event") != EPOCH:
                 continue
             if start.lines != first_seq:
@@ -121,7 +121,7 @@ def walk(system: System, directory: Directory, trail_id: str, chain: str) -> Wal
                 )
                 continue
             end = follow(system, fd, start, size)
-            place = Walk(end, first_seq, attempt, size, epoch, None)
+            place = ChainWalk(end, first_seq, attempt, size, epoch, None)
             if size - end.offset > MAX_LINE or b"\n" in read_exactly(system, fd, end.offset, size - end.offset):
                 place = place._replace(flaw=f"the line at seq {end.lines} in segment {name} is not the one that was written")
         finally:
@@ -129,7 +129,7 @@ def walk(system: System, directory: Directory, trail_id: str, chain: str) -> Wal
     return place
 
 
-def _until(system: System, directory: Directory, place: Walk, previous: dict[str, Any]) -> Walk:
+def _until(system: System, directory: Directory, place: ChainWalk, previous: dict[str, Any]) -> ChainWalk:
     """The segment before ended earlier than its last good line (a failed sync set lines aside): follow it again, only that far."""
     fd = directory.open_file(segment_name(place.first_seq, place.attempt), os.O_RDONLY)
     try:
@@ -137,7 +137,7 @@ def _until(system: System, directory: Directory, place: Walk, previous: dict[str
             before = bytes.fromhex(first_record(system, fd).get("previous_hash", ""))
         except (ValueError, TypeError):
             before = ZERO_HASH
-        return place._replace(end=follow(system, fd, Mark(place.first_seq, 0, before), previous["valid_end"]), flaw=None)
+        return place._replace(end=follow(system, fd, Position(place.first_seq, 0, before), previous["valid_end"]), flaw=None)
     finally:
         system.close(fd)
 
@@ -152,7 +152,7 @@ def _segments(system: System, directory: Directory) -> list[tuple[int, int]]:
     return sorted(counting.items())
 
 
-def _sync_segment(directory: Directory, found: Walk) -> None:
+def _sync_segment(directory: Directory, found: ChainWalk) -> None:
     if found.size:
         fd = directory.open_file(segment_name(found.first_seq, found.attempt), os.O_RDONLY)
         try:
@@ -161,7 +161,7 @@ def _sync_segment(directory: Directory, found: Walk) -> None:
             directory.system.close(fd)
 
 
-def _head(system: System, trail_id: str, chain: str, found: Walk) -> Head:
+def _head(system: System, trail_id: str, chain: str, found: ChainWalk) -> Head:
     torn = found.size - found.end.offset
     # a torn last line is what a killed write leaves; announced as longer than it is, it is set aside by the ordinary recovery
     pending = Pending(1, torn + 1, ZERO_HASH) if torn else NO_PENDING

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import otel_tool_audit as audit
-from otel_tool_audit.redaction import MARK, Withheld
+from otel_tool_audit.redaction import MARK, RedactedValues
 from otel_tool_audit.testing import audit_trail
 
 PATIENT = "P-4711/ö O'Neil"
@@ -143,7 +143,7 @@ def test_internal_subjects_stay():
 @pytest.mark.parametrize(("value", "text"), [("7", "row 17 of 70"), ("Meyer", "Obermeyerhof"), ("4711", "1.47110"), ("ab", "abc")])
 def test_a_part_of_a_longer_word_or_number_is_another_one(value, text):
     """An id is looked for as a whole."""
-    withheld = Withheld()
+    withheld = RedactedValues()
     withheld.add(value, "psn:k:1", "pseudonym")
     assert (text, ()) == withheld.out_of(text, "error")
 
@@ -151,7 +151,7 @@ def test_a_part_of_a_longer_word_or_number_is_another_one(value, text):
 @given(st.text(min_size=1), st.text(), st.text())
 def test_whatever_is_withheld_is_gone(value, before, after):
     """Between any two texts that do not go on with a letter or digit, the value is found, and nothing raises."""
-    withheld = Withheld()
+    withheld = RedactedValues()
     withheld.add(value, "\x00", "pseudonym")
     clean, removed = withheld.out_of(f"{before} {value} {after}", "error")
     assert removed

@@ -12,10 +12,10 @@ from otel_tool_audit.access.question import Question, missing
 from otel_tool_audit.cli import output
 from otel_tool_audit.review.reader import TrailReader
 from otel_tool_audit.review.verify import findings as f
-from otel_tool_audit.review.verify.quick import Condition, look_at
+from otel_tool_audit.review.verify.quick import Condition, quick_verify
 
 
-class Standing(NamedTuple):
+class AnswerStatus(NamedTuple):
     """
     What an answer is worth.
 
@@ -83,7 +83,7 @@ FINDINGS_SHOWN: Final = 20
 """Findings that are listed beside an answer; ``verify`` has all."""
 
 
-def standing(reader: TrailReader, state: str | None, question: Question | None = None) -> Standing:
+def standing(reader: TrailReader, state: str | None, question: Question | None = None) -> AnswerStatus:
     """
     Look at the trail that was asked, once its answer was read.
 
@@ -93,4 +93,6 @@ def standing(reader: TrailReader, state: str | None, question: Question | None =
         question: What was asked, where it had filters.
     """
     subject = question.only.get("subject") if question is not None else None
-    return Standing(reader, look_at(reader.path, state=state), tuple(missing(reader)), subject is None or recognisable(subject, reader.path, state))
+    return AnswerStatus(
+        reader, quick_verify(reader.path, state=state), tuple(missing(reader)), subject is None or recognisable(subject, reader.path, state)
+    )

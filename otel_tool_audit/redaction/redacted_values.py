@@ -37,7 +37,7 @@ Instead = tuple[str, str]
 _UNSPELT: Final[Instead] = (MARK, "argument")
 
 
-class Withheld:
+class RedactedValues:
     """The values that one call may not show."""
 
     __slots__ = ("_finders", "_known")

@@ -1,0 +1,69 @@
+"""A line of a segment: its body, its hash, where it stands. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Final
+
+HASH_TRAILER: Final = len(',"hash":"') + 64 + len('"}\n')
+"""Bytes that close every line after its body's content."""
+
+
+def split_line(line: bytes) -> tuple[bytes, bytes] | None:
+    """
+    Take a line apart from its end.
+
+    Args:
+        line: One line with its LF.
+
+    Returns:
+        The body and the hash it claims (64 ASCII bytes); None when the line does not end as every line does.
+
+    Source: FORMAT.md, section 2.
+    """
+    if len(line) <= HASH_TRAILER or line[-HASH_TRAILER : -HASH_TRAILER + 9] != b',"hash":"' or line[-3:] != b'"}\n':
+        return None
+    return line[:-HASH_TRAILER] + b"}", line[-67:-3]
+
+
+def parse_place(body: bytes) -> tuple[int, bytes] | None:
+    """
+    Read ``seq`` and ``previous_hash`` (64 ASCII bytes) of a body by position; None when they do not stand there.
+
+    Source: FORMAT.md, section 2.
+    """
+    comma = body.find(b",", 7, 28)
+    digits = body[7:comma]
+    if comma < 0 or body[:7] != b'{"seq":' or not digits.isdigit() or (digits[:1] == b"0" and len(digits) > 1):
+        return None
+    if body[comma : comma + 18] != b',"previous_hash":"' or body[comma + 82 : comma + 93] != b'","event":"':
+        return None
+    return int(digits), body[comma + 18 : comma + 82]
+
+
+MAX_BODY: Final = 65_535
+"""The largest body, in bytes (FORMAT.md, section 2); the tlog entry size of C2SP tlog-tiles."""
+
+
+def body(seq: int, previous_hash: str, tail: bytes) -> bytes:
+    """Join a record's place and its tail into the bytes that are hashed."""
+    return b'{"seq":%d,"previous_hash":"%b",%b' % (seq, previous_hash.encode(), tail)
+
+
+def leaf_hash(record_body: bytes) -> str:
+    """Hash a body: :func:`leaf_digest` in 64 hex digits."""
+    return leaf_digest(record_body).hex()
+
+
+def leaf_digest(record_body: bytes) -> bytes:
+    """
+    Hash a body, in 32 bytes.
+
+    Source: RFC 6962, section 2.1: the Merkle leaf hash, SHA-256 of a zero byte and the entry.
+    """
+    return hashlib.sha256(b"\x00" + record_body).digest()
+
+
+def line(record_body: bytes, record_hash: str) -> bytes:
+    """Make the line that is written: the body, closed by its hash."""
+    return b'%b,"hash":"%b"}\n' % (record_body[:-1], record_hash.encode())

@@ -1,0 +1,63 @@
+"""Checking blocks of a segment, here or in helper processes."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from typing import Any, ClassVar, Final, NamedTuple
+
+from otel_tool_audit.review.source.directory import pread
+from otel_tool_audit.review.source.workers import Worker
+from otel_tool_audit.review.verify.blocks import check_block
+
+BLOCK: Final = 1 << 20
+"""Bytes that are checked in one piece; a block is as much longer as its last line needs."""
+
+
+class BlockJob(NamedTuple):
+    """
+    A piece of work.
+
+    Attributes:
+        chain: The chain's directory in the trail.
+        name: The segment.
+        start: First byte.
+        stop: The byte after the last.
+        deep: Parse every line strictly.
+        digest: Hash the bytes instead of checking lines.
+    """
+
+    chain: str
+    name: str
+    start: int
+    stop: int
+    deep: bool
+    digest: bool = False
+
+
+class BlockWorker(Worker):
+    """Checks blocks of lines, or hashes them."""
+
+    job: ClassVar[Callable[..., Any]] = BlockJob
+
+    def do(self, job: Any) -> Any:  # noqa: ANN401 - as Worker.do
+        """
+        Check one block.
+
+        Args:
+            job: A :class:`BlockJob`.
+
+        Returns:
+            What :func:`check_block` says, or the SHA-256 in hex.
+
+        Raises:
+            UnsafeFileError: The file is not what it was.
+            OSError: As the system says.
+        """
+        descriptor = self._descriptor(job.chain, job.name)
+        if not job.digest:
+            return check_block(pread(descriptor, job.stop - job.start, job.start), deep=job.deep)
+        found = hashlib.sha256()
+        for at in range(job.start, job.stop, BLOCK):
+            found.update(pread(descriptor, min(BLOCK, job.stop - at), at))
+        return found.hexdigest()

@@ -1,0 +1,42 @@
+"""Text for people: printable, counted, as JSON. Pure."""
+
+from __future__ import annotations
+
+import json
+import unicodedata
+from typing import Final
+
+_UNSAFE: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+
+
+_LAST_OF_FOUR_DIGITS: Final = 0xFFFF
+
+
+def printable(text: object) -> str:
+    r"""Show any text in one line that drives no terminal: unsafe characters become ``\uXXXX``."""
+    shown = text if isinstance(text, str) else str(text)
+    if shown.isascii() and shown.isprintable():
+        return shown
+    return "".join(c if unicodedata.category(c) not in _UNSAFE else _escape(c) for c in shown)
+
+
+def plural(number: int, one: str, several: str | None = None) -> str:
+    """
+    Show a number of things.
+
+    Args:
+        number: How many.
+        one: What one of them is called.
+        several: What others are called; by default with an s.
+    """
+    return f"{number:,} {one if number == 1 else several or one + 's'}"
+
+
+def as_json(value: object) -> str:
+    """Show a value as JSON in one line, text as people write it, unsafe characters escaped."""
+    return printable(json.dumps(value, ensure_ascii=False, default=str))
+
+
+def _escape(character: str) -> str:
+    code = ord(character)
+    return f"\\u{code:04x}" if code <= _LAST_OF_FOUR_DIGITS else f"\\U{code:08x}"
