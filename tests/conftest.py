@@ -50,3 +50,21 @@ def own_state(tmp_path_factory, monkeypatch):
         if name.startswith(("OTEL_", "XDG_STATE")):
             monkeypatch.delenv(name)
     monkeypatch.setenv("OTEL_TOOL_AUDIT_STATE", str(tmp_path_factory.mktemp("state")))
+
+
+@pytest.fixture
+def with_frames():
+    """Do something with so many frames of Python's stack left, or with more than anything needs."""
+
+    def run(frames, work):
+        depth, frame = 0, sys._getframe()
+        while frame is not None:
+            depth, frame = depth + 1, frame.f_back
+        before = sys.getrecursionlimit()
+        sys.setrecursionlimit(depth + frames)
+        try:
+            return work()
+        finally:
+            sys.setrecursionlimit(before)
+
+    return run

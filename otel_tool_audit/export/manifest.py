@@ -17,11 +17,15 @@ from typing import Any, Final
 
 from otel_tool_audit.errors import TrailCorrupt, UnsupportedFormat
 from otel_tool_audit.export.files import File
+from otel_tool_audit.format.nesting import read_json
 from otel_tool_audit.review.verify.findings import Verification
 
 NAME: Final = "manifest.json"
 VERSION: Final = 1
 _LARGEST: Final = 16 << 20
+LEVELS: Final = 16
+"""How deep a manifest, and the note of an export under way, may be nested."""
+
 _FINDINGS: Final = 100
 
 
@@ -107,7 +111,7 @@ def load(folder: str) -> tuple[Manifest, bytes]:
     try:
         with open(path, "rb") as file:
             data = file.read(_LARGEST)
-        fields = json.loads(data)
+        fields = read_json(data, most=LEVELS, loads=json.loads)
         version = fields.pop("manifest")
         if isinstance(version, int) and version > VERSION:
             raise UnsupportedFormat(f"{path} is of version {version}; this version reads up to {VERSION}: use a newer otel-tool-audit")
@@ -117,5 +121,5 @@ def load(folder: str) -> tuple[Manifest, bytes]:
         raise TrailCorrupt(f"{folder} holds no {NAME}; an export that was interrupted goes on when its command is given again") from error
     except OSError as error:
         raise TrailCorrupt(f"{path} cannot be read ({error.strerror})") from error
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise TrailCorrupt(f"{path} is no manifest of an export ({type(error).__name__}: {error})") from error

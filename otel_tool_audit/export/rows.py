@@ -7,13 +7,13 @@ Source: FORMAT.md, section 4 ("A call is the fold of its records").
 from __future__ import annotations
 
 import csv
-import json
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
 from otel_tool_audit.export import delimited, jsonl
 from otel_tool_audit.export.delimited import original
 from otel_tool_audit.export.files import pyarrow
+from otel_tool_audit.format.nesting import read_json
 from otel_tool_audit.review.calls.fold import INTERRUPTED, RUNNING, Call, fold
 from otel_tool_audit.review.calls.stream import ids_of
 from otel_tool_audit.review.index.columns import row as columns_of
@@ -68,16 +68,16 @@ def rows(path: str, style: str) -> Iterator[Row]:
     if style == "parquet":
         for batch in pyarrow().parquet.ParquetFile(path).iter_batches(_BATCH):
             for found in batch.to_pylist():
-                yield _row(found, found["seq"], json.loads(found["records"]), columns_of)
+                yield _row(found, found["seq"], read_json(found["records"]), columns_of)
     elif style == "csv":
         csv.field_size_limit(_LONGEST_FIELD)
         with open(path, encoding="utf-8", newline="") as file:
             for cells in csv.DictReader(file, strict=True):
-                yield _row(cells, int(cells["seq"]), json.loads(original(cells["records"])), _cells)
+                yield _row(cells, int(cells["seq"]), read_json(original(cells["records"])), _cells)
     else:
         with open(path, "rb") as lines:
             for line in lines:
-                said = json.loads(line)
+                said = read_json(line)
                 yield _row(said, said["seq"], said["records"], _written)
 
 
@@ -103,7 +103,7 @@ def _cells(call: Call) -> dict[str, str]:
 
 
 def _written(call: Call) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(jsonl.encode([call]))
+    found: dict[str, Any] = read_json(jsonl.encode([call]))
     return found
 
 

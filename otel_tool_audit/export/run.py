@@ -19,6 +19,7 @@ from otel_tool_audit.errors import SettingsError, TrailCorrupt
 from otel_tool_audit.export import manifest
 from otel_tool_audit.export.files import File, FilePart, Sink, part_of, sink
 from otel_tool_audit.export.manifest import Manifest
+from otel_tool_audit.format.nesting import read_json
 from otel_tool_audit.review.calls.fold import Call
 from otel_tool_audit.review.calls.ordering import Order
 from otel_tool_audit.review.results import Calls
@@ -174,7 +175,7 @@ def _keep(folder: str, progress: Progress) -> None:
 def _load(path: str) -> Progress:
     try:
         with open(path, "rb") as file:
-            fields = json.load(file)
+            fields = read_json(file.read(), most=manifest.LEVELS, loads=json.loads)
         files = [File(str(f["name"]), int(f["rows"]), int(f["bytes"]), str(f["sha256"])) for f in fields.pop("files")]
         return Progress(files=files, **fields)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:

@@ -9,10 +9,9 @@ from __future__ import annotations
 import hashlib
 from typing import Any, Final, NamedTuple
 
-import orjson
-
 from otel_tool_audit.errors import TrailCorrupt, UnsupportedFormat
 from otel_tool_audit.format.names import FORMAT, valid_trail_id
+from otel_tool_audit.format.nesting import read_json
 
 LARGEST: Final = 1 << 20
 
@@ -48,7 +47,7 @@ def parse_document(data: bytes, path: str) -> TrailDocument:
     """
     try:
         text = data.decode("utf-8")
-        content = orjson.loads(data)
+        content = read_json(data)
         newer = isinstance(content["format"], int) and content["format"] > FORMAT
         valid = isinstance(content["format"], int) and content["format"] >= 1 and valid_trail_id(content["trail_id"])
     except (ValueError, KeyError, TypeError) as error:

@@ -26,6 +26,7 @@ from opentelemetry.context.context import Context
 from opentelemetry.propagators.textmap import CarrierT, Getter, Setter, TextMapPropagator, default_getter, default_setter
 
 from otel_tool_audit.errors import SettingsError
+from otel_tool_audit.format.nesting import read_json
 from otel_tool_audit.propagation.context import FIELDS, KEY, Attribution, checked, current, current_context
 
 HEADER: Final = "tool-audit-attribution"
@@ -151,7 +152,7 @@ class AttributionHeader(TextMapPropagator):
 
 def _payload(text: str) -> dict[str, Any] | None:
     try:
-        value = orjson.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
+        value = read_json(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
     except (ValueError, binascii.Error):
         return None
     return value if isinstance(value, dict) else None

@@ -10,6 +10,7 @@ Source: The Python Language Reference, "Literals" and "Displays".
 from __future__ import annotations
 
 import ast
+import re
 from typing import Any, Final
 
 LONGEST: Final = 32_768
@@ -17,8 +18,11 @@ LONGEST: Final = 32_768
 
 _MOST_NODES: Final = 5_000
 _DEEPEST: Final = 64
-_OPENING: Final = "([{"
-_CLOSING: Final = ")]}"
+_STRING: Final = r"""'{3}(?:[^\\]|\\.)*?'{3}|"{3}(?:[^\\]|\\.)*?"{3}|'[^'\\\n]*(?:\\.[^'\\\n]*)*'|"[^"\\\n]*(?:\\.[^"\\\n]*)*\""""
+_PIECE: Final = re.compile(
+    rf"(?P<code>\b(?:[fF][rR]?|[rR][fF])(?=['\"]))|{_STRING}|#[^\n]*|[\[\](){{}},]|(?P<operator>[-+~*/%@&|^<>=!.:]|\b(?:not|lambda|if|else|await)\b)",
+    re.DOTALL,
+)
 
 
 class _Strange(ValueError):
@@ -38,13 +42,13 @@ def read_literal(text: str) -> Any:  # noqa: ANN401 - whatever the text holds
     Raises:
         ValueError: It is none, or too long or too deep to be read.
     """
-    if len(text) > LONGEST or _depth(text) > _DEEPEST:
+    text = text.strip()
+    if len(text) > LONGEST or _is_too_deep(text):
         raise _Strange
     try:
-        tree = ast.parse(text.strip(), mode="eval")
-    except (SyntaxError, ValueError, MemoryError, RecursionError) as error:
+        return _Reader(text).value(ast.parse(text, mode="eval").body)
+    except (SyntaxError, MemoryError, RecursionError) as error:
         raise _Strange from error
-    return _Reader(text.strip()).value(tree.body)
 
 
 class _Reader:
@@ -79,13 +83,28 @@ class _Reader:
         return value if isinstance(value, str) else str(value)
 
 
-def _depth(text: str) -> int:
-    """Count brackets, also those in strings: too many is too many."""
-    deepest = depth = 0
-    for character in text:
-        if character in _OPENING:
+def _is_too_deep(text: str) -> bool:
+    """
+    Count brackets, and operators between commas: both nest, and Python's parser follows them with the interpreter's stack.
+
+    Code inside of strings is no value either.
+    """
+    opened, depth = [0], 0
+    for found in _PIECE.finditer(text):
+        piece = found[0]
+        if piece in "([{":
+            opened.append(0)
             depth += 1
-            deepest = max(deepest, depth)
-        elif character in _CLOSING:
-            depth -= 1
-    return deepest
+        elif piece in ")]}":
+            depth -= opened.pop() if len(opened) > 1 else 0
+            # what follows is asked of the whole bracket: a call, an index
+            opened[-1] += 1
+        elif piece == ",":
+            depth -= opened[-1]
+            opened[-1] = 0
+        elif found["operator"]:
+            opened[-1] += 1
+            depth += 1
+        if depth > _DEEPEST or found["code"]:
+            return True
+    return False

@@ -17,6 +17,7 @@ import orjson
 
 from otel_tool_audit.errors import AuditError
 from otel_tool_audit.format.line import MAX_BODY
+from otel_tool_audit.format.nesting import is_too_deep
 from otel_tool_audit.record.jsonsafe import json_safe
 from otel_tool_audit.record.model import ToolCall
 
@@ -102,6 +103,8 @@ def _encode(value: Mapping[str, Any]) -> bytes:
     try:
         encoded = orjson.dumps(value, option=_JSON_OPTIONS)
     except TypeError:
+        encoded = b""
+    if not encoded or is_too_deep(encoded):
         # a caller handed in what the sanitizer never lets through; marked text is better than a lost record
         encoded = orjson.dumps(json_safe(dict(value)), option=_JSON_OPTIONS)
     return encoded

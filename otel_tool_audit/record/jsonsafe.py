@@ -13,6 +13,8 @@ from typing import Any, Final
 
 import orjson
 
+from otel_tool_audit.format.nesting import is_too_deep
+
 LARGEST_INT: Final = 2**53 - 1
 _DEEPEST: Final = 100
 _LONGEST_DECIMAL: Final = 8_000
@@ -32,13 +34,8 @@ def parse_json(text: str | bytes) -> Any:  # noqa: ANN401 - any JSON value
         ValueError: It is no JSON.
     """
     found = orjson.loads(text)
-    if not _may_be_large(text):
-        return found
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
-        # deeper than Python reads
-        return found
+    # what lies deeper than any record keeps need not be exact, and Python's parser goes only as deep as the caller's stack allows
+    return json.loads(text) if _may_be_large(text) and not is_too_deep(text) else found
 
 
 def _may_be_large(text: Any) -> bool:  # noqa: ANN401 - text or bytes

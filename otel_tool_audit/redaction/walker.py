@@ -14,6 +14,7 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
+from otel_tool_audit.format.nesting import is_too_deep
 from otel_tool_audit.keys.pseudonyms import Keyring, is_pseudonym
 from otel_tool_audit.record.jsonsafe import json_safe
 from otel_tool_audit.redaction.jsontext import read_json
@@ -130,6 +131,10 @@ class Walk:
         """Sanitize JSON inside text by its keys, and put it back as JSON; None when it is none."""
         if value.lstrip()[:1] not in ("{", "[", '"') or depth >= self._max_depth:
             return None
+        if is_too_deep(value):
+            # a secret could lie where no parser goes
+            self.count(path, "too-deep")
+            return '"<text too deep>"'
         content, doubled = read_json(value)
         if not isinstance(content, dict | list | str):
             return None

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from otel_tool_audit.errors import SettingsError
+from otel_tool_audit.format.nesting import read_json
 from otel_tool_audit.review.calls.filters import as_text, check_names
 from otel_tool_audit.review.calls.fold import FIELDS, Call
 
@@ -129,7 +130,7 @@ def place_in(call: Mapping[str, Any], by: str) -> Place:
 
 def _place_of_key(key: str, by: str, *, descending: bool) -> Place:
     try:
-        name, down, value, chain, seq = json.loads(base64.urlsafe_b64decode(key + "=" * (-len(key) % 4)))
+        name, down, value, chain, seq = read_json(base64.urlsafe_b64decode(key + "=" * (-len(key) % 4)))
         place = (value, str(chain), int(seq))
     except (ValueError, TypeError) as error:
         raise SettingsError(f"after={key!r} is no key of a page; take the one that came with the page before") from error

@@ -18,6 +18,7 @@ from typing import Any, Final, NamedTuple
 
 import orjson
 
+from otel_tool_audit.format.nesting import MAX_NESTING
 from otel_tool_audit.record.model import FINISHED, OBSERVED, STARTED, UNKNOWN
 from otel_tool_audit.review.calls.fold import ERROR, INTERRUPTED, SUCCESS
 from otel_tool_audit.review.index.columns import COLUMNS, INTEGER, NUMBER, TEXT, fits
@@ -135,7 +136,9 @@ class Extraction:
         try:
             records = list(map(orjson.loads, lines))
             found = list(map(_told, records))
-            if not any(map(contains, records, repeat("joins"))) and _USUAL.issuperset(map(_types, found)):
+            # what may be too deep for a record is looked at line by line
+            brackets = max(map(bytes.count, lines, repeat(b"{"))) + max(map(bytes.count, lines, repeat(b"[")))
+            if brackets <= MAX_NESTING and not any(map(contains, records, repeat("joins"))) and _USUAL.issuperset(map(_types, found)):
                 return found
         except (ValueError, KeyError, TypeError):
             pass

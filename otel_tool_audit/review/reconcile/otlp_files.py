@@ -10,7 +10,6 @@ Source: OpenTelemetry protocol 1.7, "JSON Protobuf Encoding": ids in hex, 64-bit
 from __future__ import annotations
 
 import gzip
-import json
 import os
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -19,6 +18,7 @@ from typing import IO, Any, ClassVar, Final, NamedTuple, cast
 import orjson
 
 from otel_tool_audit.errors import SettingsError
+from otel_tool_audit.format.nesting import end_of_value
 from otel_tool_audit.record.untrusted import listing, mapping
 from otel_tool_audit.review.reconcile.sources import Help, Source, SourceTally
 from otel_tool_audit.review.reconcile.spill import pack_seen
@@ -32,9 +32,8 @@ PIECE: Final = 8 << 20
 """Bytes that are read in one piece; it is as much longer as its last line needs."""
 
 _GZIP: Final = b"\x1f\x8b"
-_BEGIN: Final = '{"resourceSpans":'
+_BEGIN: Final = b'{"resourceSpans":'
 _MOST_TOLD: Final = 20
-_DECODE: Final = json.JSONDecoder().raw_decode
 
 
 class Stretch(NamedTuple):
@@ -226,7 +225,7 @@ def _requests(line: bytes, number: int, fragments: list[tuple[int, int]]) -> Ite
 
 def _mended(line: bytes, number: int, fragments: list[tuple[int, int]]) -> Iterator[Mapping[str, Any]]:
     """Find the whole requests in a line that is not one, and tell of what is left."""
-    text = line.decode("utf-8", "replace").strip()
+    text = line.strip()
     at = 0
     while at < len(text):
         begin = text.find(_BEGIN, at)
@@ -234,17 +233,16 @@ def _mended(line: bytes, number: int, fragments: list[tuple[int, int]]) -> Itera
             fragments.append((number, (begin if begin >= 0 else len(text)) - at))
         if begin < 0:
             return
+        at = end_of_value(text, begin)
         try:
-            request, at = _DECODE(text, begin)
-        except (ValueError, RecursionError):
+            request = orjson.loads(text[begin:at])
+        except ValueError:
             # cut off here; whole ones may follow
             following = text.find(_BEGIN, begin + 1)
-            fragments.append((number, (following if following >= 0 else len(text)) - begin))
-            if following < 0:
-                return
-            at = following
-            continue
-        yield mapping(request)
+            at = following if following >= 0 else len(text)
+            fragments.append((number, at - begin))
+        else:
+            yield mapping(request)
 
 
 def _of(request: Mapping[str, Any], tally: SourceTally) -> Iterator[ExportedSpan]:

@@ -18,6 +18,7 @@ from typing import Any, ClassVar, Final, NamedTuple
 import orjson
 
 from otel_tool_audit.format.names import seal_name
+from otel_tool_audit.format.nesting import read_json
 from otel_tool_audit.record.model import AMENDED
 from otel_tool_audit.review.calls.filters import EQUALITIES, Query
 from otel_tool_audit.review.calls.stream import Amendments
@@ -113,7 +114,7 @@ class SearchWorker(Worker):
         """Read the SHA-256 that a segment's seal names; None when it has no seal that speaks of these bytes."""
         try:
             with self._root.folder(job.chain) as folder:
-                seal = orjson.loads(folder.read(seal_name(job.name), _LARGEST_SEAL))
+                seal = read_json(folder.read(seal_name(job.name), _LARGEST_SEAL))
             return str(seal["sha256"]) if seal["bytes"] == job.end else None
         except (OSError, UnsafeFileError, ValueError, KeyError, TypeError):
             return None

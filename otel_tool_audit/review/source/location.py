@@ -7,13 +7,13 @@ Source: PROTOCOL.md, rules 6 and 8; FORMAT.md, section 4.
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 from enum import Enum
 from typing import Any, Final, NamedTuple
 
 from otel_tool_audit.errors import TrailCorrupt, UnsupportedFormat
 from otel_tool_audit.format.names import DOCUMENT, FORMAT, valid_trail_id
+from otel_tool_audit.format.nesting import read_json
 from otel_tool_audit.review.source.directory import Folder, UnsafeFileError
 from otel_tool_audit.review.source.state import KnownPlace, StateView, reason
 
@@ -58,9 +58,9 @@ def parse_document(data: bytes, path: str) -> ReadDocument:
         UnsupportedFormat: It is of a newer format.
     """
     try:
-        content = json.loads(data)
+        content = read_json(data)
         version, trail_id = content["format"], content["trail_id"]
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError) as error:
         message = f"{path} is not the document of a trail ({type(error).__name__}: {error}); this is no trail, or it was damaged"
         raise TrailCorrupt(message) from error
     if isinstance(version, int) and version > FORMAT:

@@ -9,7 +9,6 @@ Source: FORMAT.md, section 3; PROTOCOL.md, rules 3, 9 and 10, ROTATE.
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable
 from functools import lru_cache
@@ -18,6 +17,7 @@ from typing import Any, Final, NamedTuple
 from otel_tool_audit.format.head import NONE, ZERO_HASH, Head, Previous
 from otel_tool_audit.format.line import HASH_TRAILER, MAX_BODY, leaf_hash, split_line
 from otel_tool_audit.format.names import parse_segment_name, segment_name
+from otel_tool_audit.format.nesting import read_json
 from otel_tool_audit.record.model import EPOCH, SEGMENT_OPENED
 from otel_tool_audit.record.untrusted import details_of
 from otel_tool_audit.review.source.directory import Folder, UnsafeFileError, pread
@@ -254,7 +254,7 @@ def read_first(line: bytes) -> First | None:
     if taken is None or leaf_hash(taken[0]).encode() != taken[1]:
         return None
     try:
-        record = json.loads(taken[0])
+        record = read_json(taken[0])
         details = details_of(record)
         event = record.get("event")
         if event not in {SEGMENT_OPENED, EPOCH}:
@@ -263,7 +263,7 @@ def read_first(line: bytes) -> First | None:
         ending = None if previous is None else _ending(previous)
         epoch = int(details["epoch"]) if event == EPOCH else None
         given_up = int(details["files"]["count"]) if event == EPOCH else 0
-    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError):
         return None
     return First(ending, epoch, given_up, details)
 

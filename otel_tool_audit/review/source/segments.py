@@ -10,11 +10,10 @@ import json
 from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
 
-import orjson
-
 from otel_tool_audit.format.head import Head
 from otel_tool_audit.format.line import leaf_hash, parse_place, split_line
 from otel_tool_audit.format.names import segment_name
+from otel_tool_audit.format.nesting import read_json
 from otel_tool_audit.review.source.directory import Folder, pread
 from otel_tool_audit.review.source.segment_order import MAX_LINE, SegmentOrder, SegmentPart, order_segments
 
@@ -137,7 +136,7 @@ def line_end(descriptor: int, stop: int, end: int) -> int:
 def parse(line: bytes) -> dict[str, Any] | None:
     """Read a line as a record; None when it is none."""
     try:
-        record = orjson.loads(line)
+        record = read_json(line)
     except ValueError:
         return None
     return record if isinstance(record, dict) and type(record.get("seq")) is int else None

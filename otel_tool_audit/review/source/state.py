@@ -17,11 +17,13 @@ from typing import Any, Final, NamedTuple, Self
 from otel_tool_audit import settings
 from otel_tool_audit.format.head import HEAD_BYTES, Head, generations
 from otel_tool_audit.format.names import PRIVATE_STATE, valid_chain, valid_trail_id
+from otel_tool_audit.format.nesting import read_json
 from otel_tool_audit.host.locks import is_held
 from otel_tool_audit.review.source.directory import Folder, UnsafeFileError, pread
 
 _INDEX_KEY: Final = "index-key"
 _KEY_BYTES: Final = 32
+_MEMORY_LEVELS: Final = 8
 _TORN_TRIES: Final = 5
 _TORN_SECONDS: Final = 0.005
 
@@ -114,7 +116,7 @@ class StateView:
             message = f"{self.path}/places cannot be read ({reason(error)})"
             raise UnsafeFileError(message) from error
         try:
-            return [_place(trail_id, fields) for trail_id, fields in json.loads(data).items()]
+            return [_place(trail_id, fields) for trail_id, fields in read_json(data).items()]
         except (ValueError, AttributeError, KeyError, TypeError) as error:
             message = f"{self.path}/places cannot be read as what it is ({error})"
             raise UnsafeFileError(message) from error
@@ -167,7 +169,7 @@ class StateView:
         with contextlib.suppress(OSError, UnsafeFileError, ValueError, KeyError, TypeError):
             if self._folder is not None:
                 with self._folder.folder("keys") as keys:
-                    return tuple((str(k["id"]), str(k["secret"]).encode()) for k in json.loads(keys.read("pseudonym")))
+                    return tuple((str(k["id"]), str(k["secret"]).encode()) for k in read_json(keys.read("pseudonym")))
         return ()
 
     def tenants(self) -> tuple[str, ...]:
@@ -175,7 +177,7 @@ class StateView:
         with contextlib.suppress(OSError, UnsafeFileError, ValueError, TypeError):
             if self._folder is not None:
                 with self._folder.folder("keys") as keys:
-                    return tuple(str(tenant) for tenant in json.loads(keys.read("tenants")))
+                    return tuple(str(tenant) for tenant in read_json(keys.read("tenants")))
         return ()
 
     def memory(self, trail_id: str) -> dict[str, Any]:
@@ -183,7 +185,8 @@ class StateView:
         with contextlib.suppress(OSError, UnsafeFileError, ValueError):
             if self._folder is not None:
                 with self._folder.folder("readers") as readers:
-                    found = json.loads(readers.read(f"{trail_id}.json"))
+                    # a path need not be Unicode
+                    found = read_json(readers.read(f"{trail_id}.json"), most=_MEMORY_LEVELS, loads=json.loads)
                     return found if isinstance(found, dict) else {}
         return {}
 

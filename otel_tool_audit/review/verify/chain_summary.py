@@ -7,10 +7,10 @@ Source: FORMAT.md, sections 4 and 6.
 from __future__ import annotations
 
 import contextlib
-import json
 from collections.abc import Callable
 from typing import Any, Final
 
+from otel_tool_audit.format.nesting import read_json
 from otel_tool_audit.record.model import HEARTBEAT
 from otel_tool_audit.record.untrusted import details_of
 from otel_tool_audit.review.verify.blocks import Block
@@ -63,8 +63,8 @@ class ChainSummary:
         for writer, number in block.recorded.items():
             self.recorded[writer] = self.recorded.get(writer, 0) + number
         for seq, line in block.events:
-            with contextlib.suppress(ValueError, RecursionError):
-                record = json.loads(line)
+            with contextlib.suppress(ValueError):
+                record = read_json(line)
                 if record.get("call_id") is None:
                     self._add_event(seq, record)
         if len(self.opened) > _MOST_OPEN:

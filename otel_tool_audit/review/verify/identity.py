@@ -7,12 +7,12 @@ Source: PROTOCOL.md, "Files", rules 5, 6 and 8.
 from __future__ import annotations
 
 import hashlib
-import json
 from typing import NamedTuple
 
 from otel_tool_audit.errors import TrailCorrupt, UnsupportedFormat
 from otel_tool_audit.format.line import parse_place
 from otel_tool_audit.format.names import DOCUMENT, OWNER, PRIVATE_STATE, genesis, segment_name, valid_chain
+from otel_tool_audit.format.nesting import read_json
 from otel_tool_audit.record.model import TRAIL_CHAIN
 from otel_tool_audit.review.source.directory import Folder, UnsafeFileError, pread
 from otel_tool_audit.review.source.location import ReadDocument, Relation, open_root, read_document, relation
@@ -147,10 +147,10 @@ def check_directory(root: Folder, found: Identity, state: StateView, findings: f
 
 def _check_owner(root: Folder, state: StateView, findings: f.Findings) -> None:
     try:
-        owner = json.loads(root.read(OWNER))["state"]
+        owner = read_json(root.read(OWNER))["state"]
     except FileNotFoundError:
         findings.find(f.DIRECTORY, None, None, f"{root.path}/{OWNER} is gone")
-    except (OSError, UnsafeFileError, ValueError, KeyError, TypeError, RecursionError) as error:
+    except (OSError, UnsafeFileError, ValueError, KeyError, TypeError) as error:
         findings.find(f.DIRECTORY, None, None, f"{root.path}/{OWNER} cannot be read ({error}): it was changed")
     else:
         if state.id is not None and owner != state.id:

@@ -7,11 +7,11 @@ Source: PROTOCOL.md, rule 10; FORMAT.md, section 4 ("seal", ``trail.pruned``).
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from otel_tool_audit.format.names import seal_name, segment_name
+from otel_tool_audit.format.nesting import read_json
 from otel_tool_audit.record.untrusted import details_of, listing, mapping
 from otel_tool_audit.review.source.directory import Folder, UnsafeFileError, pread
 from otel_tool_audit.review.source.segment_order import MAX_LINE, Key, SegmentPart
@@ -52,12 +52,12 @@ def check_seal(folder: Folder, part: SegmentPart, found: Sealed, digest: str | N
     name = seal_name(part.name)
     try:
         data = folder.read(name, _LARGEST)
-        seal = json.loads(data)
+        seal = read_json(data)
         first, last = _moments(folder, part)
         says = {key: seal.get(key) for key in (*_FIELDS, "first_timestamp", "last_timestamp")}
     except FileNotFoundError:
         return
-    except (OSError, UnsafeFileError, ValueError, AttributeError, RecursionError) as error:
+    except (OSError, UnsafeFileError, ValueError, AttributeError) as error:
         report(f"the seal {name} cannot be read ({error})")
         return
     is_so = {
@@ -77,7 +77,7 @@ def _moments(folder: Folder, part: SegmentPart) -> tuple[object, object]:
         first = pread(descriptor, min(MAX_LINE, part.end), 0).partition(b"\n")[0]
         size = min(MAX_LINE, part.end)
         last = pread(descriptor, size, part.end - size).rstrip(b"\n").rpartition(b"\n")[2]
-    return mapping(json.loads(first)).get("timestamp"), mapping(json.loads(last)).get("timestamp")
+    return mapping(read_json(first)).get("timestamp"), mapping(read_json(last)).get("timestamp")
 
 
 def covers(

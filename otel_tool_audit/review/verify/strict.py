@@ -7,11 +7,13 @@ Source: FORMAT.md, sections 2 and 4; RFC 8259, section 4 (names within an object
 from __future__ import annotations
 
 import json
+import math
 import re
-from typing import Any, Final, NoReturn
+from typing import Any, Final
 
 import orjson
 
+from otel_tool_audit.format.nesting import MAX_NESTING, is_too_deep
 from otel_tool_audit.record.model import AMENDED, CALL_EVENTS, OPTIONAL, ToolCall
 
 LARGEST_INTEGER: Final = 2**53 - 1
@@ -22,10 +24,11 @@ _TRAIL: Final = (*_FRONT, "details")
 _ID: Final = re.compile(r"[0-9a-f]{32}").fullmatch
 _MOMENT: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z").fullmatch
 _CALLS: Final = frozenset(CALL_EVENTS)
-
-
-class _Flaw(ValueError):
-    """A value that no record may hold."""
+_PIECE: Final = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"?|[\[\]{}:,]|[^\s"\[\]{}:,]+', re.DOTALL)
+_INTEGER: Final = re.compile(r"-?[0-9]+")
+_FRACTION: Final = re.compile(r"-?[0-9]+(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?")
+_SURROGATE: Final = re.compile("[\ud800-\udfff]")
+_NO_NUMBERS: Final = frozenset({"NaN", "Infinity", "-Infinity"})
 
 
 def flaw_of(line: bytes) -> str | None:
@@ -35,6 +38,8 @@ def flaw_of(line: bytes) -> str | None:
     Args:
         line: Without its LF; its hash holds.
     """
+    if is_too_deep(line):
+        return f"it is nested too deep: more than {MAX_NESTING} levels"
     try:
         record = orjson.loads(line)
         # written again it is the same bytes only if no key stood twice and every number, string and escape was as records have them
@@ -42,26 +47,54 @@ def flaw_of(line: bytes) -> str | None:
             return _shape(record)
     except (ValueError, TypeError):
         pass
-    return _slowly(line)
-
-
-def _slowly(line: bytes) -> str | None:
     try:
-        text = line.decode("utf-8")
+        return _flaw_in(line.decode("utf-8")) or _shape(orjson.loads(line))
     except UnicodeDecodeError as error:
         return f"it is not UTF-8 (byte {error.start})"
-    try:
-        record = json.loads(text, object_pairs_hook=_pairs, parse_constant=_constant, parse_int=_integer, parse_float=_float)
-        json.dumps(record, ensure_ascii=False).encode("utf-8")
-    except _Flaw as flaw:
-        return str(flaw)
-    except UnicodeEncodeError:
-        return "a string holds a lone surrogate"
-    except RecursionError:
-        return "it is nested too deep to be read"
     except ValueError as error:
         return f"it is not JSON ({error})"
-    return _shape(record)
+
+
+def _flaw_in(text: str) -> str | None:
+    """Read piece by piece, with a list of what is open instead of Python's stack, and tell of the first that no record may hold."""
+    objects: list[set[str]] = []
+    string = ""
+    for found in _PIECE.finditer(text):
+        piece, flaw = found[0], None
+        if piece[0] == '"':
+            string = json.loads(piece)
+            flaw = "a string holds a lone surrogate" if _SURROGATE.search(string) else None
+        elif piece in "{[":
+            objects.append(set())
+        elif piece in "}]":
+            del objects[-1:]
+        elif piece == ":":
+            flaw = _flaw_of_name(string, objects)
+        elif piece != ",":
+            flaw = _flaw_of_number(piece)
+        if flaw is not None:
+            return flaw
+    return None
+
+
+def _flaw_of_name(name: str, objects: list[set[str]]) -> str | None:
+    if not objects:
+        return None
+    if name in objects[-1]:
+        return f"the key {name[:60]!r} stands twice"
+    objects[-1].add(name)
+    return None
+
+
+def _flaw_of_number(piece: str) -> str | None:
+    if piece in _NO_NUMBERS:
+        return f"{piece} is no number that a record may hold"
+    if _INTEGER.fullmatch(piece):
+        if len(piece) > len(str(-LARGEST_INTEGER)) or abs(int(piece)) > LARGEST_INTEGER:
+            return f"the integer {piece[:30]} is beyond 2^53-1"
+    elif _FRACTION.fullmatch(piece) and math.isinf(float(piece)):
+        return f"the number {piece[:30]} is not finite"
+    return None
 
 
 def _shape(record: object) -> str | None:  # noqa: PLR0911 - one return for each flaw
@@ -100,33 +133,3 @@ def _call_shape(record: dict[str, Any]) -> str | None:
     if record["event"] == AMENDED and not isinstance(record.get("joins", []), list | dict):
         return "joins is no list"
     return None
-
-
-def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        message = f"the key {twice[:60]!r} stands twice"
-        raise _Flaw(message)
-    return found
-
-
-def _constant(text: str) -> NoReturn:
-    message = f"{text} is no number that a record may hold"
-    raise _Flaw(message)
-
-
-def _integer(text: str) -> int:
-    if len(text) > len(str(-LARGEST_INTEGER)) or abs(int(text)) > LARGEST_INTEGER:
-        message = f"the integer {text[:30]} is beyond 2^53-1"
-        raise _Flaw(message)
-    return int(text)
-
-
-def _float(text: str) -> float:
-    number = float(text)
-    if number in {float("inf"), float("-inf")}:
-        message = f"the number {text[:30]} is not finite"
-        raise _Flaw(message)
-    return number

@@ -9,11 +9,10 @@ from __future__ import annotations
 import hashlib
 from typing import Any, Final
 
-import orjson
-
 from otel_tool_audit.format.head import Position
 from otel_tool_audit.format.line import HASH_TRAILER, MAX_BODY, leaf_hash, parse_place, split_line
 from otel_tool_audit.format.names import parse_segment_name
+from otel_tool_audit.format.nesting import read_json
 from otel_tool_audit.host.directory import read_exactly
 from otel_tool_audit.host.system import System
 
@@ -111,7 +110,7 @@ def first_record(system: System, fd: int) -> dict[str, Any]:
     if parts is None or leaf_hash(parts[0]).encode() != parts[1]:
         return {}
     try:
-        found = orjson.loads(parts[0])
+        found = read_json(parts[0])
     except ValueError:
         return {}
     return found if isinstance(found.get("details", {}), dict) else {}
