@@ -60,6 +60,12 @@ PURPOSE: Final = "tool_audit.purpose"
 SUBJECT: Final = "tool_audit.subject"
 ATTEMPT: Final = "tool_audit.attempt"
 RETRY_OF: Final = "tool_audit.retry_of"
+WAITS_FOR: Final = "tool_audit.waits_for.kind"
+WAIT_REASON: Final = "tool_audit.waits_for.reason"
+DENIAL_RULE: Final = "tool_audit.denial.rule"
+DENIAL_REASON: Final = "tool_audit.denial.reason"
+DENIED_BY: Final = "tool_audit.denial.by"
+CONTINUES: Final = "tool_audit.continues"
 REDACTIONS: Final = "tool_audit.redactions"
 
 RETRY: Final = ((ATTEMPT, "attempt"), (RETRY_OF, "retry_of"))
@@ -128,6 +134,7 @@ def stamp(call: ToolCall, receipt: Receipt | None, trail_id: str) -> dict[str, A
         told[OUTCOME] = "success" if call["success"] else "failure"
     if call["success"] is False:
         told[ERROR_TYPE] = call["error_type"] or TOOL_ERROR
+    told.update(_neither(call))
     if call["redactions"]:
         told[REDACTIONS] = redactions(call)
     if receipt is not None:
@@ -136,6 +143,17 @@ def stamp(call: ToolCall, receipt: Receipt | None, trail_id: str) -> dict[str, A
         told[STREAM] = f"{trail_id}/{receipt.chain}"
         told[HASH] = receipt.hash
     return told
+
+
+def _neither(call: ToolCall) -> dict[str, Any]:
+    """Tell of a call that neither succeeded nor failed what it waits for, or who said no; and of any which one it goes on with."""
+    waits_for, denial = call.get("waits_for"), call.get("denial")
+    told: dict[str, Any] = {OUTCOME: call.get("outcome"), CONTINUES: call.get("continues")}
+    if waits_for is not None:
+        told |= {WAITS_FOR: waits_for["kind"], WAIT_REASON: waits_for["reason"]}
+    if denial is not None:
+        told |= {DENIAL_RULE: denial["rule"], DENIAL_REASON: denial["reason"], DENIED_BY: denial["by"]}
+    return {name: value for name, value in told.items() if value is not None}
 
 
 def openinference(call: ToolCall, arguments: str) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from otel_tool_audit.export.files import parquet, pyarrow
 from otel_tool_audit.review.calls.clocks import in_zone, zone_name
 from otel_tool_audit.review.reader import TrailReader
 
-STYLES: Final = {"success": "green", "error": "red", "interrupted": "yellow", "running": "cyan"}
+STYLES: Final = {"success": "green", "error": "red", "interrupted": "yellow", "running": "cyan", "paused": "cyan", "denied": "magenta"}
 
 COLUMNS: Final = (
     Column("STATUS"),

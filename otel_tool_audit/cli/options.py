@@ -32,6 +32,8 @@ class Status(StrEnum):
     error = "error"
     interrupted = "interrupted"
     running = "running"
+    paused = "paused"
+    denied = "denied"
 
 
 Trigger = StrEnum("Trigger", {name: name for name in TRIGGERS})  # type: ignore[misc]  # the names stand in one place only

@@ -23,7 +23,7 @@ from otel_tool_audit.review.calls.values import ToolStatistics
 from otel_tool_audit.review.reader import TrailReader
 
 _COLUMNS: Final = (
-    Column("TOOL", shrinks=True), Column("CALLS", right=True), Column("SUCCESS", right=True), Column("FAILED", right=True), Column("INTERRUPTED", right=True),
+    Column("TOOL", shrinks=True), Column("CALLS", right=True), Column("SUCCESS", right=True), Column("FAILED", right=True), Column("INTERRUPTED", right=True), Column("PAUSED", right=True, spare=True), Column("DENIED", right=True, spare=True),
     Column("USERS", right=True, spare=True), Column("MEAN", right=True, spare=True), Column("50 %", right=True), Column("95 %", right=True), Column("99 %", right=True, spare=True), Column("MAX", right=True),
     Column("OVER TIME"),
 )  # fmt: skip
@@ -100,6 +100,8 @@ def _row(row: ToolStatistics, span: Sequence[str]) -> list[Cell]:
         Cell("" if row.success_rate is None else percent(row.success_rate), weight),
         Cell(f"{row.failed:,}", "red" if row.failed else "dim"),
         Cell(f"{row.interrupted:,}", "yellow" if row.interrupted else "dim"),
+        Cell(f"{row.paused:,}", "cyan" if row.paused else "dim"),
+        Cell(f"{row.denied:,}", "magenta" if row.denied else "dim"),
         Cell(f"{row.unique_users:,}", weight),
         *(Cell(duration(value), weight) for value in (row.mean_ms, row.p50_ms, row.p95_ms, row.p99_ms, row.max_ms)),
         *([Cell(sparkline(found.get(start, 0) for start in span), "blue")] if span else []),

@@ -9,7 +9,7 @@ from otel_tool_audit.export.document import Ranking, Series
 HEIGHT: Final = 100
 """Of a chart, in its own units."""
 
-COLOURS: Final = {2: (0, 3), 4: (0, 1, 2, 3)}
+COLOURS: Final = {2: (0, 3), 6: (0, 1, 4, 5, 2, 3)}
 """Which colour each part of a bar has, by how many parts there are: failures are always the last."""
 
 _STEP: Final = 10

@@ -34,6 +34,7 @@ from otel_tool_audit.export.document import (
     percent,
     text,
 )
+from otel_tool_audit.record.model import DENIED, PAUSED
 from otel_tool_audit.review.calls.clocks import in_zone, zone_name
 from otel_tool_audit.review.calls.fold import ERROR, INTERRUPTED, RUNNING, SUCCESS
 from otel_tool_audit.review.calls.intervals import filled
@@ -50,7 +51,7 @@ LONGEST: Final = 400
 MOST_BARS: Final = 100
 """Bars of a chart over time; a longer time is shown by longer stretches, at most by months."""
 
-_TONES: Final = {SUCCESS: GOOD, ERROR: BAD, INTERRUPTED: UNSURE, RUNNING: UNSURE}
+_TONES: Final = {SUCCESS: GOOD, ERROR: BAD, INTERRUPTED: UNSURE, RUNNING: UNSURE, PAUSED: UNSURE, DENIED: UNSURE}
 _VERDICTS: Final = {"intact": GOOD, "complete": GOOD, "broken": BAD, "known gaps": UNSURE, "cannot tell": UNSURE}
 _SENTENCES: Final = {
     "intact": "What is here is what was written: no record was changed, removed, added or moved.",
@@ -93,12 +94,14 @@ def access_document(report: AccessReport, heading: Heading) -> ReportDocument:
         report: The values.
         heading: What stands above them.
     """
-    failed = sum(row.status == ERROR for row in report.rows)
+    states = Counter(row.status for row in report.rows)
+    failed = states[ERROR]
     tiles = (
         Tile("accesses", count(len(report.rows))),
         Tile("people", count(len(report.users))),
         Tile("tools", count(len(report.tools))),
         Tile("failed", count(failed), tone=BAD if failed else PLAIN),
+        *_did_not_run(states[PAUSED], states[DENIED]),
         Tile("first", in_zone(report.rows[0].timestamp, heading.zone)[:10] if report.rows else text(None)),
         Tile("last", in_zone(report.rows[-1].timestamp, heading.zone)[:10] if report.rows else text(None)),
     )
@@ -142,6 +145,7 @@ def conversation_document(report: ConversationReport, heading: Heading) -> Repor
         Tile("turns", count(len({row.turn_number for row in report.rows if row.turn_number is not None}))),
         Tile("failed", count(states[ERROR]), tone=BAD if states[ERROR] else PLAIN),
         Tile("interrupted", count(states[INTERRUPTED]), tone=UNSURE if states[INTERRUPTED] else PLAIN),
+        *_did_not_run(states[PAUSED], states[DENIED]),
         Tile("people", count(len(report.users))),
         Tile("tools", count(len(report.tools))),
     )
@@ -188,11 +192,12 @@ def activity_document(report: ActivityReport, heading: Heading) -> ReportDocumen
     total = report.total
     tiles = (
         Tile("calls", count(total.calls)),
-        Tile("success", percent(total.success_rate), f"{count(total.succeeded)} of {count(total.calls - total.running)}"),
+        Tile("success", percent(total.success_rate), f"{count(total.succeeded)} of {count(total.ended)}"),
         Tile("failed", count(total.failed), tone=BAD if total.failed else PLAIN),
         Tile("interrupted", count(total.interrupted), "no end is on record", UNSURE if total.interrupted else PLAIN),
+        *_did_not_run(total.paused, total.denied),
         Tile("users", count(total.unique_users)),
-        Tile("refused", count(report.denied), "could not be recorded, so did not run", UNSURE if report.denied else PLAIN),
+        Tile("refused", count(report.refused), "could not be recorded, so did not run", UNSURE if report.refused else PLAIN),
         Tile("lost records", count(report.lost), tone=BAD if report.lost else PLAIN),
         Tile("median duration", duration(total.p50_ms), f"95 %: {duration(total.p95_ms)}"),
     )
@@ -201,8 +206,9 @@ def activity_document(report: ActivityReport, heading: Heading) -> ReportDocumen
         ("By model", report.models), ("Failures by kind", report.errors),
     )  # fmt: skip
     columns = (
-        ReportColumn("Tool", 26), ReportColumn("Calls", 9, right=True), ReportColumn("Success", 9, right=True), ReportColumn("Failed", 8, right=True), ReportColumn("Interrupted", 10, right=True),
-        ReportColumn("Users", 7, right=True), ReportColumn("Mean", 8, right=True), ReportColumn("50 %", 8, right=True), ReportColumn("95 %", 8, right=True), ReportColumn("Max", 8, right=True),
+        ReportColumn("Tool", 20), ReportColumn("Calls", 8, right=True), ReportColumn("Success", 8, right=True), ReportColumn("Failed", 7, right=True), ReportColumn("Interrupted", 10, right=True),
+        ReportColumn("Paused", 7, right=True), ReportColumn("Denied", 7, right=True),
+        ReportColumn("Users", 6, right=True), ReportColumn("Mean", 7, right=True), ReportColumn("50 %", 7, right=True), ReportColumn("95 %", 7, right=True), ReportColumn("Max", 7, right=True),
     )  # fmt: skip
     gap_columns = (
         ReportColumn("Time", 16),
@@ -239,6 +245,12 @@ _CANNOT_TELL: Final = (
     "Whether a call touched this subject's data cannot be told: records name subjects by pseudonyms, and there is no key here to make this one's. "
     "Ask with the writers' state directory, or with the pseudonym (psn:…)."
 )
+
+
+def _did_not_run(paused: int, denied: int) -> tuple[Tile, ...]:
+    """Count the calls that neither succeeded nor failed, where there are any."""
+    tiles = (Tile("paused", count(paused), "wait for somebody", UNSURE), Tile("denied", count(denied), "somebody said no, so did not run", UNSURE))
+    return tuple(tile for tile, number in zip(tiles, (paused, denied), strict=True) if number)
 
 
 def _what_is_shown(column: str) -> str:
@@ -299,7 +311,7 @@ def _access_row(row: Access, zone: tzinfo, within: str | None = None) -> tuple[R
         cell(row.user_id, row.user_role, through or None),
         cell(row.tool_name, why or None, None if row.conversation_id == within else f"conversation {row.conversation_id}"),
         cell(", ".join(map(str, row.fields)) or None, code=viewed),
-        cell(row.status, took, row.error, tone=_TONES.get(row.status, PLAIN)),
+        cell(row.status, took, row.error or row.why_not, tone=_TONES.get(row.status, PLAIN)),
         cell(f"{row.chain}/{row.seq}", code=(row.hash,)),
     )
 
@@ -311,7 +323,8 @@ def _short(shown: str) -> str:
 def _tool_row(tool: ToolStatistics) -> tuple[ReportCell, ...]:
     return (
         cell(tool.tool), cell(count(tool.calls)), cell(percent(tool.success_rate)), cell(count(tool.failed), tone=BAD if tool.failed else PLAIN),
-        cell(count(tool.interrupted), tone=UNSURE if tool.interrupted else PLAIN), cell(count(tool.unique_users)),
+        *(cell(count(number), tone=UNSURE if number else PLAIN) for number in (tool.interrupted, tool.paused, tool.denied)),
+        cell(count(tool.unique_users)),
         *(cell(duration(value)) for value in (tool.mean_ms, tool.p50_ms, tool.p95_ms, tool.max_ms)),
     )  # fmt: skip
 
@@ -339,7 +352,7 @@ def _accesses(rows: Iterable[Access], zone: tzinfo) -> Series | None:
 
 
 def _calls_over_time(report: ActivityReport, zone: tzinfo) -> Series | None:
-    found: dict[str, tuple[int, ...]] = {b.start: (b.succeeded, b.running, b.interrupted, b.failed) for b in report.total.series}
+    found: dict[str, tuple[int, ...]] = {b.start: (b.succeeded, b.running, b.paused, b.denied, b.interrupted, b.failed) for b in report.total.series}
     every, counted = filled(found, report.every or "day", MOST_BARS)
     if not counted:
         return None
@@ -347,7 +360,7 @@ def _calls_over_time(report: ActivityReport, zone: tzinfo) -> Series | None:
         counted = {in_zone(start, zone): numbers for start, numbers in counted.items()}
     # stretches of a day and more are those of UTC, on whichever clocks the reader looks
     title = "Calls over time" if every in {"minute", "hour"} or zone_name(zone) == "UTC" else f"Calls over time, by {every}s in UTC"
-    return _series(title, ("succeeded", "running", "interrupted", "failed"), counted, every, ("call", "calls"))
+    return _series(title, ("succeeded", "running", "paused", "denied", "interrupted", "failed"), counted, every, ("call", "calls"))
 
 
 def _series(title: str, parts: tuple[str, ...], counted: Mapping[str, tuple[int, ...]], every: str, things: tuple[str, str]) -> Series:

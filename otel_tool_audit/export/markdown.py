@@ -16,6 +16,7 @@ from typing import Any, Final
 
 from otel_tool_audit.export.document import duration, text
 from otel_tool_audit.review.calls.clocks import in_zone, zone_name
+from otel_tool_audit.review.calls.timeline import why_not
 from otel_tool_audit.text import as_json
 
 _MARKUP: Final = re.compile(r"([\\`*_\[\]<>|~&@$#^!]|:(?!\d\d(?!\d))|(?<=www)\.)", re.IGNORECASE)
@@ -64,7 +65,7 @@ def _told(call: Mapping[str, Any], zone: tzinfo) -> tuple[object, ...]:
     took = call["duration_ms"]
     return (
         in_zone(call["timestamp"], zone), call["turn_number"], call["user_id"], call["tool_name"], None if call["arguments"] is None else as_json(call["arguments"]),
-        None if viewed is None else as_json(viewed), call["status"] if call["error"] is None else f"{call['status']}: {call['error']}",
+        None if viewed is None else as_json(viewed), why_not(call) or (call["status"] if call["error"] is None else f"{call['status']}: {call['error']}"),
         duration(took) if isinstance(took, (int, float)) else None, f"{call['chain']}/{call['seq']}",
     )  # fmt: skip
 

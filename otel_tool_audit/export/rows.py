@@ -14,7 +14,7 @@ from otel_tool_audit.export import delimited, jsonl
 from otel_tool_audit.export.delimited import original
 from otel_tool_audit.export.files import pyarrow
 from otel_tool_audit.format.nesting import read_json
-from otel_tool_audit.review.calls.fold import INTERRUPTED, RUNNING, Call, fold
+from otel_tool_audit.review.calls.fold import INTERRUPTED, OUTCOME_FIELDS, RUNNING, Call, fold
 from otel_tool_audit.review.calls.stream import ids_of
 from otel_tool_audit.review.index.columns import row as columns_of
 from otel_tool_audit.review.source import segments
@@ -22,7 +22,10 @@ from otel_tool_audit.review.source import segments
 Line = Callable[[str, int], bytes | None]
 """Finds a record's line by its address."""
 
+_ADDED: Final = frozenset({*OUTCOME_FIELDS, "continues"})
+"""Columns that exports have not always had: an older one says by their absence what a newer one says by nothing."""
 _LONGEST_FIELD: Final = 16 << 20
+_NOTHING: Final = (None, "")
 _BATCH: Final = 10_000
 _MOST_RECORDS: Final = 10_000
 
@@ -91,7 +94,10 @@ def _same_fields(said: Mapping[str, Any], as_row: Callable[[Call], Mapping[str, 
         expected = as_row(call)
         # true is no 1, and a missing field no null
         return sorted(
-            str(name) for name in {*said, *expected} if name not in said or name not in expected or repr(said[name]) != repr(expected[name])
+            str(name)
+            for name in {*said, *expected}
+            if (name not in said and not (name in _ADDED and expected[name] in _NOTHING))
+            or (name in said and (name not in expected or repr(said[name]) != repr(expected[name])))
         )
 
     return differing

@@ -25,7 +25,7 @@ _PREFIX_ROOM: Final = len('{"seq":18446744073709551615,"previous_hash":"",') + 6
 MAX_TAIL: Final = MAX_BODY - _PREFIX_ROOM
 """The largest tail, in bytes: what is left of a body when the longest ``seq`` has been written."""
 
-_CUTTABLE: Final = ("arguments", "result_summary", "session_metadata", "claimed", "error", "redactions", "joins", "details")
+_CUTTABLE: Final = ("arguments", "result_summary", "session_metadata", "claimed", "error", "redactions", "joins", "details", "waits_for", "denial")
 _CALL_ID_END: Final = len('{"call_id":"') + 32 + len('",')
 _JSON_OPTIONS: Final = orjson.OPT_STRICT_INTEGER
 _NS: Final = 1_000_000_000

@@ -41,8 +41,39 @@ EXPORTED: Final = "trail.exported"
 TRIGGERS: Final = ("user_request", "proactive", "retry", "follow_up", "system")
 """Why a call was made (R8)."""
 
+PAUSED: Final = "paused"
+DENIED: Final = "denied"
+OUTCOMES: Final = (PAUSED, DENIED)
+"""What came of a call that neither succeeded nor failed: it waits for somebody, or somebody said no and it did not run."""
+
+APPROVAL: Final = "approval"
+ANSWER: Final = "answer"
+RESULT: Final = "result"
+WAITS_FOR: Final = (APPROVAL, ANSWER, RESULT)
+"""What a paused call waits for: somebody's yes or no, somebody's words, or a result that is made elsewhere and handed in later."""
+
 TRAIL_CHAIN: Final = "trail"
 """The chain of the trail's own life."""
+
+
+class WaitsFor(TypedDict):
+    """What a paused call waits for."""
+
+    kind: str | None
+    """One of ``WAITS_FOR``; None when that is not known."""
+    reason: str | None
+    """In the words of whoever paused it."""
+
+
+class Denial(TypedDict):
+    """Who said no, and why."""
+
+    rule: str | None
+    """The rule that forbids it; ``approval`` when somebody who was asked said no."""
+    reason: str | None
+    """In the words of whoever said no."""
+    by: str | None
+    """Who; None when that is not known."""
 
 
 class ToolCall(TypedDict):
@@ -78,10 +109,19 @@ class ToolCall(TypedDict):
     claimed: dict[str, Any] | None
     retention_class: str
     sampled: NotRequired[Literal[False]]
+    outcome: NotRequired[str]
+    waits_for: NotRequired[WaitsFor]
+    denial: NotRequired[Denial]
+    continues: NotRequired[str]
 
 
-OPTIONAL: Final = frozenset({"sampled"})
-"""Fields of a call that stand there only when they tell something, after all others: ``sampled`` is false when nobody exported the span."""
+OPTIONAL: Final = frozenset({"sampled", "outcome", "waits_for", "denial", "continues"})
+"""
+Fields of a call that stand there only when they tell something, after all others.
+
+``sampled`` is false when nobody exported the span. ``outcome`` is one of ``OUTCOMES`` beside a ``success`` that is None, with ``waits_for`` or
+``denial``. ``continues`` is the id of the paused call that this one goes on with.
+"""
 
 
 class Receipt(NamedTuple):

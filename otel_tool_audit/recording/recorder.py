@@ -10,7 +10,7 @@ import logging
 import os
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 import orjson
@@ -20,10 +20,11 @@ from otel_tool_audit import semconv
 from otel_tool_audit.keys.pseudonyms import is_pseudonym
 from otel_tool_audit.policy.retention import check_class, class_of
 from otel_tool_audit.record.codec import cut, timestamp
-from otel_tool_audit.record.model import ToolCall, new_call
+from otel_tool_audit.record.model import DENIED, PAUSED, ToolCall, new_call
 from otel_tool_audit.record.summary import outcome, summary
 from otel_tool_audit.recording.failures import RecordedFailure, error_text, error_type
 from otel_tool_audit.recording.identity import Caller, Identities, as_entries
+from otel_tool_audit.recording.pauses import Pauses
 from otel_tool_audit.recording.retries import Retries
 from otel_tool_audit.recording.spec import ToolSpec, plain_spec
 from otel_tool_audit.recording.writing import CallWriter
@@ -57,6 +58,7 @@ class Recorder(CallWriter):
         warned: What this recorder has warned of already; each is told once.
         clock: Nanoseconds since the Unix epoch.
         ids: Makes call ids, 32 hex digits each, never twice the same.
+        pauses: Calls that wait, for those that go on with them.
         blocked: Names of sync tools that were called on a running event loop.
     """
 
@@ -90,6 +92,7 @@ class Recorder(CallWriter):
         self.blocked: set[str] = set()
         self._identifiers = frozenset(settings.result_identifiers)
         self._retries = Retries()
+        self.pauses = Pauses()
         self.clock = clock
         self.ids = ids
         self._second = (-1, "")
@@ -133,6 +136,7 @@ class Recorder(CallWriter):
         if call["trigger"] == "retry" or (call["attempt"] or 0) > 1:
             self._retries.link(call)
             told.update({name: call.get(field) for name, field in semconv.RETRY if call.get(field) is not None})
+        self.pauses.link(call)
         return call, told, withheld
 
     def returned(self, call: ToolCall, spec: ToolSpec, result: object, elapsed: int, withheld: RedactedValues, size: int | None = None) -> ToolCall:
@@ -187,6 +191,42 @@ class Recorder(CallWriter):
         text, removed = self._message(message, withheld)
         kind = None if kind is None else str(self.sanitizer.identifier(kind, "error_type").value)
         return self._outcome(call, {}, 0, RecordedFailure(text, kind), elapsed, removed)
+
+    def paused(self, call: ToolCall, kind: str | None, reason: object, elapsed: int, withheld: RedactedValues) -> ToolCall:
+        """
+        Make the call that waits for somebody: neither a success nor a failure.
+
+        Args:
+            call: As it was started.
+            kind: What it waits for, one of ``WAITS_FOR``; None when that is not known.
+            reason: In the words of whoever paused it, raw; None when there are none.
+            elapsed: Nanoseconds.
+            withheld: What must not be shown.
+        """
+        (said,), removed = self._words((reason,), "waits_for.reason", withheld)
+        done = self._ended(call, elapsed, removed)
+        done["outcome"] = PAUSED
+        done["waits_for"] = {"kind": kind, "reason": said}
+        self.pauses.remember(done)
+        return done
+
+    def denied(self, call: ToolCall, rule: object, reason: object, elapsed: int | None, withheld: RedactedValues, *, by: object = None) -> ToolCall:
+        """
+        Make the call that did not run because somebody said no: neither a success nor a failure.
+
+        Args:
+            call: As it was asked for.
+            rule: What forbids it, raw; ``approval`` when somebody who was asked said no. None when that is not known.
+            reason: In the words of whoever said no, raw; None when there are none.
+            elapsed: Nanoseconds; None when nothing was waited for.
+            withheld: What must not be shown.
+            by: Who said no, raw; None when that is not known.
+        """
+        (rule, reason, by), removed = self._words((rule, reason, by), "denial", withheld)
+        done = self._ended(call, elapsed, removed)
+        done["outcome"] = DENIED
+        done["denial"] = {"rule": rule, "reason": reason, "by": by}
+        return done
 
     def observed(self, name: str, caller: Caller, arguments: object, tool_call_id: object, subject: object) -> tuple[ToolCall, RedactedValues]:
         """
@@ -304,14 +344,24 @@ class Recorder(CallWriter):
             call["redactions"] = call["redactions"] + as_entries(safe.redactions)
         return _text(safe.value)
 
-    def _message(self, message: object, withheld: RedactedValues) -> tuple[str, tuple[Redaction, ...]]:
+    def _message(self, message: object, withheld: RedactedValues, path: str = "error") -> tuple[str, tuple[Redaction, ...]]:
         """Sanitize an error's message, in which a tool may repeat what its arguments no longer show."""
         known: tuple[Redaction, ...] = ()
         if isinstance(message, str):
-            message, known = withheld.out_of(message, "error")
-        safe = self.sanitizer.text(message, "error")
-        text, more = withheld.out_of(_text(safe.value), "error")
+            message, known = withheld.out_of(message, path)
+        safe = self.sanitizer.text(message, path)
+        text, more = withheld.out_of(_text(safe.value), path)
         return text, known + safe.redactions + more
+
+    def _words(self, values: Sequence[object], path: str, withheld: RedactedValues) -> tuple[list[str | None], tuple[Redaction, ...]]:
+        """Sanitize what somebody said of a call that did not run to its end."""
+        said: list[str | None] = []
+        removed: tuple[Redaction, ...] = ()
+        for value in values:
+            text, more = (None, ()) if value is None else self._message(value, withheld, path)
+            said.append(text)
+            removed += more
+        return said, removed
 
     def _returned_failure(self, error: object, withheld: RedactedValues) -> tuple[RecordedFailure, tuple[Redaction, ...]]:
         if error is True:
@@ -323,16 +373,20 @@ class Recorder(CallWriter):
     def _outcome(
         self, call: ToolCall, identifiers: dict[str, Any], length: int, failure: RecordedFailure | None, elapsed: int, removed: tuple[Redaction, ...]
     ) -> ToolCall:
-        done = call.copy()
-        done["timestamp"] = self.now()
+        done = self._ended(call, elapsed, removed)
         done["success"] = failure is None
-        done["duration_ms"] = round(elapsed / _NS_IN_MS, 3)
         message = None
         if failure is not None:
             done["error"] = message = failure.message
             done["error_type"] = failure.type
             self._retries.remember(call)
         done["result_summary"] = summary(failure is None, identifiers, length, message)
+        return done
+
+    def _ended(self, call: ToolCall, elapsed: int | None, removed: tuple[Redaction, ...]) -> ToolCall:
+        done = call.copy()
+        done["timestamp"] = self.now()
+        done["duration_ms"] = None if elapsed is None else round(elapsed / _NS_IN_MS, 3)
         if removed:
             done["redactions"] = call["redactions"] + as_entries(removed)
         return done

@@ -13,6 +13,7 @@ from otel_tool_audit.record.model import CLOSED, EPOCH, GAP, HEARTBEAT, RECOVERE
 from otel_tool_audit.record.untrusted import details_of, mapping
 from otel_tool_audit.review.calls.fold import ERROR
 from otel_tool_audit.review.calls.statistics import Counter
+from otel_tool_audit.review.calls.timeline import why_not
 from otel_tool_audit.review.calls.values import COUNTED, Count
 from otel_tool_audit.review.reports import Access, ReportedGap
 
@@ -28,6 +29,7 @@ def access(call: Mapping[str, Any]) -> Access:
         purpose=call["purpose"], status=str(call["status"]), error=call["error"], duration_ms=call["duration_ms"], arguments=arguments, viewed=viewed,
         fields=tuple(dict.fromkeys(str(name) for name in named if name != "success" and not str(name).startswith("_"))), trace_id=call["trace_id"],
         call_id=str(call["call_id"]), chain=str(call["chain"]), seq=int(call["seq"]), hash=str(call["hash"]), records=tuple(call["records"]),
+        why_not=why_not(call),
     )  # fmt: skip
 
 
@@ -52,7 +54,7 @@ class CallTally:
 class Life(NamedTuple):
     """What the trail's own records say of a period: refused calls, lost records, gaps."""
 
-    denied: int
+    refused: int
     lost: int
     gaps: tuple[ReportedGap, ...]
 
@@ -90,7 +92,7 @@ def life(records: Iterable[Mapping[str, Any]], start: str | None, end: str | Non
                 str(record.get("chain")), int(record["seq"]), str(event), when, None if why is None else str(why),
                 number if type(number) is int else None, details,
             ))  # fmt: skip
-    denied, lost = (
+    refused, lost = (
         sum(max(0, said.get(name, 0) - before.get(writer, {}).get(name, 0)) for writer, said in within.items()) for name in ("refused", "lost")
     )
-    return Life(denied, lost, tuple(sorted(gaps, key=lambda gap: (gap.timestamp, gap.chain, gap.seq))))
+    return Life(refused, lost, tuple(sorted(gaps, key=lambda gap: (gap.timestamp, gap.chain, gap.seq))))

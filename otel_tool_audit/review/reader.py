@@ -194,7 +194,7 @@ class TrailReader(QueryPlanner):
         total, tools, counted = self._activity(query, every)
         life = activity.life(self._own_life(), query.since, query.until)
         return ActivityReport(
-            self.trail_id, self.path, query.since, query.until, total, tools, denied=life.denied, lost=life.lost, gaps=life.gaps,
+            self.trail_id, self.path, query.since, query.until, total, tools, refused=life.refused, lost=life.lost, gaps=life.gaps,
             verdict=self.verdict() if check else None, notes=self._caveats(), every=every, **counted,
         )  # fmt: skip
 

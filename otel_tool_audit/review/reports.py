@@ -91,6 +91,8 @@ class Access:
     hash: str
     records: tuple[Mapping[str, Any], ...]
     """All records of the call: ``chain``, ``seq``, ``hash``, ``event``, ``timestamp``."""
+    why_not: str | None = None
+    """Of a call that was paused or denied: what it waits for, or who said no."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +178,7 @@ class ActivityReport:
     purposes: tuple[Count, ...]
     errors: tuple[Count, ...]
     """Failed calls by ``error_type``."""
-    denied: int
+    refused: int
     """Calls that writers refused because they could not be recorded, as they counted it themselves."""
     lost: int
     """Records that writers could not write, as they counted it themselves."""

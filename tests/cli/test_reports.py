@@ -83,7 +83,7 @@ def test_a_conversation_is_told_call_by_call(command: Command, clinic: Path, tmp
 def test_an_activity_report_counts_what_happened(command: Command, clinic: Path) -> None:
     """Calls, failures, users, tools, refused calls and gaps of a period."""
     found = json.loads(command("report", "activity", clinic, "--during", "March 2026", "--json").out)
-    assert (6, 1, 0) == (found["total"]["calls"], found["total"]["failed"], found["denied"])
+    assert (6, 1, 0) == (found["total"]["calls"], found["total"]["failed"], found["refused"])
     printed = command("report", "activity", clinic, "--during", "March 2026")
     assert all(part in printed.out for part in ("Calls over time", "By user", "By trigger", "Tools", "get_order", "Gaps", "refused"))
 

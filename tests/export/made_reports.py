@@ -52,15 +52,15 @@ def access_report(rows: list[Access], **fields: Any) -> AccessReport:
 
 
 def statistics(tool: str | None, calls: int, series: tuple[Bucket, ...] = ()) -> ToolStatistics:
-    return ToolStatistics(tool, calls, calls, 0, 0, 0, 1.0 if calls else None, 1.5, 2.5, 1.0, 2.0, 2.5, 3, None, None, series)
+    return ToolStatistics(tool, calls, calls, 0, 0, 0, 0, 0, 1.0 if calls else None, 1.5, 2.5, 1.0, 2.0, 2.5, 3, None, None, series)
 
 
 def activity_report(calls: int, **fields: Any) -> ActivityReport:
-    series = tuple(Bucket(f"2026-03-{day:02d}T00:00:00Z", calls, calls - 1, 1, 0, 0, 1.0, 2.0) for day in (1, 2, 5)) if calls else ()
+    series = tuple(Bucket(f"2026-03-{day:02d}T00:00:00Z", calls, calls - 1, 1, 0, 0, 0, 0, 1.0, 2.0) for day in (1, 2, 5)) if calls else ()
     told: dict[str, Any] = {
         "trail_id": "1" * 32, "path": "/srv/audit", "start": None, "end": None, "total": statistics(None, calls, series),
         "tools": (statistics("open_record", calls),) if calls else (), "users": tuple(Count(f"usr_{n}", n, 0) for n in range(30, 0, -1)), "roles": (),
-        "agents": (), "models": (), "triggers": (), "purposes": (), "errors": (), "denied": 4, "lost": 1,
+        "agents": (), "models": (), "triggers": (), "purposes": (), "errors": (), "refused": 4, "lost": 1,
         "gaps": (ReportedGap("healthcare", 9, "trail.gap", "2026-03-02T00:00:00Z", "disk full", 3),), "verdict": None,
     }  # fmt: skip
     return ActivityReport(**(told | fields))

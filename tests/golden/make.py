@@ -13,7 +13,7 @@ import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from independent import OS, OTHER_BOOT, STATE_ID, WRITER, Chain, compact, document, make_line, origin, write_case
 
@@ -47,6 +47,20 @@ def calls(chain: Chain, first: int, last: int) -> None:
     for number in range(first, last + 1):
         chain.call("tool_call.started", number)
         chain.call("tool_call.finished", number, success=True, result_summary={"success": True}, duration_ms=156.0)
+
+
+def outcomes(chain: Chain) -> None:
+    """A call that waits and the one that goes on with it, one that was denied, and two whose outcome was told anew."""
+    waits = {"kind": "approval", "reason": "a refund above $100"}
+    chain.call("tool_call.started", 11, tool_call_id="call_11")
+    chain.call("tool_call.finished", 11, tool_call_id="call_11", outcome="paused", waits_for=waits)
+    chain.call("tool_call.started", 12, tool_call_id="call_11", continues=f"{11:032x}")
+    chain.call("tool_call.finished", 12, tool_call_id="call_11", continues=f"{11:032x}", success=True, result_summary={"success": True})
+    chain.call("tool_call.observed", 13, outcome="denied", denial={"rule": "approval", "reason": "too much", "by": None})
+    chain.call("tool_call.observed", 14, success=True, result_summary={"success": True})
+    chain.call("tool_call.amended", 14, outcome="paused", waits_for={"kind": None, "reason": None})
+    chain.call("tool_call.observed", 15, outcome="paused", waits_for=waits)
+    chain.call("tool_call.amended", 15, success=False, error="no money", error_type="ValueError")
 
 
 def heads_named(chains: Chains) -> dict[str, Any]:
@@ -225,6 +239,7 @@ CASES: dict[str, tuple[Callable[[], Case], str, str | None, list[list[Any]]]] = 
     "good-host-crash-fsync": (lambda: host_crash(0), INTACT, None, []),
     "good-host-crash-os": (lambda: host_crash(OS), INTACT, GAPS, []),
     "good-gap": (gap, INTACT, GAPS, []),
+    "good-outcomes": (lambda: usual(lambda c: outcomes(c["general"])), INTACT, COMPLETE, []),
     "good-lost": (lambda: usual(lost=3), INTACT, GAPS, []),
     "unsure-no-state": (lambda: usual()._replace(state=False), UNSURE, UNSURE, []),
     "unsure-second-epoch": (second_epoch, UNSURE, GAPS, []),
@@ -247,13 +262,24 @@ CASES: dict[str, tuple[Callable[[], Case], str, str | None, list[list[Any]]]] = 
 }
 """Name: how it is made, integrity, completeness (None: not said), where findings must point (seq null: any)."""
 
+_SUCCEEDED: Final = {f"{number:032x}": "success" for number in (1, 2, 3, 4)}
+STATUSES: Final[dict[str, dict[str, str]]] = {
+    "good-closed": _SUCCEEDED,
+    "good-killed": _SUCCEEDED | {f"{5:032x}": "interrupted"},
+    "good-outcomes": _SUCCEEDED
+    | {f"{n:032x}": status for n, status in zip(range(11, 16), ("paused", "success", "denied", "paused", "error"), strict=True)},
+}
+"""Of some trails, what came of each call."""
+
 
 def make(target: Path) -> None:
     """Write all cases below *target*, which must not exist yet."""
     for name, (build, integrity, completeness, findings) in CASES.items():
         case = build()
         write_case(target / name, case.chains, case.heads, case.text, state=case.state)
-        expected = {"integrity": integrity, "completeness": completeness, "findings": findings}
+        expected: dict[str, Any] = {"integrity": integrity, "completeness": completeness, "findings": findings}
+        if name in STATUSES:
+            expected["statuses"] = STATUSES[name]
         (target / name / "expected.json").write_bytes(compact(expected) + b"\n")
 
 

@@ -113,6 +113,24 @@ def verify(trail: Path, state: Path | None = None, boot: bytes = b"") -> tuple[s
     return ("broken" if wrong else "cannot tell" if unsure else "intact"), wrong
 
 
+def statuses(trail: Path) -> dict[str, str]:
+    """Tell what came of each call, by section 4; of amendments that join calls nothing, and every writer is taken for dead."""
+    calls: dict[str, dict[str, Any]] = {}
+    for path in sorted(trail.glob("*/*.jsonl")):
+        for line in path.read_bytes().split(b"\n")[:-1]:
+            record = json.loads(line)
+            if record.get("call_id") is not None:
+                call = calls.setdefault(record["call_id"], {})
+                if record.get("outcome") is not None or record.get("success") is not None:
+                    call.update({"success": None, "outcome": None} if record.get("outcome") is not None else {"outcome": None})
+                call.update({name: record[name] for name in ("success", "outcome", "error", "error_type") if record.get(name) is not None})
+    names = {True: "success", False: "error"}
+    return {
+        i: names.get(c.get("success")) or c.get("outcome") or ("error" if c.get("error") or c.get("error_type") else "interrupted")
+        for i, c in calls.items()
+    }
+
+
 def accepted_loss(hashes: list[bytes], count: int) -> bool:
     """Tell whether an epoch skipped that record."""
     return 0 < count <= len(hashes) and hashes[count - 1] == b""

@@ -16,6 +16,7 @@ import make
 import placing
 import standalone_verify
 
+from otel_tool_audit.review.reader import TrailReader
 from otel_tool_audit.review.verify.verifier import verify
 
 CASES = sorted(make.CASES)
@@ -55,6 +56,19 @@ def test_the_stand_alone_verifier_gives_the_expected_verdict(name: str, tmp_path
     """A verifier of one page, made from the format's description alone, comes to the same verdict."""
     trail, state = placing.place(placing.TRAILS / name, tmp_path / "case")
     assert make.CASES[name][1] == standalone_verify.verify(trail, state, placing.boot_id())[0]
+
+
+@pytest.mark.parametrize("name", sorted(make.STATUSES))
+def test_what_came_of_each_call_is_what_the_format_says(name: str, tmp_path: Path) -> None:
+    """The package and the stand-alone reader fold pauses, denials and what takes them back alike; trails without any read as ever."""
+    trail, state = placing.place(placing.TRAILS / name, tmp_path / "case")
+    expected = make.STATUSES[name]
+    assert expected == standalone_verify.statuses(trail)
+    calls = list(TrailReader(trail, state=str(state)).calls())
+    assert expected == {call["call_id"]: call["status"] for call in calls}
+    for status in set(expected.values()):
+        found = TrailReader(trail, state=str(state)).calls(status=status)
+        assert {i for i, one in expected.items() if one == status} == {call["call_id"] for call in found}
 
 
 @pytest.mark.parametrize("name", CASES)

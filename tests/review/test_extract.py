@@ -15,8 +15,8 @@ from otel_tool_audit.review.index.extract import KEPT, ROW, Extraction
 from otel_tool_audit.review.source.segments import parse
 
 IDS = ["a" * 32, "b" * 32, "c" * 32]
-ODD = st.sampled_from([None, "unknown", "text", "", 0, 1, -1, 2**53, 2**63, 2**64 - 1, 1.5, True, False, [], {}, ["a" * 32]])
-FIELDS = [*KEPT, "success", "error", "call_id", "seq", "event", "joins", "details"]
+ODD = st.sampled_from([None, "unknown", "text", "paused", "denied", "", 0, 1, -1, 2**53, 2**63, 2**64 - 1, 1.5, True, False, [], {}, ["a" * 32]])
+FIELDS = [*KEPT, "success", "error", "outcome", "call_id", "seq", "event", "joins", "details"]
 
 
 @st.composite
@@ -29,6 +29,8 @@ def lines(draw: st.DrawFn) -> list[bytes]:
         record: dict[str, Any] = {"seq": number, "previous_hash": "0" * 64, "event": event, **call}
         if event in {FINISHED, OBSERVED}:
             record |= {"success": draw(st.sampled_from([True, False, None])), "duration_ms": draw(st.sampled_from([1.5, 2, None]))}
+            if not draw(st.integers(0, 3)):
+                record |= {"success": None, "outcome": draw(st.sampled_from(["paused", "denied"]))}
         if event == "trail.opened":
             record |= {"call_id": None}
         for field in draw(st.lists(st.sampled_from(FIELDS), max_size=2)):
@@ -118,6 +120,15 @@ def test_no_record_that_a_reader_sees_is_lost_for_the_index(data: list[bytes]) -
         if record is not None and isinstance(record.get("call_id"), str):
             assert at in loose or any(at in {one["first_at"], one["last_at"]} and one["call_id"] == record["call_id"] for one in rows)
         at += len(line) + 1
+
+
+def test_paused_and_denied_calls_are_rows() -> None:
+    """What neither succeeded nor failed is a row like every other, so that a question for it reads no lines."""
+    calls = [new_call(f"{number:032x}", "tool", f"2026-03-01T00:00:0{number}.000000Z") for number in range(3)]
+    told = [(STARTED, calls[0]), (FINISHED, {**calls[0], "outcome": "paused"}), (OBSERVED, {**calls[1], "outcome": "denied"}), (OBSERVED, calls[2])]
+    found = extracted([orjson.dumps({"seq": number, "previous_hash": "", "event": event, **call}) for number, (event, call) in enumerate(told)], 1000)
+    assert [] == found.loose
+    assert ["paused", "denied", "interrupted"] == [one["status"] for one in rows_of(found)]
 
 
 def test_usual_calls_are_rows() -> None:

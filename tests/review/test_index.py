@@ -62,6 +62,8 @@ def fill(made: Made, calls: int = 60, *, seed: int = 1) -> None:
                 "duration_ms": chance.choice([1.0, 2.5, 1.0005, 300.125]),
                 "user_id": "usr_1",
             }
+            if chance.randrange(5) == 0:
+                done |= {"success": None, "outcome": chance.choice(["paused", "denied"])}
             kind = chance.randrange(8)
             if kind == 0:
                 trail.append(OBSERVED, done)  # type: ignore[arg-type]
@@ -93,7 +95,8 @@ def questions(reader: TrailReader) -> list[Any]:
         list(reader.calls(user="usr_1", status="error", order_by="timestamp")),
         list(reader.calls(conversation="conv_3", since="2026-03-02", order_by="timestamp")),
         list(reader.calls(text="STRASSE", tool="tool_1", order_by="timestamp")),
-        list(reader.calls(status="interrupted", order_by="timestamp")),
+        *(list(reader.calls(status=status, order_by="timestamp")) for status in ("interrupted", "paused", "denied")),
+        list(reader.calls(order_by="outcome", limit=20)),
         list(reader.calls(order_by="duration_ms", descending=True, limit=7)),
         list(reader.calls(order_by="user_id", limit=9)),
         list(reader.calls(order_by="user_role", descending=True)),

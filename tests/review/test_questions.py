@@ -8,7 +8,7 @@ import pytest
 from making import Made, call, write
 
 from otel_tool_audit.errors import SettingsError
-from otel_tool_audit.record.model import FINISHED, GAP, STARTED, new_call
+from otel_tool_audit.record.model import FINISHED, GAP, OBSERVED, STARTED, new_call
 from otel_tool_audit.review.reader import TrailReader
 from otel_tool_audit.trail.trail import Trail
 
@@ -132,6 +132,31 @@ def test_statistics_count_exactly(made: Made) -> None:
     assert (0, None, None, None) == (nothing.calls, nothing.success_rate, nothing.mean_ms, nothing.p99_ms)
 
 
+def test_what_did_not_run_is_neither_success_nor_failure(made: Made) -> None:
+    """Paused and denied calls have figures of their own, and no rate, failure or error counts them."""
+    with Trail.open(made.path, state=made.state) as trail:
+        call(trail, 1)
+        call(trail, 2, end=False)
+        for number, fields in (
+            (3, {"outcome": "paused", "waits_for": {"kind": "approval", "reason": "sure?"}}),
+            (4, {"outcome": "denied", "denial": {"rule": "approval", "reason": "no", "by": None}}),
+            (5, {"success": False, "error": "boom"}),
+        ):
+            trail.append(OBSERVED, {**new_call(f"{number:032x}", "issue_refund", "2026-03-01T12:00:09.000000Z"), **fields})  # type: ignore[typeddict-item]
+    asked = reader(made)
+    total = asked.statistics(every="day")[0]
+    assert (5, 1, 1, 1, 0, 1, 1) == (total.calls, total.succeeded, total.failed, total.interrupted, total.running, total.paused, total.denied)
+    assert (3, 1 / 3) == (total.ended, total.success_rate)
+    assert [(1, 1)] == [(bucket.paused, bucket.denied) for bucket in total.series]
+    assert [5] == turns(asked.failures())
+    assert [3] == turns(asked.calls(status="paused"))
+    assert [4] == turns(asked.calls(status="denied"))
+    report = asked.activity_report(check=False)
+    assert (1, 1, 1) == (report.total.failed, report.total.paused, report.total.denied)
+    assert [(None, 1)] == [(count.name, count.calls) for count in report.errors]
+    assert ["⏸", "🚫"] == [mark for mark in ("⏸", "🚫") if mark in "".join(asked.timeline("unknown"))]
+
+
 def test_an_access_report_says_who_saw_what(made: Made) -> None:
     """Rows name their records, what was viewed and by whom; the verdict and the heads are those of the verification."""
     fill(made)
@@ -157,7 +182,7 @@ def test_an_activity_report_tells_a_period(made: Made) -> None:
     assert [("ValueError", 1)] == [(count.name, count.calls) for count in report.errors]
     assert [("user_request", 5)] == [(count.name, count.calls) for count in report.triggers]
     assert ["send_mail", "get_record"] == [tool.tool for tool in report.tools]
-    assert (0, 0, ()) == (report.denied, report.lost, report.gaps)
+    assert (0, 0, ()) == (report.refused, report.lost, report.gaps)
 
 
 def test_gaps_and_refusals_are_told(made: Made) -> None:
@@ -176,9 +201,9 @@ def test_gaps_and_refusals_are_told(made: Made) -> None:
     gap = {"event": GAP, "timestamp": "2026-03-02T01", "seq": 9, "chain": "general", "details": {"calls": 4, "reason": "disk full"}}
     records = [beat("2026-03-01", 3), beat("2026-03-02", 5), beat("2026-03-02T02", 8, "trail.closed"), beat("2026-03-04", 9), gap]
     found = life(records, "2026-03-02", "2026-03-03")
-    assert 5 == found.denied
+    assert 5 == found.refused
     assert [("general", 9, 4, "disk full")] == [(g.chain, g.seq, g.calls, g.reason) for g in found.gaps]
-    assert 9 == life(records, None, None).denied
+    assert 9 == life(records, None, None).refused
 
 
 def test_answers_become_tables(made: Made) -> None:

@@ -40,6 +40,20 @@ def test_a_call_without_end_says_so(status: str) -> None:
     assert not {"✅", "❌"} & set(told)
 
 
+@pytest.mark.parametrize(
+    ("fields", "told"),
+    [
+        ({"status": "paused", "outcome": "paused", "waits_for": {"kind": "approval", "reason": "sure?"}}, '⏸ initiate_return({"order_id": "ORD-456"}) → paused, waits for approval: sure? [156ms]'),
+        ({"status": "paused", "outcome": "paused", "waits_for": {"kind": None, "reason": None}}, '⏸ initiate_return({"order_id": "ORD-456"}) → paused [156ms]'),
+        ({"status": "denied", "outcome": "denied", "denial": {"rule": "approval", "reason": "too much", "by": "Ada"}}, '🚫 initiate_return({"order_id": "ORD-456"}) → denied by Ada (approval): too much [156ms]'),
+        ({"status": "denied", "outcome": "denied", "denial": "forged\nline"}, '🚫 initiate_return({"order_id": "ORD-456"}) → denied [156ms]'),
+    ],
+)  # fmt: skip
+def test_what_did_not_run_says_why(fields: dict[str, Any], told: str) -> None:
+    """A pause tells what it waits for, a denial who said no: neither looks like a success or a failure."""
+    assert f"[Turn 3] {told}" == line(_call(success=None, result_summary=None, **fields))
+
+
 def test_private_keys_of_the_summary_are_left_out() -> None:
     """Keys that begin with an underscore are the recorder's own."""
     assert "_type" not in line(_call(result_summary={"success": True, "_type": "dict", "_size": 3}))

@@ -44,7 +44,7 @@ class CommonFilters(TypedDict, total=False):
     purpose: str | None
     """What for."""
     status: str | None
-    """``success``, ``error``, ``interrupted`` or ``running``."""
+    """``success``, ``error``, ``interrupted``, ``running``, ``paused`` or ``denied``."""
     retention: str | None
     """``retention_class``."""
     trace_id: str | None

@@ -9,20 +9,26 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from otel_tool_audit.record.model import AMENDED, FINISHED, OBSERVED, UNKNOWN
+from otel_tool_audit.record.model import AMENDED, DENIED, FINISHED, OBSERVED, OUTCOMES, PAUSED, UNKNOWN
 
 SUCCESS: Final = "success"
 ERROR: Final = "error"
 INTERRUPTED: Final = "interrupted"
 RUNNING: Final = "running"
-STATUSES: Final = (SUCCESS, ERROR, INTERRUPTED, RUNNING)
+STATUSES: Final = (SUCCESS, ERROR, INTERRUPTED, RUNNING, PAUSED, DENIED)
+ENDED: Final = (SUCCESS, ERROR, INTERRUPTED)
+"""What a rate of success counts: calls that ran, and run no more."""
 
 FIELDS: Final = (
     "call_id", "service", "timestamp", "conversation_id", "turn_number", "user_id", "user_role", "agent", "model", "tool_name", "tool_call_id",
     "attempt", "retry_of", "trigger", "purpose", "subject", "arguments", "result_summary", "success", "error", "error_type", "duration_ms",
     "session_metadata", "redactions", "trace_id", "span_id", "parent_span_id", "source", "claimed", "retention_class",
+    "outcome", "waits_for", "denial", "continues",
 )  # fmt: skip
 """The fields of a call, in the order in which a reader shows them."""
+
+OUTCOME_FIELDS: Final = ("outcome", "waits_for", "denial")
+_RESULT_FIELDS: Final = ("success", "error", "error_type", "result_summary")
 
 _OWN: Final = frozenset({"seq", "previous_hash", "event", "salt", "hash", "chain", "joins", "writer", "timestamp", "call_id"})
 _KNOWN: Final = _OWN | frozenset(FIELDS)
@@ -46,7 +52,11 @@ class Folding:
         self.amendments = 0
 
     def add(self, record: Record) -> None:
-        """Fold in the next record: of each field the last value counts that is neither null nor ``unknown``."""
+        """
+        Fold in the next record: of each field the last value counts that is neither null nor ``unknown``.
+
+        A pause or a denial takes back what was said of the outcome before, and a success or failure takes back a pause or a denial.
+        """
         event = record.get("event")
         if not self.records:
             self.timestamp = str(record.get("timestamp"))
@@ -56,6 +66,10 @@ class Folding:
             fields = self.fields
             if not fields.keys() >= record.keys():
                 fields.update({name: value for name, value in record.items() if name not in fields})
+            if record.get("outcome") is not None:
+                fields.update(dict.fromkeys((*_RESULT_FIELDS, *OUTCOME_FIELDS)))
+            elif record.get("success") is not None and fields.get("outcome") is not None:
+                fields.update(dict.fromkeys(OUTCOME_FIELDS))
             fields.update({name: value for name, value in record.items() if value is not None and value != UNKNOWN})
         self.ended = self.ended or event == FINISHED or event == OBSERVED  # noqa: PLR1714 - whoever forged it may have made it a list
         self.amendments += event == AMENDED
@@ -90,6 +104,9 @@ class Folding:
         success = self.fields.get("success")
         if isinstance(success, bool):
             return SUCCESS if success else ERROR
+        outcome = self.fields.get("outcome")
+        if outcome in OUTCOMES:
+            return str(outcome)
         if self.fields.get("error") is not None or self.fields.get("error_type") is not None:
             return ERROR
         if not self.ended and isinstance(self.writer, str) and is_alive(self.writer):

@@ -9,12 +9,12 @@ from __future__ import annotations
 import math
 from array import array
 from collections.abc import Iterable, Mapping
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from otel_tool_audit.errors import SettingsError
 from otel_tool_audit.review.calls.filters import nearest
-from otel_tool_audit.review.calls.fold import ERROR, INTERRUPTED, RUNNING, SUCCESS
-from otel_tool_audit.review.calls.values import Bucket, Count, ToolStatistics
+from otel_tool_audit.review.calls.fold import ENDED, STATUSES, SUCCESS
+from otel_tool_audit.review.calls.values import Bucket, Count, StatusCounts, ToolStatistics
 
 STRETCHES: Final = {"minute": 16, "hour": 13, "day": 10, "month": 7}
 """Stretches of time for a series, in UTC: by how many characters of a timestamp one is named."""
@@ -63,7 +63,7 @@ class Tally:
 
     def __init__(self) -> None:
         self.calls = 0
-        self.statuses = {SUCCESS: 0, ERROR: 0, INTERRUPTED: 0, RUNNING: 0}
+        self.statuses = dict.fromkeys(STATUSES, 0)
         self.durations = array("q")
         self.users: set[str] = set()
         self.first: str | None = None
@@ -83,10 +83,11 @@ class Tally:
 
     def statistics(self, tool: str | None, series: tuple[Bucket, ...] = ()) -> ToolStatistics:
         """Say what was counted."""
-        ended = self.calls - self.statuses[RUNNING]
+        ended = sum(self.statuses[status] for status in ENDED)
+        statuses = cast("StatusCounts", tuple(self.statuses.values()))
         taken = sorted(self.durations)
         return ToolStatistics(
-            tool, self.calls, self.statuses[SUCCESS], self.statuses[ERROR], self.statuses[INTERRUPTED], self.statuses[RUNNING],
+            tool, self.calls, *statuses,
             self.statuses[SUCCESS] / ended if ended else None, milliseconds(sum(taken), len(taken)), milliseconds(taken[-1]) if taken else None,
             milliseconds(percentile(taken, 50)), milliseconds(percentile(taken, 95)), milliseconds(percentile(taken, 99)),
             len(self.users), self.first, self.last, series,
@@ -94,8 +95,9 @@ class Tally:
 
     def bucket(self, named: str) -> Bucket:
         """Say what was counted, as a stretch of a series."""
+        statuses = cast("StatusCounts", tuple(self.statuses.values()))
         return Bucket(
-            start_of(named), self.calls, self.statuses[SUCCESS], self.statuses[ERROR], self.statuses[INTERRUPTED], self.statuses[RUNNING],
+            start_of(named), self.calls, *statuses,
             milliseconds(sum(self.durations), len(self.durations)), milliseconds(max(self.durations)) if self.durations else None,
         )  # fmt: skip
 

@@ -12,11 +12,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from otel_tool_audit.record.model import DENIED, PAUSED
+from otel_tool_audit.record.untrusted import mapping
 from otel_tool_audit.review.calls.fold import ERROR, INTERRUPTED, RUNNING, SUCCESS
 from otel_tool_audit.text import as_json, printable
 
-MARKS: Final = {SUCCESS: "✅", ERROR: "❌", INTERRUPTED: "⛔", RUNNING: "⏳"}
+MARKS: Final = {SUCCESS: "✅", ERROR: "❌", INTERRUPTED: "⛔", RUNNING: "⏳", PAUSED: "⏸", DENIED: "🚫"}
 _ENDINGS: Final = {INTERRUPTED: "interrupted: it started, no end is on record", RUNNING: "running"}
+_AWAITED: Final = {"approval": "approval", "answer": "an answer", "result": "a result from elsewhere"}
 _TEN_MS: Final = 10
 _SHOWN_MS: Final = 0.05
 
@@ -33,7 +36,7 @@ def line(call: Mapping[str, Any]) -> str:
     turn = call.get("turn_number")
     status = str(call.get("status"))
     arguments = call.get("arguments")
-    shown = _ENDINGS.get(status) or as_json(_result(call))
+    shown = _ENDINGS.get(status) or why_not(call) or as_json(_result(call))
     duration = call.get("duration_ms")
     took = f" [{_milliseconds(duration)}]" if isinstance(duration, (int, float)) else ""
     name = printable(call.get("tool_name"))
@@ -53,6 +56,27 @@ def one_line(call: Mapping[str, Any]) -> str:
     user = printable(call.get("user_id")) + (f" ({printable(role)})" if role else "")
     through = [printable(part) for part in (agent, call.get("model"), call.get("tool_name")) if part]
     return " → ".join((f"User {user}", *through)) + (f" [{printable(trigger)}]" if trigger else "")
+
+
+def why_not(call: Mapping[str, Any]) -> str | None:
+    """
+    Say what a paused call waits for, or who denied it and why; None for any other.
+
+    Args:
+        call: As :class:`~otel_tool_audit.review.reader.TrailReader` gives it.
+    """
+    status = call.get("status")
+    if status == PAUSED:
+        waits_for = mapping(call.get("waits_for"))
+        kind, reason = waits_for.get("kind"), waits_for.get("reason")
+        words = "paused" if kind is None else f"paused, waits for {_AWAITED.get(str(kind), printable(kind))}"
+    elif status == DENIED:
+        denial = mapping(call.get("denial"))
+        by, rule, reason = denial.get("by"), denial.get("rule"), denial.get("reason")
+        words = "denied" + (f" by {printable(by)}" if by is not None else "") + (f" ({printable(rule)})" if rule is not None else "")
+    else:
+        return None
+    return words if reason is None else f"{words}: {printable(reason)}"
 
 
 def _arguments(arguments: object) -> str:

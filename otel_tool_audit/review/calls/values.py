@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+StatusCounts = tuple[int, int, int, int, int, int]
+"""How many calls came to each of ``STATUSES``, in its order, which is that of the figures below."""
+
 
 @dataclass(frozen=True, slots=True)
 class Bucket:
@@ -17,6 +20,8 @@ class Bucket:
     failed: int
     interrupted: int
     running: int
+    paused: int
+    denied: int
     mean_ms: float | None
     max_ms: float | None
 
@@ -33,8 +38,12 @@ class ToolStatistics:
     interrupted: int
     """Started, and no end is on record."""
     running: int
+    paused: int
+    """Waiting for somebody when they ended; what went on later is a call of its own."""
+    denied: int
+    """Somebody said no, and they did not run."""
     success_rate: float | None
-    """Of all that do not run any more, 0 to 1; None when there are none."""
+    """Of all that ran and run no more (``ended``), 0 to 1; None when there are none."""
     mean_ms: float | None
     """Of the calls with a duration; None when there are none, as for those that follow."""
     max_ms: float | None
@@ -49,6 +58,11 @@ class ToolStatistics:
     """When the last call started."""
     series: tuple[Bucket, ...] = ()
     """Over time, without stretches in which nothing was called; empty when no stretch was asked for."""
+
+    @property
+    def ended(self) -> int:
+        """Calls that ran and run no more: neither running, nor paused, nor denied."""
+        return self.succeeded + self.failed + self.interrupted
 
 
 @dataclass(frozen=True, slots=True)

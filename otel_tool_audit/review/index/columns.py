@@ -25,7 +25,7 @@ JSON: Final = "json"
 
 _KINDS: Final = {
     "turn_number": INTEGER, "attempt": INTEGER, "arguments": JSON, "result_summary": JSON, "success": TRUTH, "duration_ms": NUMBER,
-    "session_metadata": JSON, "redactions": JSON, "claimed": JSON, "seq": INTEGER, "records": JSON,
+    "session_metadata": JSON, "redactions": JSON, "claimed": JSON, "waits_for": JSON, "denial": JSON, "seq": INTEGER, "records": JSON,
 }  # fmt: skip
 COLUMNS: Final = {name: _KINDS.get(name, TEXT) for name in (*FIELDS, "status", "writer", "chain", "seq", "hash", "records", "other")} | {
     "other": JSON

@@ -19,7 +19,7 @@ from typing import Any, Final, NamedTuple
 import orjson
 
 from otel_tool_audit.format.nesting import MAX_NESTING
-from otel_tool_audit.record.model import FINISHED, OBSERVED, STARTED, UNKNOWN
+from otel_tool_audit.record.model import DENIED, FINISHED, OBSERVED, PAUSED, STARTED, UNKNOWN
 from otel_tool_audit.review.calls.fold import ERROR, INTERRUPTED, SUCCESS
 from otel_tool_audit.review.index.columns import COLUMNS, INTEGER, NUMBER, TEXT, fits
 from otel_tool_audit.review.source.segments import parse
@@ -44,7 +44,11 @@ _NAMES: Final = frozenset(_TOLD)
 _OUTCOME: Final = tuple(map(_TOLD.index, ("success", "error", "error_type", "duration_ms")))
 _COUNTED: Final = ("turn_number", "attempt", "first_seq", "last_seq")
 """Integers that somebody else chose."""
-_STATUS: Final = {True: SUCCESS, False: ERROR}
+_SUCCESS: Final = _TOLD.index("success")
+_STATUS: Final = {True: SUCCESS, False: ERROR, (PAUSED,): PAUSED, (DENIED,): DENIED}
+"""By what a line says came of the call: its ``success``, or in its place a tuple (no JSON is one) of its ``outcome``."""
+_UNUSUAL: Final = ("joins", "outcome")
+"""Fields of few lines; those that have one are looked at each by itself."""
 _ALLOWED: Final = {TEXT: frozenset({str, type(None)}), INTEGER: frozenset({int, type(None)}), NUMBER: frozenset({float, type(None)})}
 _USUAL: Final = frozenset({(str, int)})
 _WITH_LF: Final = (1).__add__
@@ -138,7 +142,8 @@ class Extraction:
             found = list(map(_told, records))
             # what may be too deep for a record is looked at line by line
             brackets = max(map(bytes.count, lines, repeat(b"{"))) + max(map(bytes.count, lines, repeat(b"[")))
-            if brackets <= MAX_NESTING and not any(map(contains, records, repeat("joins"))) and _USUAL.issuperset(map(_types, found)):
+            unusual = brackets > MAX_NESTING or any(any(map(contains, records, repeat(name))) for name in _UNUSUAL)
+            if not unusual and _USUAL.issuperset(map(_types, found)):
                 return found
         except (ValueError, KeyError, TypeError):
             pass
@@ -152,7 +157,9 @@ class Extraction:
             # a line that is no record is loose as well: whoever reads it counts it
             self.loose.append(Loose(at, len(line)))
         else:
-            return tuple(_told(record))
+            told = _told(record)
+            outcome = None if isinstance(record["success"], bool) else record.get("outcome")
+            return (*told[:_SUCCESS], (outcome,), *told[_SUCCESS + 1 :]) if isinstance(outcome, str) else told
         return ()
 
     def _take(self, firsts: list[_Line], lasts: list[_Line]) -> None:
@@ -204,7 +211,7 @@ def _statuses(successes: Sequence[Any], errors: Sequence[Any], error_types: Sequ
     if {bool}.issuperset(map(type, successes)):
         return list(map(_STATUS.__getitem__, successes))
     return [
-        _STATUS[success] if isinstance(success, bool) else INTERRUPTED if error is None and error_type is None else ERROR
+        (_STATUS.get(success) if isinstance(success, (bool, tuple)) else None) or (INTERRUPTED if error is None and error_type is None else ERROR)
         for success, error, error_type in zip(successes, errors, error_types, strict=True)
     ]
 

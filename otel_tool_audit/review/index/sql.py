@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import Any, Final, NamedTuple
 
 from otel_tool_audit.review.calls.filters import EQUALITIES, Query
-from otel_tool_audit.review.calls.fold import ERROR, INTERRUPTED, RUNNING, SUCCESS
+from otel_tool_audit.review.calls.fold import ERROR, STATUSES
 from otel_tool_audit.review.calls.ordering import Order
 from otel_tool_audit.review.calls.statistics import stretch
 from otel_tool_audit.review.index.columns import COLUMNS, fits
@@ -31,7 +31,7 @@ class SqlQuestion(NamedTuple):
 
 
 _MICROSECONDS: Final = "CAST(FLOOR(duration_ms * 1000 + 0.5) AS BIGINT)"
-_STATUSES: Final = ", ".join(f"SUM(CASE WHEN status = '{status}' THEN 1 ELSE 0 END)" for status in (SUCCESS, ERROR, INTERRUPTED, RUNNING))
+_STATUSES: Final = ", ".join(f"SUM(CASE WHEN status = '{status}' THEN 1 ELSE 0 END)" for status in STATUSES)
 PERCENTILE: Final = "PERCENTILE_DISC({part}) WITHIN GROUP (ORDER BY {value})"
 """Nearest rank in standard SQL."""
 AT_ONCE: Final = "QUANTILE_DISC({value}, [0.5, 0.95, 0.99])[{nth}]"

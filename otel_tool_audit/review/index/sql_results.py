@@ -7,15 +7,20 @@ Source: ARCHITECTURE.md, R14, R16.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 from otel_tool_audit.review.calls.filters import Query
+from otel_tool_audit.review.calls.fold import ENDED, STATUSES, SUCCESS
 from otel_tool_audit.review.calls.statistics import milliseconds, ordered, start_of
-from otel_tool_audit.review.calls.values import COUNTED, Bucket, Count, ToolStatistics
+from otel_tool_audit.review.calls.values import COUNTED, Bucket, Count, StatusCounts, ToolStatistics
 from otel_tool_audit.review.index import sql
 
 Rows = Sequence[Sequence[Any]]
 _TOOL = "tool_name"
+_ENDED = tuple(map(STATUSES.index, ENDED))
+_SUCCESS = STATUSES.index(SUCCESS)
+_ADDED = 1 + len(STATUSES) + 2
+"""Columns of totals that add up: calls, each status, durations and their sum; then come the longest, four of the engine's, first and last."""
 
 
 def statistics_questions(query: Query, every: str | None, percentile: str = sql.PERCENTILE) -> list[sql.SqlQuestion]:
@@ -54,24 +59,27 @@ def counts(answers: Sequence[Rows]) -> dict[str, tuple[Count, ...]]:
 
 def _together(tools: Rows, rest: Sequence[Any]) -> list[Any]:
     """Add up totals by tool to those of all; the percentiles and the number of users are the engine's."""
-    added = [sum(int(number or 0) for number in column) for column in list(zip(*tools, strict=True))[1:8]] or [0] * 7
-    longest, first, last = ([row[at] for row in tools if row[at] is not None] for at in (8, 13, 14))
+    added = [sum(int(number or 0) for number in column) for column in list(zip(*tools, strict=True))[1 : 1 + _ADDED]] or [0] * _ADDED
+    longest, first, last = ([row[1 + _ADDED + at] for row in tools if row[1 + _ADDED + at] is not None] for at in (0, 5, 6))
     return [None, *added, max(map(int, longest), default=None), *rest, min(first, default=None), max(last, default=None)]
 
 
 def _statistics(row: Sequence[Any], series: dict[str | None, list[Bucket]]) -> ToolStatistics:
     tool, calls, *rest = row
-    succeeded, failed, interrupted, running = (int(number or 0) for number in rest[:4])
-    taken, total, longest, p50, p95, p99 = (None if number is None else int(number) for number in rest[4:10])
-    ended = int(calls) - running
+    statuses, rest = _counts(rest), rest[len(STATUSES) :]
+    taken, total, longest, p50, p95, p99 = (None if number is None else int(number) for number in rest[:6])
+    ended = sum(statuses[at] for at in _ENDED)
     return ToolStatistics(
-        tool, int(calls), succeeded, failed, interrupted, running, succeeded / ended if ended else None, milliseconds(total, taken or 0),
-        milliseconds(longest), milliseconds(p50), milliseconds(p95), milliseconds(p99), int(rest[10]), rest[11], rest[12], tuple(series.get(tool, ())),
+        tool, int(calls), *statuses, statuses[_SUCCESS] / ended if ended else None, milliseconds(total, taken or 0),
+        milliseconds(longest), milliseconds(p50), milliseconds(p95), milliseconds(p99), int(rest[6]), rest[7], rest[8], tuple(series.get(tool, ())),
     )  # fmt: skip
 
 
 def _bucket(row: Sequence[Any]) -> Bucket:
     _, named, calls, *rest = row
-    succeeded, failed, interrupted, running, taken = (int(number or 0) for number in rest[:5])
-    total, longest = (None if number is None else int(number) for number in rest[5:7])
-    return Bucket(start_of(named), int(calls), succeeded, failed, interrupted, running, milliseconds(total, taken), milliseconds(longest))
+    taken, total, longest = (None if number is None else int(number) for number in rest[len(STATUSES) :][:3])
+    return Bucket(start_of(named), int(calls), *_counts(rest), milliseconds(total, taken or 0), milliseconds(longest))
+
+
+def _counts(numbers: Sequence[Any]) -> StatusCounts:
+    return cast("StatusCounts", tuple(int(number or 0) for number in numbers[: len(STATUSES)]))

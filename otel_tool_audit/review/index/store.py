@@ -30,7 +30,7 @@ from otel_tool_audit.review.index.extract import KINDS, PLACES, ROW, Extraction
 from otel_tool_audit.review.source.directory import Folder, UnsafeFileError, pread
 from otel_tool_audit.review.source.workers import Pool, Worker
 
-VERSION: Final = 2
+VERSION: Final = 3
 """Of what a copy holds; another version is made anew."""
 
 _DAY: Final = re.compile(rb'"timestamp":"(\d{4}-\d\d-\d\d)T')

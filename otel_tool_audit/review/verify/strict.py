@@ -130,6 +130,8 @@ def _call_shape(record: dict[str, Any]) -> str | None:
         return "its tool_name is no string"
     if record["success"] is not None and type(record["success"]) is not bool:
         return "success is neither true, false nor null"
+    if record["success"] is not None and record.get("outcome") is not None:
+        return "an outcome stands beside a success that is not null"
     if record["event"] == AMENDED and not isinstance(record.get("joins", []), list | dict):
         return "joins is no list"
     return None

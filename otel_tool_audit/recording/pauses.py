@@ -1,0 +1,54 @@
+"""
+Which paused call another one goes on with.
+
+A framework that waits for a person calls the tool again once the answer is there, under the provider's id of the first call.
+
+Source: FORMAT.md, section 4 (``continues``).
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from typing import Any, Final
+
+from otel_tool_audit.record.model import PAUSED, UNKNOWN, ToolCall
+
+_MOST: Final = 4096
+"""Pauses that are remembered; the oldest are forgotten first, and what goes on with one is then told by its ``tool_call_id`` alone."""
+
+_CALLER: Final = ("conversation_id", "user_id")
+
+
+class Pauses:
+    """Remembers the paused calls of this process by tool and the provider's id."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._paused: dict[tuple[str, str], ToolCall] = {}
+
+    def remember(self, call: ToolCall) -> None:
+        """Remember a call if it is paused and has an id by which it can be found again."""
+        number = call["tool_call_id"]
+        if call.get("outcome") != PAUSED or number is None:
+            return
+        key = (call["tool_name"], number)
+        with self._lock:
+            self._paused.pop(key, None)
+            if len(self._paused) >= _MOST:
+                del self._paused[next(iter(self._paused))]
+            self._paused[key] = call
+
+    def link(self, call: ToolCall) -> None:
+        """Say of a call that begins which paused one it goes on with; of another user or conversation it is none."""
+        number = call["tool_call_id"]
+        if number is None or not self._paused:
+            return
+        with self._lock:
+            paused = self._paused.get((call["tool_name"], number))
+        if paused is not None and paused["call_id"] != call["call_id"] and _same_caller(paused, call):
+            call["continues"] = paused["call_id"]
+
+
+def _same_caller(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    return all(UNKNOWN in {one[name], other[name]} or one[name] == other[name] for name in _CALLER)
