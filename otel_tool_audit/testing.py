@@ -155,8 +155,8 @@ def audit_trail(**settings: Any) -> Iterator[RecordedCalls]:  # noqa: ANN401 - a
         stack.callback(audit.shutdown)
         clock = FixedClock()
         if isinstance(audit.processor, AuditSpanProcessor):
-            audit.processor.recorder.clock = clock
-            audit.processor.recorder.ids = counting_ids()
+            audit.processor.recorder.calls.clock = clock
+            audit.processor.recorder.calls.ids = counting_ids()
         yield RecordedCalls(audit, path, state, clock, exporter)
 
 

@@ -16,7 +16,7 @@ from otel_tool_audit.capture.declared import spec_of
 from otel_tool_audit.capture.gate import OpenCall, begin, begin_async
 from otel_tool_audit.capture.joining import NestedCall, delegate
 from otel_tool_audit.record.model import ToolCall
-from otel_tool_audit.recording import ToolOptions, ToolSpec, error_text, error_type
+from otel_tool_audit.recording import Failed, Outcome, Raised, Returned, ToolOptions, ToolSpec, error_text, error_type
 from otel_tool_audit.trail.trail import Trail
 
 
@@ -56,7 +56,7 @@ class tool_call:  # noqa: N801 - used like a function, as contextlib's own manag
         self._trail = trail
         self._opened: OpenCall | None = None
         self._result: object = None
-        self._failure: tuple[object, str | None] | None = None
+        self._failure: Failed | None = None
 
     @property
     def call_id(self) -> str | None:
@@ -75,7 +75,7 @@ class tool_call:  # noqa: N801 - used like a function, as contextlib's own manag
             error: The message.
             error_type: What kind of error.
         """
-        self._failure = (error, error_type)
+        self._failure = Failed(error, error_type)
 
     def __enter__(self) -> Self:
         """Record the start; what is inside runs only if that is durable."""
@@ -85,15 +85,8 @@ class tool_call:  # noqa: N801 - used like a function, as contextlib's own manag
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         """Record the end."""
-        opened = self._opened
-        if opened is None:
-            return
-        if error is not None:
-            opened.raised(error)
-        elif self._failure is not None:
-            opened.failed(*self._failure)
-        else:
-            opened.returned(self._result)
+        if self._opened is not None:
+            self._opened.finish(self._outcome(error))
 
     async def __aenter__(self) -> Self:
         """Record the start; what is inside runs only if that is durable."""
@@ -103,18 +96,16 @@ class tool_call:  # noqa: N801 - used like a function, as contextlib's own manag
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         """Record the end."""
-        opened = self._opened
-        if opened is None:
-            return
-        if error is not None:
-            await opened.raised_async(error)
-        elif self._failure is not None:
-            await opened.failed_async(*self._failure)
-        else:
-            await opened.returned_async(self._result)
+        if self._opened is not None:
+            await self._opened.finish_async(self._outcome(error))
 
     def _fresh(self) -> None:
         self._result, self._failure = None, None
+
+    def _outcome(self, error: BaseException | None) -> Outcome:
+        if error is not None:
+            return Raised(error)
+        return Returned(self._result) if self._failure is None else self._failure
 
 
 def execute_tool(
@@ -156,7 +147,7 @@ def execute_tool(
     try:
         result = handler(**given)
     except BaseException as error:
-        done = None if opened is None else opened.raised(error)
+        done = None if opened is None else opened.finish(Raised(error))
         if reraise or not isinstance(error, Exception):
             raise
         return _told(done, error)
@@ -166,7 +157,7 @@ def execute_tool(
             opened.leave()
         return awaited(opened, result, reraise=reraise)
     if opened is not None:
-        opened.returned(result)
+        opened.finish(Returned(result))
     return result
 
 
@@ -177,12 +168,12 @@ async def _execute_async(
     try:
         result = await handler(**given)
     except BaseException as error:
-        done = None if opened is None else await opened.raised_async(error)
+        done = None if opened is None else await opened.finish_async(Raised(error))
         if reraise or not isinstance(error, Exception):
             raise
         return _told(done, error)
     if opened is not None:
-        await opened.returned_async(result)
+        await opened.finish_async(Returned(result))
     return result
 
 
@@ -200,12 +191,12 @@ async def awaited(opened: OpenCall | NestedCall | None, result: Awaitable[Any], 
     try:
         value = await result
     except BaseException as error:
-        done = None if opened is None else await opened.raised_async(error)
+        done = None if opened is None else await opened.finish_async(Raised(error))
         if reraise or not isinstance(error, Exception):
             raise
         return _told(done, error)
     if opened is not None:
-        await opened.returned_async(value)
+        await opened.finish_async(Returned(value))
     return value
 
 

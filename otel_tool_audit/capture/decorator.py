@@ -22,7 +22,7 @@ from otel_tool_audit.capture.joining import begin_tool, begin_tool_async
 from otel_tool_audit.capture.streams import wrap_async_generator, wrap_generator
 from otel_tool_audit.errors import SettingsError
 from otel_tool_audit.record.summary import Fails
-from otel_tool_audit.recording import ToolSpec, tool_spec
+from otel_tool_audit.recording import Raised, Returned, ToolSpec, tool_spec
 from otel_tool_audit.trail.trail import Trail
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -143,13 +143,13 @@ def _wrap_function(function: Any, spec: ToolSpec, bind: Binder, trail: Trail | N
         try:
             result = function(*args, **kwargs)
         except BaseException as error:
-            opened.raised(error)
+            opened.finish(Raised(error))
             raise
         if type(result) is CoroutineType:
             # a plain function that hands on a coroutine: the call ends when that does
             opened.leave()
             return awaited(opened, result)
-        opened.returned(result)
+        opened.finish(Returned(result))
         return result
 
     return wrapper
@@ -163,9 +163,9 @@ def _wrap_coroutine(function: Any, spec: ToolSpec, bind: Binder, trail: Trail | 
         try:
             result = await function(*args, **kwargs)
         except BaseException as error:
-            await opened.raised_async(error)
+            await opened.finish_async(Raised(error))
             raise
-        await opened.returned_async(result)
+        await opened.finish_async(Returned(result))
         return result
 
     return wrapper

@@ -23,7 +23,7 @@ from otel_tool_audit import semconv
 from otel_tool_audit.errors import AuditUnavailable
 from otel_tool_audit.propagation.context import current_context
 from otel_tool_audit.record.model import Receipt, ToolCall
-from otel_tool_audit.recording import CALL_KEY, OWN_SPANS_ENDING, Binding, ToolSpec, binding_for, refusal
+from otel_tool_audit.recording import CALL_KEY, OWN_SPANS_ENDING, Binding, Closed, Outcome, Raised, Returned, ToolSpec, binding_for, refusal
 from otel_tool_audit.trail.trail import Trail
 
 _DEEPEST: Final = 50
@@ -47,7 +47,7 @@ class OpenCall:
         recorded: Whether ``tool_call.started`` is durable.
         withheld: What its error and result must not show, because its arguments do not.
         offered: The arguments, raw, while a decorated tool of this name that runs inside would be this very call.
-        learned: What such a tool told: its result, the size of that, what it raised.
+        inner_outcome: What such a tool told.
     """
 
     __slots__ = ("_begun", "_inside", "_token", "_told", "call", "inner_outcome", "offered", "recorded", "recorder", "span", "spec", "withheld")
@@ -64,11 +64,11 @@ class OpenCall:
         self.span: Span | None = None
         self.recorded = False
         self.offered: Mapping[str, Any] | None = None
-        self.inner_outcome: tuple[object, int | None, BaseException | None] | None = None
+        self.inner_outcome: Outcome | None = None
         self._begun = 0
         self._token: Any = None
         context = current_context()
-        self.call, self._told, self.withheld = self.recorder.started(spec, arguments, context, tool_call_id)
+        self.call, self._told, self.withheld = self.recorder.calls.started(spec, arguments, context, tool_call_id)
         inside = otel.set_value(CALL_KEY, self, context)
         self.span = self._start_span(binding, inside)
         self._inside = trace.set_span_in_context(self.span, inside)
@@ -112,38 +112,44 @@ class OpenCall:
 
     # --- how it ends
 
-    def returned(self, result: object, size: int | None = None) -> None:
-        """The tool returned. *size*: characters of a result that came in pieces."""
-        self._write(self._returned(result, size), None)
+    def finish(self, outcome: Outcome) -> ToolCall | None:
+        """
+        Record how the call ended.
 
-    def raised(self, error: BaseException) -> ToolCall | None:
-        """The tool raised, or was cancelled or interrupted; what is recorded of that is returned."""
-        done = self._raised(error)
-        self._write(done, error)
+        Args:
+            outcome: As whoever called the tool saw it; what the decorated tool inside told counts more.
+
+        Returns:
+            What is recorded; None when that could not even be made, which is counted.
+        """
+        done = self._ended(outcome)
+        receipt = None
+        try:
+            if done is not None:
+                write = self.recorder.write_closed if isinstance(outcome, Closed) else self.recorder.write_finished
+                receipt = write(done)
+        finally:
+            # interrupted while it is written or not: the span ends, and the context is let go of
+            self._end_span(done, receipt, outcome)
         return done
 
-    def failed(self, message: object, kind: str | None) -> None:
-        """The tool failed, in the words given."""
-        self._write(self._failed(message, kind), None)
+    async def finish_async(self, outcome: Outcome) -> ToolCall | None:
+        """
+        As :meth:`finish`, on an event loop.
 
-    def closed(self, error: BaseException) -> None:
-        """Somebody closed the generator before its end; it may be the collector."""
-        done = self._raised(error)
-        self._end(done, None if done is None else self.recorder.write_closed(done), error)
-
-    async def returned_async(self, result: object, size: int | None = None) -> None:
-        """As :meth:`returned`, on an event loop."""
-        await self._write_async(self._returned(result, size), None)
-
-    async def raised_async(self, error: BaseException) -> ToolCall | None:
-        """As :meth:`raised`, on an event loop."""
-        done = self._raised(error)
-        await self._write_async(done, error)
+        Raises:
+            CancelledError: The task was cancelled meanwhile; the record was written first.
+        """
+        done = self._ended(outcome)
+        receipt, cancelled = None, None
+        try:
+            if done is not None:
+                receipt, cancelled = await settled(self.recorder.write_finished_async(done))
+        finally:
+            self._end_span(done, receipt, outcome)
+        if cancelled is not None:
+            raise cancelled
         return done
-
-    async def failed_async(self, message: object, kind: str | None) -> None:
-        """As :meth:`failed`, on an event loop."""
-        await self._write_async(self._failed(message, kind), None)
 
     def refused(self, error: BaseException) -> None:
         """
@@ -158,68 +164,29 @@ class OpenCall:
             return
         recorder.trail.counters.add("refused")
         told = refusal(self.spec.name, error)
-        self._end(None, None, None, str(told))
+        self._end_span(None, None, None, str(told))
         raise told from error
 
     # --- pieces
 
-    def _elapsed(self) -> int:
+    def _ended(self, outcome: Outcome) -> ToolCall | None:
+        # the clock stops, and the call's context is left, before anything is sanitized: neither is the tool's own time
         elapsed = time.perf_counter_ns() - self._begun if self._begun else 0
         self.leave()
-        return elapsed
-
-    def _returned(self, result: object, size: int | None) -> ToolCall | None:
-        if self.inner_outcome is not None:
-            result, size, raised = self.inner_outcome
-            if raised is not None:
-                return self._raised(raised)
-        elapsed = self._elapsed()
         try:
-            return self.recorder.returned(self.call, self.spec, result, elapsed, self.withheld, size)
-        except Exception as error:  # noqa: BLE001 - the caller gets the tool's own result
+            return self.recorder.calls.finished(self.call, self.spec, self._told_inside(outcome), elapsed, self.withheld)
+        except Exception as error:  # noqa: BLE001 - the caller gets the tool's own result or exception
             self.recorder.lost(self.call, error)
             return None
 
-    def _raised(self, raised: BaseException) -> ToolCall | None:
-        if self.inner_outcome is not None and self.inner_outcome[2] is not None:
-            # frameworks wrap what a tool raises
-            raised = self.inner_outcome[2]
-        elapsed = self._elapsed()
-        try:
-            return self.recorder.raised(self.call, raised, elapsed, self.withheld)
-        except Exception as error:  # noqa: BLE001 - the caller gets the tool's own exception
-            self.recorder.lost(self.call, error)
-            return None
+    def _told_inside(self, outcome: Outcome) -> Outcome:
+        """Choose between what the caller saw and what the decorated tool inside told: frameworks wrap results, and what a tool raises."""
+        inner = self.inner_outcome
+        if inner is not None and (isinstance(outcome, Returned) or isinstance(inner, (Raised, Closed))):
+            return inner
+        return outcome
 
-    def _failed(self, message: object, kind: str | None) -> ToolCall | None:
-        if self.inner_outcome is not None and self.inner_outcome[2] is not None:
-            return self._raised(self.inner_outcome[2])
-        elapsed = self._elapsed()
-        try:
-            return self.recorder.failed(self.call, message, kind, elapsed, self.withheld)
-        except Exception as error:  # noqa: BLE001 - the block goes on as it would have
-            self.recorder.lost(self.call, error)
-            return None
-
-    def _write(self, done: ToolCall | None, error: BaseException | None) -> None:
-        receipt = None
-        try:
-            if done is not None:
-                receipt = self.recorder.write_finished(done)
-        finally:
-            self._end(done, receipt, error)
-
-    async def _write_async(self, done: ToolCall | None, error: BaseException | None) -> None:
-        receipt, cancelled = None, None
-        try:
-            if done is not None:
-                receipt, cancelled = await settled(self.recorder.write_finished_async(done))
-        finally:
-            self._end(done, receipt, error)
-        if cancelled is not None:
-            raise cancelled
-
-    def _end(self, done: ToolCall | None, receipt: Receipt | None, error: BaseException | None, refused: str | None = None) -> None:
+    def _end_span(self, done: ToolCall | None, receipt: Receipt | None, outcome: Outcome | None, refused: str | None = None) -> None:
         """Stamp the span while it lives, and end it. Nothing that OpenTelemetry does here reaches the caller."""
         # the context refers back to this call: without this only the collector could free both
         self._inside = _NOWHERE
@@ -228,7 +195,7 @@ class OpenCall:
             return
         span_id = span.get_span_context().span_id
         try:
-            self._stamp(span, done, receipt, error, refused)
+            self._stamp(span, done, receipt, outcome, refused)
             OWN_SPANS_ENDING[span_id] = self._told
             span.end()
         except Exception as problem:  # noqa: BLE001 - processors of the application's; the records are written
@@ -236,7 +203,7 @@ class OpenCall:
         finally:
             OWN_SPANS_ENDING.pop(span_id, None)
 
-    def _stamp(self, span: Span, done: ToolCall | None, receipt: Receipt | None, error: BaseException | None, refused: str | None) -> None:
+    def _stamp(self, span: Span, done: ToolCall | None, receipt: Receipt | None, outcome: Outcome | None, refused: str | None) -> None:
         if done is None:
             span.set_status(Status(StatusCode.ERROR, refused))
             if refused is not None:
@@ -254,8 +221,8 @@ class OpenCall:
         span.set_attributes(told)
         if done["success"] is False:
             span.set_status(Status(StatusCode.ERROR, done["error"]))
-            if error is not None:
-                span.add_event(semconv.EXCEPTION_EVENT, _exception(done, error))
+            if isinstance(outcome, (Raised, Closed)):
+                span.add_event(semconv.EXCEPTION_EVENT, _exception(done, outcome.error))
 
 
 def begin(spec: ToolSpec, arguments: Mapping[str, Any], trail: Trail | None = None, tool_call_id: object = None) -> OpenCall | None:
@@ -288,7 +255,7 @@ def begin(spec: ToolSpec, arguments: Mapping[str, Any], trail: Trail | None = No
         opened.refused(error)
     except BaseException as error:
         # interrupted before the body ran; the start may or may not be on record
-        opened.raised(error)
+        opened.finish(Raised(error))
         raise
     opened.enter()
     return opened
@@ -306,7 +273,7 @@ async def begin_async(spec: ToolSpec, arguments: Mapping[str, Any], trail: Trail
         opened.refused(error)
     else:
         if cancelled is not None:
-            await opened.raised_async(cancelled)
+            await opened.finish_async(Raised(cancelled))
             raise cancelled
     opened.enter()
     return opened

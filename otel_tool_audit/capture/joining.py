@@ -14,7 +14,7 @@ from opentelemetry import context as otel
 
 from otel_tool_audit.capture.gate import OpenCall, begin, begin_async
 from otel_tool_audit.record.model import ToolCall
-from otel_tool_audit.recording import CALL_KEY, ToolSpec
+from otel_tool_audit.recording import CALL_KEY, Outcome, ToolSpec
 from otel_tool_audit.redaction.objects import as_fields
 from otel_tool_audit.trail.trail import Trail
 
@@ -37,26 +37,14 @@ class NestedCall:
     def leave(self) -> None:
         """As :meth:`enter`."""
 
-    def returned(self, result: object, size: int | None = None) -> None:
-        """The tool returned."""
-        self._outer.inner_outcome = (result, size, None)
-
-    def raised(self, error: BaseException) -> ToolCall | None:
-        """The tool raised."""
-        self._outer.inner_outcome = (None, None, error)
+    def finish(self, outcome: Outcome) -> ToolCall | None:
+        """Keep what came of the tool for the call that is open; nothing is recorded here."""
+        self._outer.inner_outcome = outcome
         return None
 
-    def closed(self, error: BaseException) -> None:
-        """Somebody closed the generator before its end."""
-        self.raised(error)
-
-    async def returned_async(self, result: object, size: int | None = None) -> None:
-        """As :meth:`returned`."""
-        self.returned(result, size)
-
-    async def raised_async(self, error: BaseException) -> ToolCall | None:
-        """As :meth:`raised`."""
-        return self.raised(error)
+    async def finish_async(self, outcome: Outcome) -> ToolCall | None:
+        """As :meth:`finish`."""
+        return self.finish(outcome)
 
 
 def delegate(opened: OpenCall | None, arguments: Mapping[str, Any]) -> OpenCall | None:

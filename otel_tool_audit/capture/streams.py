@@ -16,7 +16,7 @@ from otel_tool_audit.capture.arguments import Binder
 from otel_tool_audit.capture.gate import OpenCall
 from otel_tool_audit.capture.joining import NestedCall, begin_tool, begin_tool_async
 from otel_tool_audit.record.summary import size
-from otel_tool_audit.recording import ToolSpec
+from otel_tool_audit.recording import Closed, Raised, Returned, ToolSpec
 from otel_tool_audit.trail.trail import Trail
 
 Stream = Generator[Any, Any, Any]
@@ -56,13 +56,13 @@ def wrap_generator(function: Callable[..., Stream], spec: ToolSpec, bind: Binder
                 except BaseException as error:  # noqa: BLE001 - the tool decides what it means
                     step, value = generator.throw, error
         except StopIteration as end:
-            opened.returned(end.value, length if end.value is None else length + size(end.value))
+            opened.finish(Returned(end.value, length if end.value is None else length + size(end.value)))
             return end.value
         except GeneratorExit as error:
-            opened.closed(error)
+            opened.finish(Closed(error))
             raise
         except BaseException as error:
-            opened.raised(error)
+            opened.finish(Raised(error))
             raise
 
     return wrapper
@@ -101,10 +101,10 @@ def wrap_async_generator(function: Callable[..., AsyncStream], spec: ToolSpec, b
                     step, value = generator.athrow, error
         except StopAsyncIteration:
             if opened is not None:
-                await opened.returned_async(None, length)
+                await opened.finish_async(Returned(None, length))
         except BaseException as error:
             if opened is not None:
-                await opened.raised_async(error)
+                await opened.finish_async(Raised(error))
             raise
 
     return wrapper

@@ -9,18 +9,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from opentelemetry import trace
-from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import SpanKind, StatusCode
 
 from otel_tool_audit.observe.callers import Calling
+from otel_tool_audit.observe.span_view import SpanView
 from otel_tool_audit.propagation.context import Attribution
 from otel_tool_audit.recognise import CallFacts, ToldCaller
 from otel_tool_audit.recognise.caller import OWN
 from otel_tool_audit.recognise.outcomes import telling
 from otel_tool_audit.record.codec import timestamp
 from otel_tool_audit.record.model import UNKNOWN, ToolCall, new_call
-from otel_tool_audit.recording import Recorder, error_text, error_type, plain_spec
+from otel_tool_audit.recording import CallBuilder, Failed, Outcome, Raised, Returned, plain_spec
 
 LONGEST_NAME: Final = 200
 """Characters of a tool's name that are recorded."""
@@ -36,20 +35,13 @@ _OUTCOME: Final = ("success", "error", "error_type", "result_summary")
 
 
 def observed_call(
-    recorder: Recorder,
-    span: ReadableSpan,
-    facts: CallFacts,
-    calling: Calling,
-    source: str,
-    raised: BaseException | None,
-    *,
-    interrupted: bool = False,
+    build: CallBuilder, span: SpanView, facts: CallFacts, calling: Calling, source: str, raised: BaseException | None, *, interrupted: bool = False
 ) -> ToolCall:
     """
     Make the call that a span tells of.
 
     Args:
-        recorder: Sanitizes it.
+        build: Sanitizes it.
         span: Ended, or to be given up.
         facts: What the span says of the call.
         calling: Who called.
@@ -58,29 +50,23 @@ def observed_call(
         interrupted: The span never ended, so nothing is known of the outcome.
     """
     spec = plain_spec(facts.tool_name[:LONGEST_NAME])
-    call, withheld = recorder.observed(spec.name, calling.caller, facts.arguments, facts.tool_call_id, calling.subject)
-    elapsed = max(0, (span.end_time or 0) - (span.start_time or 0))
-    failure = None if interrupted else _failure(span, facts, raised)
-    if interrupted:
-        done = call
-    elif failure is None:
-        done = recorder.returned(call, spec, facts.result, elapsed, withheld)
-    else:
-        done = recorder.failed(call, *failure, elapsed, withheld)
-    done["timestamp"] = timestamp(span.start_time) if span.start_time else recorder.now()
+    call, withheld = build.observed(spec.name, calling.caller, facts.arguments, facts.tool_call_id, calling.subject)
+    start, context, parent = span.start_time, span.context, span.parent
+    # how long an interrupted call took, and how it ended, nobody knows
+    done = call if interrupted else build.finished(call, spec, _outcome(span, facts, raised), max(0, (span.end_time or 0) - (start or 0)), withheld)
+    done["timestamp"] = timestamp(start) if start else build.now()
     done["source"] = source
-    context = span.context
-    if context is not None and context.is_valid:
-        done["trace_id"], done["span_id"] = trace.format_trace_id(context.trace_id), trace.format_span_id(context.span_id)
+    if context.is_valid:
+        done["trace_id"], done["span_id"] = f"{context.trace_id:032x}", f"{context.span_id:016x}"
         if interrupted or not context.trace_flags.sampled:
             # nobody exports it
             done["sampled"] = False
-    if span.parent is not None and span.parent.is_valid:
-        done["parent_span_id"] = trace.format_span_id(span.parent.span_id)
+    if parent is not None and parent.is_valid:
+        done["parent_span_id"] = f"{parent.span_id:016x}"
     return done
 
 
-def is_assumed(span: ReadableSpan, facts: CallFacts) -> bool:
+def is_assumed(span: SpanView, facts: CallFacts) -> bool:
     """Tell whether nothing but the silence of a client's span says that the call went well: a request that was answered may have failed."""
     silent = facts.failure is None and not facts.has_result
     return silent and span.kind is SpanKind.CLIENT and span.status.status_code is StatusCode.UNSET
@@ -180,13 +166,12 @@ def _better_outcome(old: ToolCall, new: ToolCall) -> dict[str, Any]:
     return {"result_summary": new["result_summary"]} if new["success"] and sizes[0] <= 4 < sizes[1] else {}  # noqa: PLR2004
 
 
-def _failure(span: ReadableSpan, facts: CallFacts, raised: BaseException | None) -> tuple[object, str | None] | None:
-    """Tell what went wrong; None when nothing says that anything did."""
+def _outcome(span: SpanView, facts: CallFacts, raised: BaseException | None) -> Outcome:
     failed = facts.failure
     if span.status.status_code is StatusCode.ERROR or failed is not None:
         kind = None if failed is None else failed.type
         said = (None if failed is None else failed.message, facts.message, span.status.description, facts.error_text)
-        return telling(said) or kind or NOT_TOLD, kind
+        return Failed(telling(said) or kind or NOT_TOLD, kind)
     if raised is not None and span.status.status_code is StatusCode.UNSET:
-        return error_text(raised), error_type(raised)
-    return None
+        return Raised(raised)
+    return Returned(facts.result)

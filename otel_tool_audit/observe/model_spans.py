@@ -14,9 +14,8 @@ from collections import deque
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from opentelemetry.sdk.trace import ReadableSpan
-
-from otel_tool_audit.observe.open_spans import ModelSeen, OpenSpan
+from otel_tool_audit.observe.open_spans import ModelSeen, SpanNode
+from otel_tool_audit.observe.span_view import SpanView, events_of, plain
 from otel_tool_audit.recognise import CallerSource, CallFacts, Request, Roles, SpanRole, ToldCaller, kind_of, may_hold
 from otel_tool_audit.recognise import convention as c
 from otel_tool_audit.recognise.caller import MODEL_SPAN, is_made_up
@@ -34,7 +33,6 @@ _MODEL_NAMES: Final = ("model", "model_name", "model_id", "modelId", "ls_model_n
 _BESIDE: Final = ("meta", "metadata", "response_metadata")
 _MOST_NODES: Final = 200
 _NAMED: Final = re.compile(r"^(?:chat|text_completion|generate_content|completion) (\S+)$")
-_NOTHING: Final[Mapping[str, Any]] = {}
 
 
 class Models:
@@ -47,7 +45,7 @@ class Models:
         self._traces: dict[int, ModelSeen] = {}
         self._recent: deque[ModelSeen] = deque(maxlen=_MOST_RECENT)
 
-    def ended(self, span: ReadableSpan, entry: OpenSpan | None, attributes: Mapping[str, Any], found: FactMatch) -> ModelSeen:
+    def ended(self, span: SpanView, entry: SpanNode | None, attributes: Mapping[str, Any], found: FactMatch) -> ModelSeen:
         """
         Remember a model's span.
 
@@ -66,16 +64,16 @@ class Models:
             entry.model = seen
             for above in entry.ancestors():
                 above.model = seen
-        if span.context is not None:
-            traces = self._traces
-            traces.pop(span.context.trace_id, None)
-            if len(traces) >= _MOST_TRACES:
-                traces.pop(next(iter(traces)), None)
-            traces[span.context.trace_id] = seen
+        traces = self._traces
+        # out and in again: the trace whose model spoke longest ago goes first
+        traces.pop(span.context.trace_id, None)
+        if len(traces) >= _MOST_TRACES:
+            traces.pop(next(iter(traces)), None)
+        traces[span.context.trace_id] = seen
         return seen
 
     def asked(
-        self, span: ReadableSpan, entry: OpenSpan | None, facts: CallFacts, roles: Roles
+        self, span: SpanView, entry: SpanNode | None, facts: CallFacts, roles: Roles
     ) -> tuple[CallerSource | None, tuple[CallFacts, dict[str, ToldCaller]] | None]:
         """
         Find the model's span that a tool's belongs to.
@@ -105,15 +103,15 @@ class Models:
                 return _place(named or seen, roles), _completed(facts, request)
         return None if named is None else _place(named, roles), None
 
-    def _near(self, span: ReadableSpan, entry: OpenSpan | None, roles: Roles) -> list[ModelSeen]:
+    def _near(self, span: SpanView, entry: SpanNode | None, roles: Roles) -> list[ModelSeen]:
         """Give models' spans, the nearest first: ended inside the closest span around, or open there now."""
         given: list[ModelSeen] = []
         if entry is not None and entry.parent is not None:
             for above in entry.ancestors():
-                given += [near for near in (above.model, *_open_models(above, roles)) if near is not None and near not in given]
+                given += [near for near in (above.model, *_open_models(above, span.end_time or 0, roles)) if near is not None and near not in given]
                 if len(given) >= _MOST_TRIED:
                     return given
-        last = self._traces.get(span.context.trace_id) if span.context is not None else None
+        last = self._traces.get(span.context.trace_id)
         if last is not None and last not in given:
             given.append(last)
         return given
@@ -126,17 +124,19 @@ def _place(seen: ModelSeen, roles: Roles) -> CallerSource | None:
     return CallerSource(MODEL_SPAN, told, roles.found(told))
 
 
-def _open_models(above: OpenSpan, roles: Roles) -> Iterator[ModelSeen]:
+def _open_models(above: SpanNode, moment: int, roles: Roles) -> Iterator[ModelSeen]:
     for child in reversed(above.children or ()):
-        live = None if child.span is None else child.span.attributes
-        if child.span is None or not live:
+        view = child.view
+        # one that came over OTLP has an end, which may lie after that of the tool that it asked for
+        if view is None or (view.end_time is not None and not (view.start_time or 0) <= moment < view.end_time):
             continue
+        live = plain(view.attributes)
         found = roles.found(live)
-        if kind_of(found, live, child.span.name) is SpanRole.MODEL:
-            yield _seen(child.span, live, found)
+        if kind_of(found, live, view.name) is SpanRole.MODEL:
+            yield _seen(view, live, found)
 
 
-def _seen(span: ReadableSpan, attributes: Mapping[str, Any], found: FactMatch) -> ModelSeen:
+def _seen(span: SpanView, attributes: Mapping[str, Any], found: FactMatch) -> ModelSeen:
     name, key = None, ""
     for at in found.by.get(c.MODEL, ()):
         if isinstance(told := scalar(attributes[at]), str) and told.lower() != UNKNOWN:
@@ -150,8 +150,7 @@ def _seen(span: ReadableSpan, attributes: Mapping[str, Any], found: FactMatch) -
     held = {at: value for at, value in attributes.items() if may_hold(str(at))}
     if c.NAME in found.by and c.ARGUMENTS in found.by:
         held["tool_calls"] = _own(found, attributes)
-    events = tuple((event.name, event.attributes or _NOTHING) for event in span.events)
-    return ModelSeen(name, key, span.start_time or 0, held, events)
+    return ModelSeen(name, key, span.start_time or 0, held, events_of(span))
 
 
 def _own(found: FactMatch, attributes: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -100,16 +100,18 @@ class RecordedCall:
 class RecentCalls:
     """Remembers calls while they run and for a short time after, for the spans beside them."""
 
-    __slots__ = ("_ended", "_keep", "_running")
+    __slots__ = ("_ended", "_in_order", "_keep", "_running")
 
-    def __init__(self, keep: float) -> None:
+    def __init__(self, keep: float, *, in_order: bool = True) -> None:
         """
         Begin with none.
 
         Args:
             keep: Seconds after its end that a call is remembered.
+            in_order: Whether calls come nearly in the order of their ends; where not, the last ones are all looked at.
         """
         self._keep = int(keep * 1e9)
+        self._in_order = in_order
         self._running: dict[str, RecordedCall] = {}
         self._ended: deque[RecordedCall] = deque(maxlen=_MOST)
 
@@ -126,7 +128,8 @@ class RecentCalls:
         """Remember a call that has ended, and forget those that ended long before."""
         self._running.pop(seen.call["call_id"], None)
         ended = self._ended
-        while ended and (ended[0].end or 0) < (seen.end or 0) - self._keep:
+        # where ends come in no order, one that is later says nothing of those before it: then only their number is bounded
+        while self._in_order and ended and (ended[0].end or 0) < (seen.end or 0) - self._keep:
             ended.popleft()
         ended.append(seen)
 
@@ -176,7 +179,7 @@ class RecentCalls:
         for seen in reversed(self._ended):
             if (seen.end or 0) < earliest:
                 # calls stand here nearly in the order of their ends: a few more, and all others ended earlier
-                before += 1
+                before += self._in_order
                 if before > _MOST_BEFORE:
                     break
             elif scope not in seen.scopes and seen.start <= latest and may_be_one(seen.call, call):

@@ -13,13 +13,14 @@ from typing import Any, Final
 
 from opentelemetry import baggage
 from opentelemetry import context as otel
-from opentelemetry.sdk.trace import ReadableSpan
 
 from otel_tool_audit.observe.call import ASSUMED, is_assumed, new_fields, observed_call, source_of
 from otel_tool_audit.observe.callers import Callers
 from otel_tool_audit.observe.model_spans import Models
-from otel_tool_audit.observe.open_spans import Descendant, OpenSpan, OpenSpans
+from otel_tool_audit.observe.open_spans import Descendant, OpenSpans, SpanMemory, SpanNode
 from otel_tool_audit.observe.recent_calls import RecentCalls, RecordedCall
+from otel_tool_audit.observe.span_view import NOTHING as NO_ATTRIBUTES
+from otel_tool_audit.observe.span_view import SpanView, events_of, plain, scope_of
 from otel_tool_audit.observe.writer import Recorded, Writing, together
 from otel_tool_audit.propagation.context import NOBODY
 from otel_tool_audit.recognise import CallerSource, CallFacts, Roles, SpanRole, facts_of, kind_of
@@ -30,7 +31,6 @@ from otel_tool_audit.record.model import UNKNOWN, ToolCall
 from otel_tool_audit.recording import CALL_KEY, Recorder
 
 OWN_SCOPE: Final = "otel_tool_audit"
-_NOTHING: Final[Mapping[str, Any]] = {}
 _BARRIERS: Final = frozenset({SpanRole.MODEL, SpanRole.AGENT})
 _MOST_GIVEN_UP: Final = 16_384
 
@@ -45,42 +45,48 @@ class Watcher:
         writing: Hands over what becomes known.
     """
 
-    def __init__(self, recorder: Recorder) -> None:
+    def __init__(self, recorder: Recorder, spans: SpanMemory | None = None) -> None:
         """
         Begin with nothing seen.
 
         Args:
             recorder: Sanitizes and writes.
+            spans: Tells which spans are around and inside another; None: the SDK tells of each span's start and end.
         """
         self.recorder = recorder
-        self.spans = OpenSpans()
+        self.spans: SpanMemory = OpenSpans() if spans is None else spans
         self._roles = Roles()
-        self._callers = Callers(recorder.identities, self._roles)
+        self._callers = Callers(recorder.calls.identities, self._roles)
         self._models = Models()
-        self._recent = RecentCalls(recorder.settings.merge_seconds)
+        self._recent = self._no_calls()
         self._given_up: dict[int, RecordedCall] = {}
         self.writing = Writing(recorder)
-        # two spans of one call may end in two threads at a time
+        # Two spans of one call may end in two threads at a time: one has to find what the other remembered. Held from looking for the call
+        # until it is remembered and handed over, so that records of one call reach the trail in the order in which they were made. The
+        # trail's thread never takes it: a record becomes durable while it is held.
         self._lock = threading.Lock()
 
     def after_fork(self) -> None:
         """In a fork's child: the parent's threads hold no lock here, and its calls are its own."""
         self._lock = threading.Lock()
-        self._recent = RecentCalls(self.recorder.settings.merge_seconds)
+        self._recent = self._no_calls()
         self.writing.pending.clear()
+
+    def _no_calls(self) -> RecentCalls:
+        return RecentCalls(self.recorder.settings.merge_seconds, in_order=self.spans.in_order)
 
     # --- starting and ending
 
-    def started(self, span: ReadableSpan, context: otel.Context) -> None:
+    def started(self, span: SpanView, context: otel.Context | None) -> None:
         """
-        Remember a span that starts.
+        Remember a span that starts, or that came with others and will be looked at after them.
 
         Args:
-            span: Live.
-            context: Where it starts.
+            span: Live, or ended.
+            context: Where it starts; None where nobody knows that.
         """
         entry, gone = self.spans.started(span, context)
-        opened: Any = context.get(CALL_KEY)
+        opened: Any = None if context is None else context.get(CALL_KEY)
         if opened is not None and opened.span is None and opened.recorder is self.recorder:
             # the gate is making this very span
             entry.own = RecordedCall(opened.call, own=True, scope=OWN_SCOPE, start=span.start_time or 0, end=None, thread=entry.thread)
@@ -89,23 +95,22 @@ class Watcher:
         if gone is not None:
             self._give_up(gone)
 
-    def ended(self, span: ReadableSpan, attributes: Mapping[str, Any], told: Recorded) -> bool:
+    def ended(self, span: SpanView, told: Recorded) -> bool:
         """
         Look at another instrumentation's span that ended.
 
         Args:
             span: Ended.
-            attributes: Its own, in a plain mapping.
             told: Called, now or later, when it tells of a call.
 
         Returns:
             Whether it does.
         """
-        entry = self.spans.ended(span.context.span_id)
+        entry, attributes = self.spans.ended(span), plain(span.attributes)
         found = self._roles.found(attributes)
         kind = kind_of(found, attributes, span.name)
         if kind is SpanRole.TOOL:
-            facts = facts_of(span.name, attributes, found, _events(span), self._roles)
+            facts = facts_of(span.name, attributes, found, events_of(span), self._roles)
             if facts is not None and not (facts.nameless and self._in_a_tool(entry)):
                 self._tools(span, entry, facts, attributes, found, told)
                 return True
@@ -116,7 +121,7 @@ class Watcher:
             self._leave(entry, kind, attributes, found)
         return False
 
-    def own_ended(self, span: ReadableSpan, stamped: Mapping[str, Any]) -> None:
+    def own_ended(self, span: SpanView, stamped: Mapping[str, Any]) -> None:
         """
         Look at a span of ours that ended.
 
@@ -124,19 +129,18 @@ class Watcher:
             span: Ended.
             stamped: What the gate stamped it with.
         """
-        entry = self.spans.ended(span.context.span_id)
+        entry = self.spans.ended(span)
         if entry is None:
             return
-        own, entry.span, entry.children = entry.own, None, None
+        own = entry.own
         if own is not None:
             own.end, own.stamp = span.end_time, stamped
             with self._lock:
                 self._recent.ended(own)
             if entry.parent is not None:
                 entry.parent.add_descendant(Descendant(own, directly=True))
-        if entry.below:
-            attributes = dict(span.attributes or _NOTHING)
-            self._leave(entry, SpanRole.OTHER, attributes, self._roles.found(attributes))
+        attributes = plain(span.attributes) if entry.below else NO_ATTRIBUTES
+        self._leave(entry, SpanRole.OTHER, attributes, self._roles.found(attributes) if entry.below else NOTHING)
 
     def give_up(self) -> None:
         """Report every tool span that is open as interrupted: nobody will look at it any more. Inner ones come first."""
@@ -146,7 +150,7 @@ class Watcher:
     # --- what a tool's span tells
 
     def _tools(
-        self, span: ReadableSpan, entry: OpenSpan | None, facts: CallFacts, attributes: Mapping[str, Any], found: FactMatch, told: Recorded
+        self, span: SpanView, entry: SpanNode | None, facts: CallFacts, attributes: Mapping[str, Any], found: FactMatch, told: Recorded
     ) -> None:
         calls = (facts, *facts.others)
         telling = together(told, len(calls)) if facts.others else (told,)
@@ -156,8 +160,8 @@ class Watcher:
 
     def _tool(
         self,
-        span: ReadableSpan,
-        entry: OpenSpan | None,
+        span: SpanView,
+        entry: SpanNode | None,
         facts: CallFacts,
         attributes: Mapping[str, Any],
         found: FactMatch,
@@ -181,7 +185,7 @@ class Watcher:
                 seen = self._observe(span, entry, call, claimed, told)
                 seen.nameless = facts.nameless
             else:
-                seen.also(_scope(span), span.start_time or 0, span.end_time or 0)
+                seen.also(scope_of(span), span.start_time or 0, span.end_time or 0)
                 fresh = new_fields(seen.call, call, own=seen.own, claimed=seen.claimed)
                 if seen.nameless and not facts.nameless:
                     # a part of the call ended first, and was taken for a call: what the whole one tells counts
@@ -192,9 +196,9 @@ class Watcher:
                 self.writing.amend(seen, fresh, call["source"], call["claimed"], told)
         return seen
 
-    def _observe(self, span: ReadableSpan, entry: OpenSpan | None, call: ToolCall, claimed: Mapping[str, str], told: Recorded) -> RecordedCall:
+    def _observe(self, span: SpanView, entry: SpanNode | None, call: ToolCall, claimed: Mapping[str, str], told: Recorded) -> RecordedCall:
         thread = threading.get_ident() if entry is None else entry.thread
-        seen = RecordedCall(call, own=False, scope=_scope(span), start=span.start_time or 0, end=span.end_time, thread=thread)
+        seen = RecordedCall(call, own=False, scope=scope_of(span), start=span.start_time or 0, end=span.end_time, thread=thread)
         seen.claimed = claimed
         self._recent.ended(seen)
         self.writing.observe(seen, told)
@@ -202,8 +206,8 @@ class Watcher:
 
     def _call(
         self,
-        span: ReadableSpan,
-        entry: OpenSpan | None,
+        span: SpanView,
+        entry: SpanNode | None,
         facts: CallFacts,
         attributes: Mapping[str, Any],
         found: FactMatch,
@@ -212,7 +216,7 @@ class Watcher:
         interrupted: bool = False,
     ) -> tuple[ToolCall, Mapping[str, str]]:
         context = None if entry is None else entry.context
-        known = NOBODY if context is None else self.recorder.identities.with_baggage(context)
+        known = NOBODY if context is None else self.recorder.calls.identities.with_baggage(context)
         places = [CallerSource(OWN, attributes, found), *self._around(entry)]
         model, request = self._models.asked(span, entry, facts, self._roles)
         if model is not None:
@@ -225,9 +229,9 @@ class Watcher:
         said = source_of(facts.source, told, known)
         if not interrupted and is_assumed(span, facts):
             said = f"{said} {ASSUMED}"
-        return observed_call(self.recorder, span, facts, calling, said, raised, interrupted=interrupted), calling.claimed
+        return observed_call(self.recorder.calls, span, facts, calling, said, raised, interrupted=interrupted), calling.claimed
 
-    def _around(self, entry: OpenSpan | None) -> list[CallerSource]:
+    def _around(self, entry: SpanNode | None) -> list[CallerSource]:
         """Give the places around a span, the nearest first."""
         if entry is None:
             return []
@@ -239,26 +243,24 @@ class Watcher:
             if carried := baggage.get_all(context):
                 places.append(CallerSource(BAGGAGE, carried, self._roles.found(carried)))
         for above in entry.ancestors() if entry.parent is not None else ():
-            live = None if above.span is None else above.span.attributes
+            live = None if above.view is None else plain(above.view.attributes)
             if live and (found := self._roles.found(live)):
                 places.append(CallerSource(ANCESTOR, live, found))
         return places
 
     # --- which call it is
 
-    def _same(self, span: ReadableSpan, entry: OpenSpan | None, call: ToolCall, facts: CallFacts) -> RecordedCall | None:
+    def _same(self, span: SpanView, entry: SpanNode | None, call: ToolCall, facts: CallFacts) -> RecordedCall | None:
         """Find the call on record that a span tells of: reported as interrupted before, around it, inside it, beside it."""
-        given_up = self._given_up.pop(span.context.span_id, None) if self._given_up and span.context is not None else None
+        given_up = self._given_up.pop(span.context.span_id, None) if self._given_up else None
         if given_up is not None:
             return given_up
         if entry is not None:
-            around = self._own_around(entry) if entry.parent is not None else None
-            if around is not None and may_be_one(around.call, call):
+            around = self._call_around(entry, call, facts) if entry.parent is not None else None
+            if around is not None:
                 return around
             for below in reversed(entry.below or ()):
-                either = below.seen.nameless or facts.nameless
-                named = {**below.seen.call, "tool_name": call["tool_name"]} if either else below.seen.call
-                if below.directly and may_be_one(named, call):
+                if below.directly and _may_be(below.seen, call, facts):
                     return below.seen
             if (facts.answers or facts.repeats is not None) and entry.parent is not None:
                 # what a tool gave back, or its error once more, in a span of its own after the call's
@@ -267,47 +269,56 @@ class Watcher:
                     failed = below.seen.call["success"] is False
                     if below.directly and (failed or facts.repeats is None) and may_be_one(below.seen.call, again):
                         return below.seen
-        if facts.arguments is None and not facts.has_result and (repeated := self._recent.repeated(call, _scope(span))) is not None:
+        if facts.arguments is None and not facts.has_result and (repeated := self._recent.repeated(call, scope_of(span))) is not None:
             return repeated
         thread = threading.get_ident() if entry is None else entry.thread
-        return self._recent.beside(call, _scope(span), span.start_time or 0, span.end_time or 0, thread)
+        return self._recent.beside(call, scope_of(span), span.start_time or 0, span.end_time or 0, thread)
 
-    def _in_a_tool(self, entry: OpenSpan | None) -> bool:
+    def _in_a_tool(self, entry: SpanNode | None) -> bool:
         """Tell whether the span directly around is known as a tool's already."""
         above = None if entry is None else entry.parent
-        if above is None or above.span is None:
+        if above is None or above.view is None:
             return False
-        live = above.span.attributes or _NOTHING
-        return kind_of(self._roles.found(live), live, above.span.name) is SpanRole.TOOL
+        live = plain(above.view.attributes)
+        return kind_of(self._roles.found(live), live, above.view.name) is SpanRole.TOOL
 
-    def _own_around(self, entry: OpenSpan) -> RecordedCall | None:
-        """Give the call of ours that a span is directly inside of."""
+    def _call_around(self, entry: SpanNode, call: ToolCall, facts: CallFacts) -> RecordedCall | None:
+        """Find the call that a span is directly inside of: one of ours, which runs, or one whose span came before those inside it."""
         for above in entry.ancestors():
             if above.own is not None:
-                return above.own
-            live = None if above.span is None else above.span.attributes
-            name = "" if above.span is None else above.span.name
-            if live is None or kind_of(self._roles.found(live), live, name) in _BARRIERS:
+                return above.own if may_be_one(above.own.call, call) else None
+            if above.calls:
+                # what was told of from inside already happened once; told of once more it happened twice
+                inside = [below.seen for below in above.below or ()]
+                return next((seen for seen in above.calls if seen not in inside and _may_be(seen, call, facts)), None)
+            view = above.view
+            live = NO_ATTRIBUTES if view is None else plain(view.attributes)
+            if view is None or kind_of(self._roles.found(live), live, view.name) in _BARRIERS:
                 return None
         return None
 
     # --- leaving a span
 
-    def _leave(self, entry: OpenSpan, kind: SpanRole, attributes: Mapping[str, Any], found: FactMatch, seen: Sequence[RecordedCall] = ()) -> None:
+    def _leave(self, entry: SpanNode, kind: SpanRole, attributes: Mapping[str, Any], found: FactMatch, seen: Sequence[RecordedCall] = ()) -> None:
         """Tell the span around this one what was inside, and the calls inside what only this one knew."""
-        entry.span = None
-        entry.children = None
-        below, parent = entry.below, entry.parent
-        entry.below = None
+        # before left(), which lets go of them
+        below, above = entry.below or (), entry.parent
+        self.spans.left(entry, kind, seen)
         if below and found.telling:
             self._tell_below(below, attributes, found)
-        if parent is None:
+        if above is None or not (below or seen):
             return
-        for each in seen:
-            parent.add_descendant(Descendant(each, directly=True))
-        for inner in below or ():
-            if inner.seen not in seen:
-                parent.add_descendant(Descendant(inner.seen, inner.directly and kind not in _BARRIERS and not seen))
+        inside = [Descendant(each, directly=True) for each in seen]
+        inside += [Descendant(b.seen, b.directly and kind not in _BARRIERS and not seen) for b in below if b.seen not in seen]
+        while above is not None and inside:
+            for each in inside:
+                above.add_descendant(each)
+            if above.role is None:
+                return
+            # it was looked at before this one came: those around it hear of the calls from here
+            hidden = above.role in _BARRIERS or bool(above.calls)
+            inside = [Descendant(each.seen, each.directly and not hidden) for each in inside if each.seen not in above.calls]
+            above = above.parent
 
     def _tell_below(self, below: Sequence[Descendant], attributes: Mapping[str, Any], found: FactMatch) -> None:
         waiting = [inner.seen for inner in below if _lacks(inner.seen.call)]
@@ -325,7 +336,7 @@ class Watcher:
                 if fresh:
                     self.writing.amend(seen, fresh, source_of("", calling.told, NOBODY).strip(), None)
 
-    def _model_ended(self, span: ReadableSpan, entry: OpenSpan | None, attributes: Mapping[str, Any], found: FactMatch) -> None:
+    def _model_ended(self, span: SpanView, entry: SpanNode | None, attributes: Mapping[str, Any], found: FactMatch) -> None:
         """Remember a model's span, and name the model in calls that ran before it had ended: it was streaming when it asked for them."""
         model = self._models.ended(span, entry, attributes, found)
         beside = None if entry is None or entry.parent is None else entry.parent.below
@@ -338,16 +349,16 @@ class Watcher:
 
     # --- what never ended
 
-    def _give_up(self, entry: OpenSpan) -> None:
-        span = entry.span
+    def _give_up(self, entry: SpanNode) -> None:
+        span = entry.view
         if span is None or entry.own is not None or span.end_time is not None:
             return
-        attributes = dict(span.attributes or _NOTHING)
+        attributes = plain(span.attributes)
         found = self._roles.found(attributes)
         if kind_of(found, attributes, span.name) is not SpanRole.TOOL:
-            self._leave(entry, SpanRole.OTHER, _NOTHING, NOTHING)
+            self._leave(entry, SpanRole.OTHER, NO_ATTRIBUTES, NOTHING)
             return
-        facts = facts_of(span.name, attributes, found, _events(span), self._roles)
+        facts = facts_of(span.name, attributes, found, events_of(span), self._roles)
         if facts is None:
             return
         try:
@@ -359,22 +370,19 @@ class Watcher:
             seen = self._same(span, entry, call, facts)
             if seen is None:
                 seen = self._observe(span, entry, call, claimed, _nobody)
-            if span.context is not None and len(self._given_up) < _MOST_GIVEN_UP:
+            if len(self._given_up) < _MOST_GIVEN_UP:
                 self._given_up[span.context.span_id] = seen
-        self._leave(entry, SpanRole.TOOL, _NOTHING, NOTHING, [seen])
+        self._leave(entry, SpanRole.TOOL, NO_ATTRIBUTES, NOTHING, [seen])
 
 
 def _nobody(_: RecordedCall | None) -> None:
     """A span that never ended is never forwarded."""
 
 
-def _scope(span: ReadableSpan) -> str:
-    return "" if span.instrumentation_scope is None else span.instrumentation_scope.name
-
-
-def _events(span: ReadableSpan) -> tuple[tuple[str, Mapping[str, Any]], ...]:
-    events = span.events
-    return tuple((event.name, event.attributes or _NOTHING) for event in events) if events else ()
+def _may_be(seen: RecordedCall, call: ToolCall, facts: CallFacts) -> bool:
+    """Tell whether a call on record may be the one that a span tells of; a name that is told of neither contradicts nothing."""
+    known: Any = {**seen.call, "tool_name": call["tool_name"]} if seen.nameless or facts.nameless else seen.call
+    return may_be_one(known, call)
 
 
 def _lacks(call: ToolCall) -> bool:

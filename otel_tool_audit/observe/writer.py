@@ -83,7 +83,7 @@ class Writing:
             found["source"] = f"{seen.call['source']} + {said}"
         if claimed and claimed.get("fields"):
             found["claimed"] = {**(seen.call["claimed"] or {}), **claimed}
-        record = amendment(seen.call, found, self._recorder.now())
+        record = amendment(seen.call, found, self._recorder.calls.now())
         merged: Any = {**seen.call, **found}
         seen.call = merged
         seen.claimed = {**seen.claimed, **((claimed or {}).get("fields") or {})}

@@ -12,7 +12,8 @@ from typing import Any, Final
 import orjson
 from opentelemetry.sdk.trace import Event, ReadableSpan
 
-from otel_tool_audit.processor.spans import SpanCopy, plain
+from otel_tool_audit.observe.span_view import plain
+from otel_tool_audit.processor.spans import SpanCopy
 
 LARGEST: Final = 3_500_000
 """Bytes of a request, by estimate; what is left up to 4 MiB is for the resource, and for the estimate's error."""

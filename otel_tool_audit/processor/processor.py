@@ -26,7 +26,7 @@ from otel_tool_audit.observe.watcher import Watcher
 from otel_tool_audit.processor.delivery import Delivery
 from otel_tool_audit.processor.neighbours import exporting_neighbours, processors
 from otel_tool_audit.processor.sampler import follows_callers, records_all
-from otel_tool_audit.processor.spans import SpanSanitizer, plain
+from otel_tool_audit.processor.spans import SpanSanitizer
 from otel_tool_audit.propagation.context import current_context
 from otel_tool_audit.recording import OWN_SPANS_ENDING, Binding, Recorder, bind
 from otel_tool_audit.settings import Settings
@@ -205,7 +205,7 @@ class AuditSpanProcessor(SpanProcessor):
 
         self._waiting.add(waiting)
         try:
-            told = self._watcher.ended(span, plain(span.attributes), recorded)
+            told = self._watcher.ended(span, recorded)
         except BaseException:
             self._waiting.discard(waiting)
             raise

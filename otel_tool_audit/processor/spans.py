@@ -13,6 +13,7 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import Event, ReadableSpan
 from opentelemetry.trace import Link, Status
 
+from otel_tool_audit.observe.span_view import plain
 from otel_tool_audit.redaction import Sanitizer
 
 FAILED: Final = "tool_audit.sanitizer_failed"
@@ -174,11 +175,3 @@ class SpanSanitizer:
 
 def _unchanged(cleaned: Sequence[object], original: Sequence[object]) -> bool:
     return not original or all(a is b for a, b in zip(cleaned, original, strict=True))
-
-
-def plain(attributes: Mapping[str, Any] | None) -> Mapping[str, Any]:
-    """Copy attributes out of the SDK's locked mapping at once instead of key by key."""
-    if not attributes:
-        return _NOTHING
-    copy = getattr(attributes, "copy", None)
-    return copy() if copy is not None else dict(attributes)

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from otel_tool_audit.recording.binding import CALL_KEY, OWN_SPANS_ENDING, Binding, bind, binding_for, bound, disable, switched_off, unbind
+from otel_tool_audit.recording.builder import CallBuilder
 from otel_tool_audit.recording.failures import error_text, error_type, refusal
 from otel_tool_audit.recording.identity import Caller, Identities, as_entries
+from otel_tool_audit.recording.outcomes import Closed, Denied, Failed, Outcome, Paused, Raised, Returned
 from otel_tool_audit.recording.recorder import Recorder
 from otel_tool_audit.recording.spec import ToolOptions, ToolSpec, plain_spec, tool_spec
 from otel_tool_audit.redaction import Sanitizer
@@ -16,9 +18,17 @@ __all__ = [
     "CALL_KEY",
     "OWN_SPANS_ENDING",
     "Binding",
+    "CallBuilder",
     "Caller",
+    "Closed",
+    "Denied",
+    "Failed",
     "Identities",
+    "Outcome",
+    "Paused",
+    "Raised",
     "Recorder",
+    "Returned",
     "ToolOptions",
     "ToolSpec",
     "as_entries",

@@ -1,271 +1,144 @@
 """
-From raw facts to a sanitized call in the trail. Nothing unsanitized leaves here: not to the trail, not to a span.
+Calls into one trail: what must be durable is waited for, what was lost is counted.
 
-Source: ARCHITECTURE.md.
+Source: ARCHITECTURE.md; FORMAT.md, section 6.
 """
 
 from __future__ import annotations
 
 import logging
-import os
 import sys
-import time
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final
+import threading
+from collections.abc import Callable
+from time import perf_counter
+from typing import Final
 
-import orjson
-from opentelemetry.context import Context
-
-from otel_tool_audit import semconv
-from otel_tool_audit.keys.pseudonyms import is_pseudonym
-from otel_tool_audit.policy.retention import check_class, class_of
-from otel_tool_audit.record.codec import cut, timestamp
-from otel_tool_audit.record.model import DENIED, PAUSED, ToolCall, new_call
-from otel_tool_audit.record.summary import outcome, summary
-from otel_tool_audit.recording.failures import RecordedFailure, error_text, error_type
-from otel_tool_audit.recording.identity import Caller, Identities, as_entries
-from otel_tool_audit.recording.pauses import Pauses
-from otel_tool_audit.recording.retries import Retries
-from otel_tool_audit.recording.spec import ToolSpec, plain_spec
-from otel_tool_audit.recording.writing import CallWriter
-from otel_tool_audit.redaction import Keyring, RedactedValues, Redaction, Sanitizer, ToolRules
+from otel_tool_audit.policy.retention import check_class
+from otel_tool_audit.record.model import AMENDED, FINISHED, OBSERVED, STARTED, Receipt, ToolCall
+from otel_tool_audit.recording.builder import CallBuilder
+from otel_tool_audit.recording.identity import Caller
+from otel_tool_audit.redaction import Keyring
 from otel_tool_audit.settings import Settings
 from otel_tool_audit.trail.trail import Trail
 
 _log = logging.getLogger("otel_tool_audit")
 
-LONGEST_ARGUMENTS: Final = 32_768
-"""Bytes of sanitized arguments that a record and a span show; larger ones are cut in both alike."""
-
-_IDS: Final = (str, int)
-_NO_IDS: Final = frozenset({"status", "count"})
-"""What a summary keeps that is nobody's id."""
-
-_NS: Final = 1_000_000_000
-_NS_IN_MS: Final = 1_000_000
+_ELSEWHERE_SECONDS: Final = 2.0
+"""How long a closed generator waits for its record."""
 
 
-class Recorder(CallWriter):
+class Recorder:
     """
     Writes calls into one trail.
 
     Attributes:
         trail: Where they go.
         trail_id: Its id, 32 hex digits.
-        sanitizer: What they go through first.
         settings: How.
-        identities: Who calls.
+        calls: Makes what is written.
+        sanitizer: What every value goes through first; spans that are forwarded do, too.
         warned: What this recorder has warned of already; each is told once.
-        clock: Nanoseconds since the Unix epoch.
-        ids: Makes call ids, 32 hex digits each, never twice the same.
-        pauses: Calls that wait, for those that go on with them.
         blocked: Names of sync tools that were called on a running event loop.
     """
 
-    def __init__(
-        self, trail: Trail, settings: Settings, *, clock: Callable[[], int] = time.time_ns, ids: Callable[[], str] = lambda: os.urandom(16).hex()
-    ) -> None:
+    def __init__(self, trail: Trail, settings: Settings) -> None:
         """
         Make the sanitizer with the trail's keys.
 
         Args:
             trail: Open.
             settings: Resolved.
-            clock: Nanoseconds since the Unix epoch.
-            ids: Makes call ids, 32 hex digits each, never twice the same.
 
         Raises:
             SettingsError: A retention class cannot be one.
         """
-        super().__init__(trail)
+        self.trail = trail
         # asked once: a closed trail does not answer, and a span may end after it
         self.trail_id = trail.trail_id
         self.settings = settings
-        keyring = Keyring(trail.keys, settings.tenant)
         trail.keep_tenant(settings.tenant)
-        self.sanitizer = Sanitizer(keyring, secret_keys=settings.secret_keys, keep_keys=settings.keep_keys)
-        self.keyring = keyring
-        self.identities = Identities(self.sanitizer, keyring, subject_is_internal=settings.subject_is_internal, trusted=settings.trusted_baggage)
         for name in settings.retention.values():
             check_class(name)
         self.warned: set[str] = set()
         self.blocked: set[str] = set()
-        self._identifiers = frozenset(settings.result_identifiers)
-        self._retries = Retries()
-        self.pauses = Pauses()
-        self.clock = clock
-        self.ids = ids
-        self._second = (-1, "")
+        self.calls = CallBuilder(settings, Keyring(trail.keys, settings.tenant), self._unattributed)
+        self.sanitizer = self.calls.sanitizer
 
-    # --- making calls
-
-    def started(
-        self, spec: ToolSpec, arguments: Mapping[str, Any], context: Context, tool_call_id: object = None
-    ) -> tuple[ToolCall, dict[str, Any], RedactedValues]:
+    def write_started(self, call: ToolCall) -> Receipt:
         """
-        Make the call that is about to run.
-
-        Args:
-            spec: The tool.
-            arguments: By name, raw.
-            context: Where it is called.
-            tool_call_id: The provider's id of the call.
-
-        Returns:
-            The call, the attributes that its span begins with, and what its error and result must not show either.
+        Append ``tool_call.started``; the tool may run when this has returned.
 
         Raises:
-            SettingsError: There is a subject, or an argument to disguise, and no key to do it with.
+            Exception: It is not durable.
         """
-        caller = self.identities.caller(context)
-        if caller.unnamed:
-            self._unattributed(spec.name, caller)
-        template, identity = caller.made.get(spec) or self._template(caller, spec)
-        call, told = template.copy(), identity.copy()
-        call["call_id"] = told[semconv.RECORD_ID] = self.ids()
-        call["timestamp"] = self.now()
-        withheld = RedactedValues()
-        if call["subject"] is not None:
-            self._withhold_subject(call, self.identities.with_baggage(context).get("subject"), withheld)
-        if spec.subject is not None and (subject := self.identities.subject(_at(arguments, spec.subject))) is not None:
-            call["subject"] = told[semconv.SUBJECT] = subject
-        rules = spec.rules if self.settings.subject_is_internal else spec.disguising
-        told[semconv.TOOL_ARGUMENTS] = self._put_arguments(call, arguments, rules, withheld)
-        if tool_call_id is not None:
-            call["tool_call_id"] = told[semconv.TOOL_CALL_ID] = self._identifier(call, tool_call_id, "tool_call_id")
-        if call["trigger"] == "retry" or (call["attempt"] or 0) > 1:
-            self._retries.link(call)
-            told.update({name: call.get(field) for name, field in semconv.RETRY if call.get(field) is not None})
-        self.pauses.link(call)
-        return call, told, withheld
+        begun = perf_counter()
+        receipt = self.trail.append(STARTED, call)
+        self.trail.counters.add("recorded", seconds=perf_counter() - begun)
+        return receipt
 
-    def returned(self, call: ToolCall, spec: ToolSpec, result: object, elapsed: int, withheld: RedactedValues, size: int | None = None) -> ToolCall:
-        """
-        Make the call whose tool returned.
+    async def write_started_async(self, call: ToolCall) -> Receipt:
+        """As :meth:`write_started`, on an event loop."""
+        begun = perf_counter()
+        receipt = await self.trail.append_async(STARTED, call)
+        self.trail.counters.add("recorded", seconds=perf_counter() - begun)
+        return receipt
 
-        Args:
-            call: As it was started.
-            spec: The tool.
-            result: What it returned; looked at, not kept.
-            elapsed: Nanoseconds.
-            withheld: What must not be shown.
-            size: Characters of the result, when it was not returned in one piece.
-        """
+    def write_finished(self, call: ToolCall) -> Receipt | None:
+        """Append ``tool_call.finished``; what cannot be written is counted and told, never raised: the tool has run."""
+        begun = perf_counter()
         try:
-            identifiers, length, error = outcome(result, identifiers=self._identifiers, fails=spec.fails)
-        except Exception as problem:  # noqa: BLE001 - a rule or a result that cannot be read says nothing of success
-            identifiers, length = {}, 0
-            error = f"what came of the call could not be told: {type(problem).__name__} while looking at the result"
-        removed: tuple[Redaction, ...] = ()
-        if identifiers:
-            identifiers, removed = self._answered(call, spec, identifiers, withheld)
-        failure = None
-        if error is not None:
-            failure, more = self._returned_failure(error, withheld)
-            removed += more
-        return self._outcome(call, identifiers, length if size is None else size, failure, elapsed, removed)
+            receipt = self.trail.append(FINISHED, call)
+        except Exception as error:  # noqa: BLE001 - the caller gets the tool's own result
+            self.lost(call, error)
+            return None
+        self.trail.counters.add("finished", seconds=perf_counter() - begun)
+        return receipt
 
-    def raised(self, call: ToolCall, error: BaseException, elapsed: int, withheld: RedactedValues) -> ToolCall:
+    async def write_finished_async(self, call: ToolCall) -> Receipt | None:
+        """As :meth:`write_finished`, on an event loop."""
+        begun = perf_counter()
+        try:
+            receipt = await self.trail.append_async(FINISHED, call)
+        except Exception as error:  # noqa: BLE001 - the caller gets the tool's own result
+            self.lost(call, error)
+            return None
+        self.trail.counters.add("finished", seconds=perf_counter() - begun)
+        return receipt
+
+    def write_closed(self, call: ToolCall) -> Receipt | None:
         """
-        Make the call whose tool raised, was cancelled, interrupted or closed.
+        As :meth:`write_finished`, for a generator that is closed.
 
-        Args:
-            call: As it was started.
-            error: What came out of it.
-            elapsed: Nanoseconds.
-            withheld: What must not be shown.
+        The collector may close it, in any thread, also in one that holds one of the trail's locks just then. So another
+        thread writes, and this one waits for it, but not for ever.
         """
-        return self.failed(call, error_text(error), error_type(error), elapsed, withheld)
+        written: list[Receipt | None] = []
+        writer = threading.Thread(target=lambda: written.append(self.write_finished(call)), name="tool-audit-closed", daemon=True)
+        try:
+            writer.start()
+        except RuntimeError:
+            # the interpreter is going down and starts no threads any more: nobody else holds a lock then
+            return self.write_finished(call)
+        writer.join(_ELSEWHERE_SECONDS)
+        return written[0] if written else None
 
-    def failed(self, call: ToolCall, message: object, kind: str | None, elapsed: int, withheld: RedactedValues) -> ToolCall:
-        """
-        Make the call that failed in the words given.
+    def submit(self, call: ToolCall, done: Callable[[Receipt | None], None]) -> bool:
+        """Hand ``tool_call.observed`` over; *done* hears of it on the trail's thread. False: lost, and counted."""
 
-        Args:
-            call: As it was started.
-            message: Raw.
-            kind: What kind of error.
-            elapsed: Nanoseconds.
-            withheld: What must not be shown.
-        """
-        text, removed = self._message(message, withheld)
-        kind = None if kind is None else str(self.sanitizer.identifier(kind, "error_type").value)
-        return self._outcome(call, {}, 0, RecordedFailure(text, kind), elapsed, removed)
+        def recorded(receipt: Receipt | None) -> None:
+            if receipt is not None:
+                self.trail.counters.add("recorded")
+            done(receipt)
 
-    def paused(self, call: ToolCall, kind: str | None, reason: object, elapsed: int, withheld: RedactedValues) -> ToolCall:
-        """
-        Make the call that waits for somebody: neither a success nor a failure.
+        return self.trail.submit(OBSERVED, call, recorded)
 
-        Args:
-            call: As it was started.
-            kind: What it waits for, one of ``WAITS_FOR``; None when that is not known.
-            reason: In the words of whoever paused it, raw; None when there are none.
-            elapsed: Nanoseconds.
-            withheld: What must not be shown.
-        """
-        (said,), removed = self._words((reason,), "waits_for.reason", withheld)
-        done = self._ended(call, elapsed, removed)
-        done["outcome"] = PAUSED
-        done["waits_for"] = {"kind": kind, "reason": said}
-        self.pauses.remember(done)
-        return done
+    def submit_amended(self, call: ToolCall, done: Callable[[Receipt | None], None]) -> bool:
+        """Hand ``tool_call.amended`` over, of a call that is on record already. False: lost, and counted."""
+        return self.trail.submit(AMENDED, call, done)
 
-    def denied(self, call: ToolCall, rule: object, reason: object, elapsed: int | None, withheld: RedactedValues, *, by: object = None) -> ToolCall:
-        """
-        Make the call that did not run because somebody said no: neither a success nor a failure.
-
-        Args:
-            call: As it was asked for.
-            rule: What forbids it, raw; ``approval`` when somebody who was asked said no. None when that is not known.
-            reason: In the words of whoever said no, raw; None when there are none.
-            elapsed: Nanoseconds; None when nothing was waited for.
-            withheld: What must not be shown.
-            by: Who said no, raw; None when that is not known.
-        """
-        (rule, reason, by), removed = self._words((rule, reason, by), "denial", withheld)
-        done = self._ended(call, elapsed, removed)
-        done["outcome"] = DENIED
-        done["denial"] = {"rule": rule, "reason": reason, "by": by}
-        return done
-
-    def observed(self, name: str, caller: Caller, arguments: object, tool_call_id: object, subject: object) -> tuple[ToolCall, RedactedValues]:
-        """
-        Make the call that a span of another instrumentation tells of.
-
-        Args:
-            name: The tool's.
-            caller: Who called.
-            arguments: Raw; None when the span did not tell.
-            tool_call_id: The provider's id of the call; None when the span did not tell.
-            subject: Whose data it is, raw; None when nobody said.
-
-        Returns:
-            The call, and what its error and result must not show either.
-        """
-        if caller.unnamed:
-            self._unattributed(name, caller)
-        spec = plain_spec(name)
-        template, _ = caller.made.get(spec) or self._template(caller, spec)
-        call = template.copy()
-        call["call_id"] = self.ids()
-        withheld = RedactedValues()
-        self._withhold_subject(call, subject, withheld)
-        if arguments is not None:
-            self._put_arguments(call, arguments, None, withheld)
-        if tool_call_id is not None:
-            call["tool_call_id"] = self._identifier(call, tool_call_id, "tool_call_id")
-        return call, withheld
-
-    def now(self) -> str:
-        """The time, as records hold it."""
-        nanoseconds = self.clock()
-        second, rest = divmod(nanoseconds, _NS)
-        known, text = self._second
-        if known != second:
-            text = timestamp(second * _NS)[:20]
-            # one assignment of both: threads see a pair that belongs together
-            self._second = (second, text)
-        return f"{text}{rest // 1000:06d}Z"
+    def lost(self, call: ToolCall, error: BaseException) -> None:
+        """Count and tell a call of which a record could not be written."""
+        self.trail.lost(calls=1, records=1, reason=f"{type(error).__name__}: {error}", chain=call["retention_class"])
 
     def warn_once(self, topic: str, message: str, *values: object) -> None:
         """Warn, once for each topic in this process; on standard error where a logging setup has disabled every logger that it does not name."""
@@ -275,8 +148,6 @@ class Recorder(CallWriter):
                 print(f"otel-tool-audit: {message % values}", file=sys.stderr)  # noqa: T201 - a warning that no logging setup may hide
             else:
                 _log.warning(message, *values)
-
-    # --- pieces
 
     def _unattributed(self, tool: str, caller: Caller) -> None:
         self.trail.counters.add("unattributed")
@@ -288,119 +159,3 @@ class Recorder(CallWriter):
                 " or ".join(filter(None, (", ".join(caller.unnamed[:-1]), caller.unnamed[-1]))),
                 ", ".join(f"{name}=…" for name in caller.unnamed),
             )
-
-    def _template(self, caller: Caller, spec: ToolSpec) -> tuple[ToolCall, dict[str, Any]]:
-        call = new_call("", str(self.sanitizer.identifier(spec.name, "tool_name").value), "")
-        call.update(caller.fields)  # type: ignore[typeddict-item]  # a caller's fields are fields of the record
-        call["redactions"] = caller.redactions
-        call["retention_class"] = spec.retention or class_of(spec.name, self.settings.retention)
-        call["purpose"] = call["purpose"] or spec.purpose
-        call["trigger"] = call["trigger"] or spec.trigger
-        return caller.keep(spec, (call, semconv.identity(call)))
-
-    def _withhold_subject(self, call: ToolCall, subject: object, withheld: RedactedValues) -> None:
-        """Let whom the call is about, as whoever called said, be a pseudonym wherever the call tells of him."""
-        shown = call["subject"]
-        if subject is not None and shown is not None and is_pseudonym(shown):
-            withheld.add(str(subject), shown, "pseudonym")
-
-    def _put_arguments(self, call: ToolCall, arguments: object, rules: ToolRules | None, withheld: RedactedValues) -> str:
-        safe = self.sanitizer.value(arguments, "arguments", rules, withheld)
-        value, removed = safe
-        if withheld:
-            # what was taken out under one name may stand in clear under another
-            value, more = withheld.out_of_value(value, "arguments")
-            removed += more
-        encoded = orjson.dumps(value)
-        if len(encoded) > LONGEST_ARGUMENTS:
-            value = cut(encoded, self.keyring.digest)
-            encoded = orjson.dumps(value)
-        call["arguments"] = value
-        if removed:
-            call["redactions"] = call["redactions"] + as_entries(removed)
-        return encoded.decode()
-
-    def _answered(
-        self, call: ToolCall, spec: ToolSpec, identifiers: dict[str, Any], withheld: RedactedValues
-    ) -> tuple[dict[str, Any], tuple[Redaction, ...]]:
-        """Sanitize what a result identifies. Whom the call is about stays a pseudonym there, too: beside the clear text it hides nothing."""
-        safe = self.sanitizer.value(identifiers, "result_summary", spec.answering if self.settings.subject_is_internal else spec.answering_disguised)
-        clean = safe.value if isinstance(safe.value, dict) else {}
-        subject, removed = call["subject"], safe.redactions
-        if subject is not None and is_pseudonym(subject):
-            for key, value in identifiers.items():
-                if type(value) in _IDS and clean.get(key) == value and key not in _NO_IDS and self.identities.subject(value) == subject:
-                    clean[key] = subject
-                    removed += (Redaction(f"result_summary.{key}", "pseudonym", 1),)
-        if withheld:
-            counts = {key: value for key, value in clean.items() if key in _NO_IDS and str(value).isdecimal()}
-            clean, more = withheld.out_of_value({key: value for key, value in clean.items() if key not in counts}, "result_summary")
-            return {**clean, **counts}, removed + more
-        return clean, removed
-
-    def _identifier(self, call: ToolCall, value: object, path: str) -> str:
-        safe = self.sanitizer.identifier(value, path)
-        if safe.redactions:
-            call["redactions"] = call["redactions"] + as_entries(safe.redactions)
-        return _text(safe.value)
-
-    def _message(self, message: object, withheld: RedactedValues, path: str = "error") -> tuple[str, tuple[Redaction, ...]]:
-        """Sanitize an error's message, in which a tool may repeat what its arguments no longer show."""
-        known: tuple[Redaction, ...] = ()
-        if isinstance(message, str):
-            message, known = withheld.out_of(message, path)
-        safe = self.sanitizer.text(message, path)
-        text, more = withheld.out_of(_text(safe.value), path)
-        return text, known + safe.redactions + more
-
-    def _words(self, values: Sequence[object], path: str, withheld: RedactedValues) -> tuple[list[str | None], tuple[Redaction, ...]]:
-        """Sanitize what somebody said of a call that did not run to its end."""
-        said: list[str | None] = []
-        removed: tuple[Redaction, ...] = ()
-        for value in values:
-            text, more = (None, ()) if value is None else self._message(value, withheld, path)
-            said.append(text)
-            removed += more
-        return said, removed
-
-    def _returned_failure(self, error: object, withheld: RedactedValues) -> tuple[RecordedFailure, tuple[Redaction, ...]]:
-        if error is True:
-            return RecordedFailure("the tool's result tells of an error", None), ()
-        kind = error_type(error) if isinstance(error, BaseException) else None
-        text, removed = self._message(error_text(error) if isinstance(error, BaseException) else error, withheld)
-        return RecordedFailure(text, kind), removed
-
-    def _outcome(
-        self, call: ToolCall, identifiers: dict[str, Any], length: int, failure: RecordedFailure | None, elapsed: int, removed: tuple[Redaction, ...]
-    ) -> ToolCall:
-        done = self._ended(call, elapsed, removed)
-        done["success"] = failure is None
-        message = None
-        if failure is not None:
-            done["error"] = message = failure.message
-            done["error_type"] = failure.type
-            self._retries.remember(call)
-        done["result_summary"] = summary(failure is None, identifiers, length, message)
-        return done
-
-    def _ended(self, call: ToolCall, elapsed: int | None, removed: tuple[Redaction, ...]) -> ToolCall:
-        done = call.copy()
-        done["timestamp"] = self.now()
-        done["duration_ms"] = None if elapsed is None else round(elapsed / _NS_IN_MS, 3)
-        if removed:
-            done["redactions"] = call["redactions"] + as_entries(removed)
-        return done
-
-
-def _at(arguments: Mapping[str, Any], path: str) -> object:
-    """Find an argument by name or dotted path; None when it is not there."""
-    value: Any = arguments
-    for name in path.split("."):
-        if not isinstance(value, Mapping):
-            return getattr(value, name, None)
-        value = value.get(name)
-    return value
-
-
-def _text(value: object) -> str:
-    return value if isinstance(value, str) else orjson.dumps(value).decode()

@@ -52,7 +52,7 @@ class Watching(SpanProcessor):
         self.watcher.started(span, parent_context or {})
 
     def on_end(self, span):
-        self.watcher.ended(span, span.attributes.copy(), lambda _: None)
+        self.watcher.ended(span, lambda _: None)
 
 
 def seconds(tracer, attributes):

@@ -237,7 +237,7 @@ def test_a_record_that_cannot_be_made_is_lost_and_counted(trail, tracer, monkeyp
     def broken(*_, **__):
         raise RuntimeError
 
-    monkeypatch.setattr(type(trail.audit.processor.recorder), "observed", broken)
+    monkeypatch.setattr(type(trail.audit.processor.recorder.calls), "observed", broken)
     foreign(tracer, note=SECRET)
     assert trail.audit.trail.counters["lost"] == 1
     (span,) = trail.spans()

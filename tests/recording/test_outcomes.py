@@ -9,10 +9,11 @@ from opentelemetry.context import Context
 
 from otel_tool_audit import attribution, semconv
 from otel_tool_audit.propagation.context import current_context
-from otel_tool_audit.recording import Recorder, tool_spec
+from otel_tool_audit.recording import Denied, Paused, Recorder, Returned, tool_spec
 from otel_tool_audit.testing import RecordedCalls, audit_trail
 
 SECRET = "sk-live-51H8xYzKq0AbCdEfGh"
+SPEC = tool_spec("refund", redact=["card"])
 
 
 @pytest.fixture
@@ -28,8 +29,7 @@ def recorder_of(trail: RecordedCalls) -> Recorder:
 
 
 def begun(recorder: Recorder, number: str | None = "call_1", context: Context | None = None) -> tuple[Any, Any]:
-    spec = tool_spec("refund", redact=["card"])
-    call, _, withheld = recorder.started(spec, {"amount": 5, "card": "my-card"}, context or current_context(), number)
+    call, _, withheld = recorder.calls.started(SPEC, {"amount": 5, "card": "my-card"}, context or current_context(), number)
     recorder.write_started(call)
     return call, withheld
 
@@ -38,7 +38,7 @@ def test_a_paused_call_says_what_it_waits_for(trail: RecordedCalls) -> None:
     """Its words go through the sanitizer, its success is null, and its span tells a pause and no error."""
     recorder = recorder_of(trail)
     call, withheld = begun(recorder)
-    done = recorder.paused(call, "approval", f"pay with my-card and {SECRET}?", 5_000_000, withheld)
+    done = recorder.calls.finished(call, SPEC, Paused("approval", f"pay with my-card and {SECRET}?"), 5_000_000, withheld)
     recorder.write_finished(done)
     found = trail.assert_recorded("refund", times=1, status="paused", outcome="paused", success=None, error=None, result_summary=None, denial=None)
     assert ("approval", True) == (found["waits_for"]["kind"], found["waits_for"]["reason"].startswith("pay with ***REDACTED***"))
@@ -53,7 +53,7 @@ def test_a_denied_call_says_who_said_no(trail: RecordedCalls) -> None:
     """A rule, a reason, and a person where one is known."""
     recorder = recorder_of(trail)
     call, withheld = begun(recorder)
-    done = recorder.denied(call, "approval", "too much", None, withheld, by="ada")
+    done = recorder.calls.finished(call, SPEC, Denied("approval", "too much", "ada"), None, withheld)
     recorder.write_finished(done)
     found = trail.assert_recorded("refund", times=1, status="denied", success=None, duration_ms=None)
     assert {"rule": "approval", "reason": "too much", "by": "ada"} == found["denial"]
@@ -78,10 +78,10 @@ def test_the_call_that_goes_on_later_is_linked(trail: RecordedCalls, later: dict
     recorder = recorder_of(trail)
     with attribution(user="usr_1", conversation="conv_1"):
         paused, withheld = begun(recorder)
-        recorder.write_finished(recorder.paused(paused, None, None, 0, withheld))
+        recorder.write_finished(recorder.calls.finished(paused, SPEC, Paused(), 0, withheld))
     with attribution(**later):
         call, withheld = begun(recorder, number)
-        recorder.write_finished(recorder.returned(call, tool_spec("refund"), "done", 0, withheld))
+        recorder.write_finished(recorder.calls.finished(call, SPEC, Returned("done"), 0, withheld))
     found = trail.assert_recorded("refund", times=1, status="success")
     assert (paused["call_id"] if linked else None) == found["continues"]
 
@@ -93,5 +93,5 @@ def test_a_call_that_pauses_twice_goes_on_with_the_latter(trail: RecordedCalls) 
     for _ in range(3):
         call, withheld = begun(recorder)
         ids.append(call["call_id"])
-        recorder.write_finished(recorder.paused(call, "answer", None, 0, withheld))
+        recorder.write_finished(recorder.calls.finished(call, SPEC, Paused("answer"), 0, withheld))
     assert [None, *ids[:2]] == [call["continues"] for call in trail.calls(order_by="timestamp")]
