@@ -19,7 +19,7 @@ from typing import Any, Final, NamedTuple, TypeVar
 
 from otel_tool_audit.cli import output
 from otel_tool_audit.errors import AuditError
-from otel_tool_audit.record.model import EXPORTED, READ
+from otel_tool_audit.format.events import EXPORTED, READ
 from otel_tool_audit.review.source.directory import Folder, UnsafeFileError, resolve
 from otel_tool_audit.review.source.location import Relation, place_of, read_document, relation
 from otel_tool_audit.review.source.state import StateView

@@ -18,7 +18,7 @@ from otel_tool_audit.cli.calls import COLUMNS, pieces_of, row
 from otel_tool_audit.cli.options import BadUsage, choose, trail_directory
 from otel_tool_audit.cli.output import CallsFormat, Column
 from otel_tool_audit.export import delimited
-from otel_tool_audit.record.model import FINISHED, OBSERVED, STARTED
+from otel_tool_audit.format.events import FINISHED, OBSERVED, STARTED
 from otel_tool_audit.review.calls.clocks import zone_name
 from otel_tool_audit.review.calls.fold import fold
 from otel_tool_audit.review.reader import Cursor, TrailReader

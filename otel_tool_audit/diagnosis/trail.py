@@ -16,9 +16,10 @@ from typing import Any, Final
 
 from otel_tool_audit.diagnosis.check import Check, Level
 from otel_tool_audit.errors import AuditError, SettingsError
+from otel_tool_audit.format.events import Completeness, kind_of
+from otel_tool_audit.format.names import TRAIL_CHAIN
 from otel_tool_audit.host.directory import refuse_network
 from otel_tool_audit.host.system import System
-from otel_tool_audit.record.model import CLOSED, HEARTBEAT, TRAIL_CHAIN
 from otel_tool_audit.review.reader import TrailReader
 from otel_tool_audit.settings import STATELESS, variable
 from otel_tool_audit.text import plural
@@ -161,7 +162,7 @@ def _standing(reader: TrailReader) -> list[Mapping[str, Any]]:
     """The last heartbeat or goodbye of each writer."""
     last: dict[str, Mapping[str, Any]] = {}
     for record in reader.records(TRAIL_CHAIN):
-        if record.get("event") in (HEARTBEAT, CLOSED):
+        if kind_of(record).completeness is Completeness.COUNTERS:
             last[str(record.get("writer"))] = record
     return list(last.values())
 

@@ -20,7 +20,8 @@ from otel_tool_audit.export import manifest
 from otel_tool_audit.export.files import digest
 from otel_tool_audit.export.manifest import Manifest
 from otel_tool_audit.export.rows import Line, contradicts, rows
-from otel_tool_audit.record.model import EXPORTED, TRAIL_CHAIN
+from otel_tool_audit.format.events import EXPORTED
+from otel_tool_audit.format.names import TRAIL_CHAIN
 from otel_tool_audit.record.untrusted import details_of
 from otel_tool_audit.review.reader import TrailReader
 from otel_tool_audit.text import plural

@@ -13,6 +13,9 @@ from typing import Final
 FORMAT: Final = 1
 """The newest trail format this package knows."""
 
+TRAIL_CHAIN: Final = "trail"
+"""The chain of the trail's own life."""
+
 DOCUMENT: Final = "trail.json"
 OWNER: Final = "owner"
 SEGMENT_SUFFIX: Final = ".jsonl"

@@ -10,8 +10,7 @@ from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 from otel_tool_audit.errors import SettingsError
-from otel_tool_audit.format.names import valid_chain
-from otel_tool_audit.record.model import TRAIL_CHAIN
+from otel_tool_audit.format.names import TRAIL_CHAIN, valid_chain
 
 
 class RetentionClass(NamedTuple):

@@ -1,5 +1,5 @@
 """
-What a record says: the events, and the fields of a call.
+What a record says: the fields of a call.
 
 A call is a plain dictionary of known shape, not a dataclass: building a frozen dataclass of 27 fields
 costs more than hashing and writing the line it becomes. Nobody changes a :class:`ToolCall` after it was made; what is
@@ -18,26 +18,6 @@ SCHEMA_VERSION: Final = 1
 UNKNOWN: Final = "unknown"
 """Stands for a user, conversation or model that nobody named (R6)."""
 
-STARTED: Final = "tool_call.started"
-FINISHED: Final = "tool_call.finished"
-OBSERVED: Final = "tool_call.observed"
-AMENDED: Final = "tool_call.amended"
-CALL_EVENTS: Final = (STARTED, FINISHED, OBSERVED, AMENDED)
-
-OPENED: Final = "trail.opened"
-CLOSED: Final = "trail.closed"
-HEARTBEAT: Final = "trail.heartbeat"
-CHAIN_CREATED: Final = "trail.chain_created"
-SEGMENT_OPENED: Final = "trail.segment_opened"
-RECOVERED: Final = "trail.recovered"
-GAP: Final = "trail.gap"
-EPOCH: Final = "trail.epoch"
-PRUNED: Final = "trail.pruned"
-KEY_ROTATED: Final = "trail.key_rotated"
-CONFIGURATION_CHANGED: Final = "trail.configuration_changed"
-READ: Final = "trail.read"
-EXPORTED: Final = "trail.exported"
-
 TRIGGERS: Final = ("user_request", "proactive", "retry", "follow_up", "system")
 """Why a call was made (R8)."""
 
@@ -51,9 +31,6 @@ ANSWER: Final = "answer"
 RESULT: Final = "result"
 WAITS_FOR: Final = (APPROVAL, ANSWER, RESULT)
 """What a paused call waits for: somebody's yes or no, somebody's words, or a result that is made elsewhere and handed in later."""
-
-TRAIL_CHAIN: Final = "trail"
-"""The chain of the trail's own life."""
 
 
 class WaitsFor(TypedDict):

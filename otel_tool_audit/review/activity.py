@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
-from otel_tool_audit.record.model import CLOSED, EPOCH, GAP, HEARTBEAT, RECOVERED
+from otel_tool_audit.format.events import Completeness, kind_of
 from otel_tool_audit.record.untrusted import details_of, mapping
 from otel_tool_audit.review.calls.fold import ERROR
 from otel_tool_audit.review.calls.statistics import Counter
@@ -75,21 +75,21 @@ def life(records: Iterable[Mapping[str, Any]], start: str | None, end: str | Non
     within: dict[str, dict[str, int]] = {}
     gaps: list[ReportedGap] = []
     for record in records:
-        event, when, details = record.get("event"), str(record.get("timestamp")), details_of(record)
+        effect, when, details = kind_of(record).completeness, str(record.get("timestamp")), details_of(record)
         if end is not None and when >= end:
             continue
         early = start is not None and when < start
-        if event in {HEARTBEAT, CLOSED}:
+        if effect is Completeness.COUNTERS:
             said = mapping(details.get("counters"))
             known = (before if early else within).setdefault(str(details.get("writer")), {})
             for name in ("refused", "lost"):
                 number = said.get(name)
                 known[name] = max(known.get(name, 0), number if type(number) is int else 0)
-        elif event in {GAP, RECOVERED, EPOCH} and not early:
+        elif effect in {Completeness.GAP, Completeness.CRASH} and not early:
             number = details.get("calls")
             why = details.get("reason") or details.get("kind")
             gaps.append(ReportedGap(
-                str(record.get("chain")), int(record["seq"]), str(event), when, None if why is None else str(why),
+                str(record.get("chain")), int(record["seq"]), str(record.get("event")), when, None if why is None else str(why),
                 number if type(number) is int else None, details,
             ))  # fmt: skip
     refused, lost = (

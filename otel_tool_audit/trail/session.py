@@ -18,12 +18,13 @@ import orjson
 from otel_tool_audit import settings
 from otel_tool_audit.errors import AuditUnavailable, SettingsError
 from otel_tool_audit.format.document import TrailDocument
-from otel_tool_audit.format.names import OWNER, PRIVATE_STATE, genesis
+from otel_tool_audit.format.events import CHAIN_CREATED
+from otel_tool_audit.format.names import OWNER, PRIVATE_STATE, TRAIL_CHAIN, genesis
 from otel_tool_audit.host.directory import Modes, make_directories, refuse_network
 from otel_tool_audit.host.system import System
 from otel_tool_audit.keys.digest import Key, keyed_digest
 from otel_tool_audit.record.codec import call_tail, timestamp, trail_tail
-from otel_tool_audit.record.model import CHAIN_CREATED, TRAIL_CHAIN, ToolCall
+from otel_tool_audit.record.model import ToolCall
 from otel_tool_audit.trail.chain.chain import Chain, Rotation, create_chain_directory, create_head
 from otel_tool_audit.trail.chain.files import ChainFiles, os_flag
 from otel_tool_audit.trail.state import opening

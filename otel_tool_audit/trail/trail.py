@@ -14,11 +14,13 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final, Literal, Self
 
 from otel_tool_audit.errors import AuditError, AuditUnavailable
+from otel_tool_audit.format.events import CLOSED, CONFIGURATION_CHANGED, GAP, HEARTBEAT, KEY_ROTATED, OPENED
+from otel_tool_audit.format.names import TRAIL_CHAIN
 from otel_tool_audit.host.system import System
 from otel_tool_audit.keys.digest import Key
 from otel_tool_audit.policy.retention import GENERAL, check_class
 from otel_tool_audit.record.codec import timestamp
-from otel_tool_audit.record.model import CLOSED, CONFIGURATION_CHANGED, GAP, HEARTBEAT, KEY_ROTATED, OPENED, TRAIL_CHAIN, Receipt, ToolCall
+from otel_tool_audit.record.model import Receipt, ToolCall
 from otel_tool_audit.trail import lifetimes, session
 from otel_tool_audit.trail.background import Background
 from otel_tool_audit.trail.chain.group_commit import GroupCommit

@@ -6,7 +6,8 @@ import random
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from otel_tool_audit.record.model import FINISHED, STARTED, new_call
+from otel_tool_audit.format.events import FINISHED, STARTED
+from otel_tool_audit.record.model import new_call
 from otel_tool_audit.trail.trail import Trail
 
 CALLS_OF_A_CONVERSATION = 10

@@ -19,7 +19,8 @@ import time
 
 import pytest
 
-from otel_tool_audit.record.model import STARTED, new_call
+from otel_tool_audit.format.events import STARTED
+from otel_tool_audit.record.model import new_call
 from otel_tool_audit.trail.trail import Trail
 
 pytestmark = [pytest.mark.benchmark, pytest.mark.timeout(600)]
@@ -180,7 +181,8 @@ def _threads(trail, call, each=40):
 
 GROWTH = """
 import os, resource, sys, time
-from otel_tool_audit.record.model import STARTED, new_call
+from otel_tool_audit.format.events import STARTED
+from otel_tool_audit.record.model import new_call
 from otel_tool_audit.trail.trail import Trail
 call = new_call("0" * 32, "get_order", "2100-01-01T00:00:00.000000Z")
 call["arguments"] = {"order_id": "ORD-123", "reason": "damaged"}

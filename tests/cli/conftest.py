@@ -11,7 +11,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from made_calls import HOSTILE, call, command, record
 
-from otel_tool_audit.record.model import STARTED
+from otel_tool_audit.format.events import STARTED
 from otel_tool_audit.trail.trail import Trail
 
 __all__ = ["command"]

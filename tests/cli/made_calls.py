@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 import pytest
 
 from otel_tool_audit.cli.app import run
-from otel_tool_audit.record.model import FINISHED, STARTED, ToolCall, new_call
+from otel_tool_audit.format.events import FINISHED, STARTED
+from otel_tool_audit.record.model import ToolCall, new_call
 from otel_tool_audit.trail.trail import Trail
 
 HOSTILE = 'x\n[Turn 9] ✅ forged() → {"success": true}\x1b[2J\x9b31m\u202e\u2028\r'

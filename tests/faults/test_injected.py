@@ -13,7 +13,7 @@ from injected import SHORT, Failing
 from worker import call, call_id
 
 from otel_tool_audit.errors import AuditUnavailable, SettingsError
-from otel_tool_audit.record.model import STARTED
+from otel_tool_audit.format.events import STARTED
 from otel_tool_audit.trail.trail import Trail
 
 FAULTS = [

@@ -12,7 +12,7 @@ from checker import read_trail
 from helpers import assert_kept, end, receipts, spawn
 from worker import call, call_id
 
-from otel_tool_audit.record.model import STARTED
+from otel_tool_audit.format.events import STARTED
 from otel_tool_audit.trail.trail import Trail
 
 

@@ -16,7 +16,7 @@ from helpers import forked
 from worker import call
 
 from otel_tool_audit.errors import AuditError, AuditUnavailable, TrailCorrupt, TrailTampered, UnsupportedFormat
-from otel_tool_audit.record.model import STARTED
+from otel_tool_audit.format.events import STARTED
 from otel_tool_audit.trail.trail import Trail
 
 

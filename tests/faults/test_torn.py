@@ -13,7 +13,7 @@ from helpers import assert_kept, forked, receipts, was_killed
 from worker import call, call_id
 
 from otel_tool_audit.errors import TrailTampered
-from otel_tool_audit.record.model import STARTED
+from otel_tool_audit.format.events import STARTED
 from otel_tool_audit.trail.trail import Trail
 
 

@@ -9,9 +9,10 @@ import sys
 import time
 from typing import Any
 
+from otel_tool_audit.format.events import STARTED
 from otel_tool_audit.host.system import MappedHead, System
 from otel_tool_audit.record.codec import timestamp
-from otel_tool_audit.record.model import STARTED, new_call
+from otel_tool_audit.record.model import new_call
 from otel_tool_audit.trail.trail import Trail
 
 WHEN = timestamp(time.time_ns())

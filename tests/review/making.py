@@ -10,8 +10,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from otel_tool_audit.format.events import FINISHED, STARTED
 from otel_tool_audit.format.head import CLEAN, HEAD_BYTES, NO_PENDING, SLOT_BYTES, Head, Pending, Position
-from otel_tool_audit.record.model import FINISHED, STARTED, new_call
+from otel_tool_audit.record.model import new_call
 from otel_tool_audit.trail.trail import Trail
 
 BOOT = bytes.fromhex(Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip().replace("-", ""))

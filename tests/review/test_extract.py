@@ -8,7 +8,8 @@ import orjson
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from otel_tool_audit.record.model import AMENDED, FINISHED, OBSERVED, STARTED, new_call
+from otel_tool_audit.format.events import AMENDED, FINISHED, OBSERVED, STARTED
+from otel_tool_audit.record.model import new_call
 from otel_tool_audit.review.calls.fold import Folding
 from otel_tool_audit.review.index.columns import row
 from otel_tool_audit.review.index.extract import KEPT, ROW, Extraction

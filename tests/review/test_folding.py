@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from otel_tool_audit.record.model import AMENDED
+from otel_tool_audit.format.events import AMENDED
 from otel_tool_audit.review.calls.stream import Amendments
 
 NAMES = st.sampled_from([f"{number:02d}" for number in range(12)])

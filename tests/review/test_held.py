@@ -9,7 +9,8 @@ import pytest
 from making import Made
 from test_index import quick, slow
 
-from otel_tool_audit.record.model import AMENDED, FINISHED, OBSERVED, STARTED, new_call
+from otel_tool_audit.format.events import AMENDED, FINISHED, OBSERVED, STARTED
+from otel_tool_audit.record.model import new_call
 from otel_tool_audit.review import planner
 from otel_tool_audit.trail.trail import Trail
 

@@ -16,7 +16,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from making import Made, lines_of
 
-from otel_tool_audit.record.model import AMENDED, FINISHED, OBSERVED, STARTED, new_call
+from otel_tool_audit.format.events import AMENDED, FINISHED, OBSERVED, STARTED
+from otel_tool_audit.record.model import new_call
 from otel_tool_audit.review import planner
 from otel_tool_audit.review.index.extract import Extraction
 from otel_tool_audit.review.reader import TrailReader

@@ -7,7 +7,8 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from otel_tool_audit.record.model import AMENDED, FINISHED, OBSERVED, STARTED, new_call
+from otel_tool_audit.format.events import AMENDED, FINISHED, OBSERVED, STARTED
+from otel_tool_audit.record.model import new_call
 from otel_tool_audit.review.calls.fold import fold
 
 PAUSED = {"outcome": "paused", "waits_for": {"kind": "answer", "reason": None}}

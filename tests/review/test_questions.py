@@ -8,7 +8,8 @@ import pytest
 from making import Made, call, write
 
 from otel_tool_audit.errors import SettingsError
-from otel_tool_audit.record.model import FINISHED, GAP, OBSERVED, STARTED, new_call
+from otel_tool_audit.format.events import FINISHED, GAP, OBSERVED, STARTED
+from otel_tool_audit.record.model import new_call
 from otel_tool_audit.review.reader import TrailReader
 from otel_tool_audit.trail.trail import Trail
 

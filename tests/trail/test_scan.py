@@ -12,10 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from worker import call
 
+from otel_tool_audit.format.events import STARTED
 from otel_tool_audit.format.head import Position
 from otel_tool_audit.format.line import body, leaf_hash, line
 from otel_tool_audit.host.system import System
-from otel_tool_audit.record.model import STARTED
 from otel_tool_audit.trail.chain.scan import first_record, follow, good_line, last_hash_before, named_ending
 from otel_tool_audit.trail.trail import Trail
 

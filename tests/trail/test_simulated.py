@@ -10,8 +10,9 @@ import pytest
 from simulated_system import Crash, SimulatedSystem
 
 from otel_tool_audit.errors import AuditUnavailable, SettingsError
+from otel_tool_audit.format.events import STARTED
 from otel_tool_audit.format.head import Head
-from otel_tool_audit.record.model import STARTED, new_call
+from otel_tool_audit.record.model import new_call
 from otel_tool_audit.trail import lifetimes
 from otel_tool_audit.trail.background import Background
 from otel_tool_audit.trail.trail import Trail

@@ -22,7 +22,7 @@ from otel_tool_audit.cli.demo.shop import Shop
 from otel_tool_audit.cli.output import safe
 from otel_tool_audit.cli.verdicts import STYLES
 from otel_tool_audit.errors import SettingsError
-from otel_tool_audit.record.model import FINISHED
+from otel_tool_audit.format.events import FINISHED
 from otel_tool_audit.review.calls.timeline import one_line
 from otel_tool_audit.review.verify.findings import Verification
 from otel_tool_audit.review.verify.verifier import verify

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from otel_tool_audit.record.model import AMENDED, DENIED, FINISHED, OBSERVED, OUTCOMES, PAUSED, UNKNOWN
+from otel_tool_audit.format.events import AMENDED, FINISHED, OBSERVED
+from otel_tool_audit.record.model import DENIED, OUTCOMES, PAUSED, UNKNOWN
 
 SUCCESS: Final = "success"
 ERROR: Final = "error"

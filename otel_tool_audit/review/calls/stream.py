@@ -10,7 +10,7 @@ import heapq
 from collections.abc import Iterable, Iterator
 from typing import Any, Final, Protocol
 
-from otel_tool_audit.record.model import AMENDED
+from otel_tool_audit.format.events import AMENDED
 from otel_tool_audit.review.calls.fold import Folding
 
 _WINDOW: Final = 10_000

@@ -18,8 +18,9 @@ from typing import Any, Final, NamedTuple
 
 import orjson
 
+from otel_tool_audit.format.events import FINISHED, OBSERVED, STARTED
 from otel_tool_audit.format.nesting import MAX_NESTING
-from otel_tool_audit.record.model import DENIED, FINISHED, OBSERVED, PAUSED, STARTED, UNKNOWN
+from otel_tool_audit.record.model import DENIED, PAUSED, UNKNOWN
 from otel_tool_audit.review.calls.fold import ERROR, INTERRUPTED, SUCCESS
 from otel_tool_audit.review.index.columns import COLUMNS, INTEGER, NUMBER, TEXT, fits
 from otel_tool_audit.review.source.segments import parse

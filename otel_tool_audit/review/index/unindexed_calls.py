@@ -12,7 +12,7 @@ from array import array
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final
 
-from otel_tool_audit.record.model import AMENDED, FINISHED, OBSERVED, STARTED
+from otel_tool_audit.format.events import AMENDED, FINISHED, OBSERVED, STARTED
 from otel_tool_audit.review.calls.fold import Call, fold
 from otel_tool_audit.review.calls.stream import Amendments
 from otel_tool_audit.review.source.line_cache import Line, Lines, StaleIndexError

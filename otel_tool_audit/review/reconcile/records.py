@@ -14,8 +14,9 @@ from functools import lru_cache
 from itertools import groupby
 from typing import Any, ClassVar, Final, NamedTuple
 
+from otel_tool_audit.format.events import AMENDED, PRUNED, STARTED, Completeness, kind_of
 from otel_tool_audit.format.line import HASH_TRAILER, leaf_digest, split_line
-from otel_tool_audit.record.model import AMENDED, CLOSED, HEARTBEAT, PRUNED, STARTED, TRAIL_CHAIN
+from otel_tool_audit.format.names import TRAIL_CHAIN
 from otel_tool_audit.record.untrusted import details_of, listing, mapping
 from otel_tool_audit.review.reader import TrailReader
 from otel_tool_audit.review.reconcile.spill import ENDED, SAMPLED, TRACED, pack_recorded, packed_record
@@ -116,7 +117,7 @@ def read(lines: Iterable[bytes], chain: str) -> RecordedCalls:
         first = min(first, at or _LATEST)
         if record.get("call_id") is None:
             pruned = pruned or record.get("event") == PRUNED
-            if chain == TRAIL_CHAIN and record.get("event") in {HEARTBEAT, CLOSED}:
+            if chain == TRAIL_CHAIN and kind_of(record).completeness is Completeness.COUNTERS:
                 counted[str(record.get("writer"))] = mapping(details_of(record).get("counters"))
             continue
         made = _recorded(record, chain, leaf_digest(taken[0]), at)

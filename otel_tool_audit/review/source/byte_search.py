@@ -17,9 +17,9 @@ from typing import Any, ClassVar, Final, NamedTuple
 
 import orjson
 
+from otel_tool_audit.format.events import AMENDED
 from otel_tool_audit.format.names import seal_name
 from otel_tool_audit.format.nesting import read_json
-from otel_tool_audit.record.model import AMENDED
 from otel_tool_audit.review.calls.filters import EQUALITIES, Query
 from otel_tool_audit.review.calls.stream import Amendments
 from otel_tool_audit.review.source import segments

@@ -15,10 +15,10 @@ from collections.abc import Callable, Iterator
 from typing import Any, Final, NamedTuple, Self
 
 from otel_tool_audit.errors import TrailCorrupt
+from otel_tool_audit.format.events import AMENDED
 from otel_tool_audit.format.head import Head
 from otel_tool_audit.format.names import PRIVATE_STATE, valid_chain, valid_trail_id
 from otel_tool_audit.host.machine import boot_id, cores
-from otel_tool_audit.record.model import AMENDED
 from otel_tool_audit.review.calls.fold import Call, Folding
 from otel_tool_audit.review.calls.stream import Amendments, foldings, ids_of
 from otel_tool_audit.review.source import segments

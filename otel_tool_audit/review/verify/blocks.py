@@ -11,8 +11,8 @@ from __future__ import annotations
 import hashlib
 from typing import Final, NamedTuple
 
+from otel_tool_audit.format.events import AMENDED, FINISHED, OBSERVED, STARTED
 from otel_tool_audit.format.line import HASH_TRAILER, MAX_BODY, parse_place
-from otel_tool_audit.record.model import AMENDED, FINISHED, OBSERVED, STARTED
 from otel_tool_audit.review.verify.strict import flaw_of
 
 _TRAILER: Final = HASH_TRAILER - 1

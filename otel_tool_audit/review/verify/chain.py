@@ -11,9 +11,9 @@ import os
 from collections.abc import Callable, Iterator
 from typing import Final, NamedTuple
 
+from otel_tool_audit.format.events import PRUNED
 from otel_tool_audit.format.head import Head
 from otel_tool_audit.format.names import genesis, seal_name, segment_name
-from otel_tool_audit.record.model import PRUNED
 from otel_tool_audit.review.source.directory import Folder, UnsafeFileError, pread
 from otel_tool_audit.review.source.segment_order import Missing, SegmentOrder, SegmentPart, order_segments
 from otel_tool_audit.review.source.segments import line_end

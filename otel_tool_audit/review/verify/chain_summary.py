@@ -10,8 +10,8 @@ import contextlib
 from collections.abc import Callable
 from typing import Any, Final
 
+from otel_tool_audit.format.events import HEARTBEAT
 from otel_tool_audit.format.nesting import read_json
-from otel_tool_audit.record.model import HEARTBEAT
 from otel_tool_audit.record.untrusted import details_of
 from otel_tool_audit.review.verify.blocks import Block
 

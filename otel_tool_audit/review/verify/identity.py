@@ -11,9 +11,8 @@ from typing import NamedTuple
 
 from otel_tool_audit.errors import TrailCorrupt, UnsupportedFormat
 from otel_tool_audit.format.line import parse_place
-from otel_tool_audit.format.names import DOCUMENT, OWNER, PRIVATE_STATE, genesis, segment_name, valid_chain
+from otel_tool_audit.format.names import DOCUMENT, OWNER, PRIVATE_STATE, TRAIL_CHAIN, genesis, segment_name, valid_chain
 from otel_tool_audit.format.nesting import read_json
-from otel_tool_audit.record.model import TRAIL_CHAIN
 from otel_tool_audit.review.source.directory import Folder, UnsafeFileError, pread
 from otel_tool_audit.review.source.location import ReadDocument, Relation, open_root, read_document, relation
 from otel_tool_audit.review.source.segment_order import MAX_LINE

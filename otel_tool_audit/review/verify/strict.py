@@ -13,8 +13,9 @@ from typing import Any, Final
 
 import orjson
 
+from otel_tool_audit.format.events import AMENDED, CALL_EVENTS
 from otel_tool_audit.format.nesting import MAX_NESTING, is_too_deep
-from otel_tool_audit.record.model import AMENDED, CALL_EVENTS, OPTIONAL, ToolCall
+from otel_tool_audit.record.model import OPTIONAL, ToolCall
 
 LARGEST_INTEGER: Final = 2**53 - 1
 _FRONT: Final = ("seq", "previous_hash", "event", "call_id", "salt", "writer", "service", "timestamp")

@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
+from otel_tool_audit.format.events import CHAIN_CREATED, EPOCH, EVENTS, OPENED, Integrity, kind_of
 from otel_tool_audit.format.head import Head
-from otel_tool_audit.format.names import parse_segment_name, valid_chain
+from otel_tool_audit.format.names import TRAIL_CHAIN, parse_segment_name, valid_chain
 from otel_tool_audit.host.machine import boot_id, cores
-from otel_tool_audit.record.model import CHAIN_CREATED, CLOSED, CONFIGURATION_CHANGED, HEARTBEAT, KEY_ROTATED, OPENED, TRAIL_CHAIN
 from otel_tool_audit.record.untrusted import details_of, listing, mapping
 from otel_tool_audit.review.source.directory import Folder, UnsafeFileError, resolve
 from otel_tool_audit.review.source.location import Relation
@@ -187,11 +187,10 @@ class _Verifying:
         return result
 
     def _take_claims(self, seq: int, record: dict[str, Any]) -> None:
-        heads = details_of(record).get("heads")
-        if record.get("event") in {HEARTBEAT, CLOSED}:
+        if kind_of(record).integrity is Integrity.WITNESS:
+            heads = details_of(record).get("heads")
             for name, mark in mapping(heads).items():
                 self._claim(name, mark, seq)
-        elif record.get("event") == OPENED:
             for mark in listing(heads):
                 self._claim(str(mapping(mark).get("chain")), mark, seq)
 
@@ -252,7 +251,7 @@ class _Verifying:
 
     # --- verdicts
 
-    def _judge_integrity(self, events: list[tuple[int, dict[str, Any]]], results: list[ChainResult]) -> None:  # noqa: C901 - one branch for each reason to doubt
+    def _judge_integrity(self, events: list[tuple[int, dict[str, Any]]], results: list[ChainResult]) -> None:
         findings = self.findings
         if self.state.private:
             findings.doubts.append("the state lies inside the trail (state none): whoever can change the trail can change it, too")
@@ -272,8 +271,7 @@ class _Verifying:
                 findings.doubts.append(
                     f"chain {result.name} ends in {result.torn} bytes of a line that is not whole: a copy taken while a writer was at work?"
                 )
-            for begin, _ in result.facts.epochs:
-                findings.doubts.append(f"a loss was accepted at {result.name}/{begin}: what lies before it is what was found, not what was written")
+            findings.doubts.extend(_doubts(result))
         for seq, record in events:
             if record.get("event") == OPENED:
                 for mark in map(mapping, listing(details_of(record).get("heads"))):
@@ -287,7 +285,7 @@ class _Verifying:
         for _, record in events:
             if record.get("event") == OPENED:
                 said = details_of(record).get("document_sha256")
-            elif record.get("event") in {CONFIGURATION_CHANGED, KEY_ROTATED}:
+            elif kind_of(record).integrity is Integrity.DOCUMENT:
                 said = details_of(record).get("document_sha256") or said
         if said is not None and self.found.document is not None and said != self.found.document.sha256:
             self.findings.find(f.DOCUMENT, None, None, f"trail.json is not the one of the last opening (its SHA-256 was {said}): it was changed")
@@ -305,3 +303,13 @@ class _Verifying:
         memory = self.state.memory(self.found.trail_id)
         if seen and memory.get(self.path) != seen:
             self.state.remember(self.found.trail_id, {**memory, self.path: seen})
+
+
+def _doubts(result: ChainResult) -> Iterator[str]:
+    """Say which events of a chain leave a doubt. That an epoch began the files say, too, where its record does not hold."""
+    epoch = EVENTS[EPOCH]
+    yield from (epoch.in_words(epoch.doubt, f"{result.name}/{begin}", {}) for begin, _ in result.facts.epochs)
+    for seq, record in result.facts.events:
+        event = kind_of(record)
+        if event.doubt and event is not epoch:
+            yield event.in_words(event.doubt, f"{result.name}/{seq}", details_of(record))

@@ -12,9 +12,9 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from otel_tool_audit.errors import AuditUnavailable, TrailTampered
+from otel_tool_audit.format.events import RECOVERED, SEGMENT_OPENED
 from otel_tool_audit.format.head import NO_PENDING, NONE, OS, POISONED, ZERO_HASH, Head, Position, Previous
 from otel_tool_audit.format.names import segment_name
-from otel_tool_audit.record.model import RECOVERED, SEGMENT_OPENED
 from otel_tool_audit.trail.chain.files import ChainFiles, WriteFailedError, Written
 from otel_tool_audit.trail.chain.scan import follow, last_hash_before, sha256_of
 

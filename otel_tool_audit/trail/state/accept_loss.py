@@ -15,13 +15,13 @@ from typing import Any, NamedTuple
 from otel_tool_audit import settings
 from otel_tool_audit.errors import AuditError, AuditUnavailable, SettingsError, TrailCorrupt, TrailTampered
 from otel_tool_audit.format.document import parse_document
+from otel_tool_audit.format.events import EPOCH
 from otel_tool_audit.format.head import NO_PENDING, NO_PREVIOUS, Head, Position
 from otel_tool_audit.format.line import body, leaf_hash, line
 from otel_tool_audit.format.names import DOCUMENT, OWNER, PRIVATE_STATE, genesis, parse_segment_name, segment_name
 from otel_tool_audit.host.directory import Directory, make_directories, write_all
 from otel_tool_audit.host.system import System
 from otel_tool_audit.record.codec import timestamp, trail_tail
-from otel_tool_audit.record.model import EPOCH
 from otel_tool_audit.trail.chain.chain import Chain, Rotation, write_head
 from otel_tool_audit.trail.chain.files import ChainFiles
 from otel_tool_audit.trail.state.directory import State

@@ -16,11 +16,10 @@ import orjson
 
 from otel_tool_audit.errors import AuditUnavailable, SettingsError, TrailCorrupt, TrailTampered
 from otel_tool_audit.format.document import TrailDocument, parse_document
-from otel_tool_audit.format.names import DOCUMENT, OWNER, PRIVATE_STATE, genesis, valid_chain
+from otel_tool_audit.format.names import DOCUMENT, OWNER, PRIVATE_STATE, TRAIL_CHAIN, genesis, valid_chain
 from otel_tool_audit.host.directory import Directory, Modes, make_directories, sync_ancestors
 from otel_tool_audit.host.system import System
 from otel_tool_audit.record.codec import timestamp
-from otel_tool_audit.record.model import TRAIL_CHAIN
 from otel_tool_audit.trail.chain.chain import create_chain_directory, create_head
 from otel_tool_audit.trail.state import rebuild_heads
 from otel_tool_audit.trail.state.directory import State, StoredPlace, document

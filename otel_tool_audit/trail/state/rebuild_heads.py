@@ -13,11 +13,11 @@ import stat
 from typing import Any, NamedTuple
 
 from otel_tool_audit.errors import TrailTampered
+from otel_tool_audit.format.events import EPOCH
 from otel_tool_audit.format.head import NO_PENDING, NO_PREVIOUS, ZERO_HASH, Head, Pending, Position
 from otel_tool_audit.format.names import PRIVATE_STATE, genesis, parse_segment_name, segment_name, valid_chain
 from otel_tool_audit.host.directory import Directory, read_exactly
 from otel_tool_audit.host.system import System
-from otel_tool_audit.record.model import EPOCH
 from otel_tool_audit.trail.chain.chain import write_head
 from otel_tool_audit.trail.chain.scan import MAX_LINE, first_record, follow, named_ending
 from otel_tool_audit.trail.state.directory import State
