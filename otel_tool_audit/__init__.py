@@ -10,13 +10,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
+    from otel_tool_audit.access.reader import TrailReader
     from otel_tool_audit.capture import execute_tool, tool, tool_call
     from otel_tool_audit.errors import AuditError, AuditUnavailable, SettingsError, TrailCorrupt, TrailTampered, UnsupportedFormat
     from otel_tool_audit.processor import AuditSpanProcessor
     from otel_tool_audit.propagation.context import attribution, carry
     from otel_tool_audit.record.model import SCHEMA_VERSION
     from otel_tool_audit.recording import sanitize
-    from otel_tool_audit.review.reader import TrailReader
     from otel_tool_audit.review.verify.verifier import verify
     from otel_tool_audit.setup import Audit, configure, require_active, shutdown
     from otel_tool_audit.trail.trail import Trail
@@ -54,7 +54,7 @@ _HOMES: Final = {
     "SettingsError": "errors",
     "Trail": "trail.trail",
     "TrailCorrupt": "errors",
-    "TrailReader": "review.reader",
+    "TrailReader": "access.reader",
     "TrailTampered": "errors",
     "UnsupportedFormat": "errors",
     "attribution": "propagation.context",

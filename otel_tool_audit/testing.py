@@ -25,7 +25,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from otel_tool_audit.processor import AuditSpanProcessor
-from otel_tool_audit.review.reader import TrailReader
+from otel_tool_audit.review.reader import UnauditedReader
 from otel_tool_audit.review.verify.verifier import Verification, verify
 from otel_tool_audit.settings import variable
 from otel_tool_audit.setup import Audit, configure
@@ -86,7 +86,7 @@ class RecordedCalls:
     def calls(self, **filters: Any) -> list[dict[str, Any]]:  # noqa: ANN401 - as TrailReader.calls() takes them
         """List the calls, their records folded; filters as for ``TrailReader.calls()``."""
         self.audit.flush()
-        return list(TrailReader(self.path, state=self.state).calls(**filters))
+        return list(UnauditedReader(self.path, state=self.state).calls(**filters))
 
     def records(self, chain: str = "general") -> list[dict[str, Any]]:
         """List a chain's records, as written."""

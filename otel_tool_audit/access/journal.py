@@ -12,19 +12,21 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Final, NamedTuple, TypeVar
 
-from otel_tool_audit.cli import output
 from otel_tool_audit.errors import AuditError
-from otel_tool_audit.format.events import EXPORTED, READ
-from otel_tool_audit.review.source.directory import Folder, UnsafeFileError, resolve
-from otel_tool_audit.review.source.location import Relation, place_of, read_document, relation
-from otel_tool_audit.review.source.state import StateView
+from otel_tool_audit.format.events import READ
+from otel_tool_audit.review.source.directory import UnsafeFileError
+from otel_tool_audit.review.source.location import Relation, place_of
+from otel_tool_audit.review.source.opened import OpenedTrail
 from otel_tool_audit.review.source.subjects import stored_forms
 from otel_tool_audit.settings import Settings
+
+SERVICE: Final = "otel-tool-audit"
+"""The ``service`` of records that readers write, whichever front end they came through."""
 
 PEEK: Final = 1_000
 """Rows that are counted before the first one is given; a longer answer is recorded before it begins and again when it ends."""
@@ -76,30 +78,50 @@ class Journal:
     Writes into a trail who read it.
 
     Attributes:
-        path: The trail's directory.
-        state: The state directory, or ``none``, or None.
-        name: Who asks, as he says himself.
+        trail: The trail that is read; what is written goes through a writer that opens it for itself.
+        asked_by: Who asks, as they say themselves.
         reason: Why, in words.
+        entry: What became of the latest record that stood before something was given; None while nothing had to be recorded.
     """
 
-    def __init__(self, path: str, state: str | None, *, name: str | None = None, reason: str | None = None) -> None:
+    def __init__(
+        self, trail: OpenedTrail, *, asked_by: str | None = None, reason: str | None = None, tell: Callable[[Entry], object] | None = None
+    ) -> None:
         """
-        Take notes for a trail; nothing is opened yet.
+        Take notes for a trail; nothing is written yet.
 
         Args:
-            path: The trail's directory.
-            state: The state directory, or ``none``; by default as the environment says.
-            name: Who asks, as he says himself.
+            trail: Stays the caller's.
+            asked_by: Who asks, as they say themselves.
             reason: Why, in words.
+            tell: Is told what became of a record, before what it is about is given.
         """
-        self.path = path
-        self.state = state
-        self.name = name
+        self.trail = trail
+        self.asked_by = asked_by
         self.reason = reason
+        self.entry: Entry | None = None
+        self._tell = tell
 
     def who(self) -> dict[str, Any]:
-        """Say who asks: the name of the account is the system's word, ``as`` his own."""
-        return {"os_user": _account(), "uid": _uid(), "host": socket.gethostname(), "as": self.name}
+        """Say who asks: the name of the account is the system's word, ``as`` their own."""
+        return {"os_user": _account(), "uid": _uid(), "host": socket.gethostname(), "as": self.asked_by}
+
+    def begin(self, reading: Reading, count: int | None) -> Entry:
+        """
+        Record a reading before it is given, where this reader may, and tell what became of that.
+
+        Args:
+            reading: What is read.
+            count: Rows that will be given; None when that is not known yet.
+        """
+        return self.announce(self.note(reading, count))
+
+    def announce(self, entry: Entry) -> Entry:
+        """Tell what became of a record, before what it is about is given."""
+        self.entry = entry
+        if self._tell is not None:
+            self._tell(entry)
+        return entry
 
     def note(self, reading: Reading, count: int | None, *, begun: str | None = None, complete: bool = True) -> Entry:
         """
@@ -111,7 +133,7 @@ class Journal:
             begun: Address of the record that stood before the first row.
             complete: False when it was broken off.
         """
-        obstacle = _obstacle(self.path, self.state)
+        obstacle = _obstacle(self.trail)
         if obstacle is not None:
             return Entry(None, obstacle)
         try:
@@ -123,8 +145,8 @@ class Journal:
         from otel_tool_audit.redaction import Keyring, Sanitizer  # noqa: PLC0415 - as below
         from otel_tool_audit.trail.trail import Trail  # noqa: PLC0415 - the writer, which reading alone never loads
 
-        settings = Settings.resolve()
-        with Trail.open(self.path, state=self.state, service=output.NAME, pseudonym_key=settings.pseudonym_key, group=_group(self.path)) as trail:
+        settings, path = Settings.resolve(), self.trail.path
+        with Trail.open(path, state=self.trail.given_state, service=SERVICE, pseudonym_key=settings.pseudonym_key, group=_group(path)) as trail:
             keyring = Keyring(trail.keys, settings.tenant)
             sanitizer = Sanitizer(keyring, secret_keys=settings.secret_keys, keep_keys=settings.keep_keys)
             said = {"reason": None if self.reason is None else sanitizer.text(self.reason).value}
@@ -196,59 +218,22 @@ class Watch:
             count: How many there will be in all; None when that is not known.
         """
         if self.entry is None and (self._asked or any(call.get("subject") is not None for call in calls)):
-            self.entry = self._journal.note(self._reading, count)
-            announce(self.entry)
+            self.entry = self._journal.begin(self._reading, count)
 
 
-def announce(entry: Entry) -> None:
-    """Say on stderr whether a reading is on record."""
-    output.say(entry.in_words(), "dim" if entry.address else "yellow")
-
-
-def exported(what: str, filters: Mapping[str, Any], style: str, manifest_sha256: str | None = None) -> Reading:
-    """
-    Describe an export.
-
-    Args:
-        what: The command.
-        filters: What was asked for.
-        style: The files' format.
-        manifest_sha256: Of the manifest, 64 hex digits, when it stands.
-    """
-    return Reading(what, filters, EXPORTED, {"format": style, "manifest_sha256": manifest_sha256})
-
-
-def stored_subject(subject: str, path: str, state: str | None) -> str:
+def stored_subject(subject: str, trail: OpenedTrail) -> str:
     """
     Give a subject as it is stored, for what is handed on; a subject in clear never is.
 
     Args:
         subject: As it was asked for.
-        path: The trail's directory.
-        state: The state directory, or ``none``.
+        trail: The state directory of its writers has the keys.
     """
     from otel_tool_audit.keys.pseudonyms import is_pseudonym  # noqa: PLC0415 - most readers never ask for a subject
 
     if is_pseudonym(subject):
         return subject
-    view = StateView.of(resolve(path), state)
-    try:
-        found = sorted(stored_forms(subject, view) - {subject})
-    finally:
-        view.close()
-    return ", ".join(found) or MARK
-
-
-def recognisable(subject: str, path: str, state: str | None) -> bool:
-    """
-    Tell whether a subject can be found: without a key nobody can say which pseudonym is his.
-
-    Args:
-        subject: As it was asked for.
-        path: The trail's directory.
-        state: The state directory, or ``none``.
-    """
-    return stored_subject(subject, path, state) != MARK
+    return ", ".join(sorted(stored_forms(subject, trail.state) - {subject})) or MARK
 
 
 def _filter(name: str, value: Any, keyring: Any, sanitizer: Any) -> Any:  # noqa: ANN401 - the writer's types are loaded only where it writes
@@ -262,29 +247,27 @@ def _filter(name: str, value: Any, keyring: Any, sanitizer: Any) -> Any:  # noqa
     return sanitizer.value(value).value
 
 
-def _obstacle(path: str, state: str | None) -> str | None:
+def _obstacle(trail: OpenedTrail) -> str | None:
     """Say why this reader may not write, before anything is touched; None when a writer would be the same user at the same place."""
     if os.name == "nt":
         return "a trail can only be read on Windows"
-    resolved = resolve(path)
-    view = StateView.of(resolved, state)
     try:
-        with Folder.at(resolved) as root:
-            return view.trouble or next(_reasons(root, resolved, view), None)
+        return trail.state.trouble or next(_reasons(trail), None)
     except (AuditError, UnsafeFileError, OSError) as error:
         return str(error)
-    finally:
-        view.close()
 
 
-def _reasons(root: Folder, resolved: str, view: StateView) -> Iterator[str]:
-    found = relation(root, place_of(view, read_document(root).trail_id), resolved)
+def _reasons(trail: OpenedTrail) -> Iterator[str]:
+    if not trail.lies_here():
+        # a writer goes by the path, and would begin a new trail where nothing is
+        yield f"the trail that was read lies no longer at {trail.path}"
+    found = trail.relation_to(place_of(trail.state, trail.document.trail_id))
     if found is not Relation.OWN:
         yield _RELATIONS[found]
-    for what, owner in (("trail", root.owner), ("state directory", view.owner)):
+    for what, owner in (("trail", trail.root.owner), ("state directory", trail.state.owner)):
         if owner != _uid():
             yield f"the {what} belongs to another user (uid {owner})"
-    for what, where in (("trail", resolved), ("state directory", os.path.realpath(view.path))):
+    for what, where in (("trail", trail.path), ("state directory", os.path.realpath(trail.state.path))):
         if not os.access(where, os.W_OK | os.X_OK):
             yield f"the {what} {where} cannot be written"
 

@@ -1,13 +1,13 @@
-"""Which calls are asked about, and what an answer lacks. Pure but for the reader that is handed in."""
+"""Which calls are asked about, in what time, and how that is written down. Pure."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, tzinfo
 from typing import Any, NamedTuple
 
 from otel_tool_audit.review.calls.clocks import zone_name
-from otel_tool_audit.review.reader import TrailReader
-from otel_tool_audit.text import plural
+from otel_tool_audit.review.calls.filters import Moment, moment
 
 
 class Question(NamedTuple):
@@ -28,21 +28,33 @@ class Question(NamedTuple):
         """Give all of it as the reader takes it."""
         return {**self.only, "since": self.time.since, "until": self.time.until}
 
-    def on_record(self) -> dict[str, Any]:
-        """Give all of it as it is written down: JSON-safe, times in UTC."""
-        return {name: value.isoformat() if isinstance(value, datetime) else value for name, value in self.filters().items() if value is not None}
 
-
-def missing(reader: TrailReader) -> list[str]:
+def on_record(filters: Mapping[str, Any]) -> dict[str, Any]:
     """
-    Say what an answer lacks, once all of it was read.
+    Give filters as they are written down: JSON-safe, times in UTC, what was not given left out.
 
     Args:
-        reader: Who answered.
+        filters: As a reader takes them.
+
+    Raises:
+        SettingsError: A time cannot be understood.
     """
-    lines = plural(reader.unreadable, "line")
-    passed_over = f"{lines} could not be read and {'is' if reader.unreadable == 1 else 'are'} missing here; `otel-tool-audit verify` tells which"
-    return [*([passed_over] if reader.unreadable else []), *reader.notes]
+    given = {name: value for name, value in filters.items() if value is not None}
+    return given | {name: moment_of(given[name], name).isoformat() for name in ("since", "until") if name in given}
+
+
+def moment_of(value: Moment, name: str) -> datetime:
+    """
+    Read a moment as filters take it.
+
+    Args:
+        value: Text without a zone is UTC.
+        name: Of the filter, for the message.
+
+    Raises:
+        SettingsError: It is no moment.
+    """
+    return datetime.fromisoformat(str(moment(value, name)))
 
 
 class Asked(NamedTuple):

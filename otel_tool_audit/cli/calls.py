@@ -10,18 +10,16 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from otel_tool_audit.access.journal import Journal, Reading, audited
 from otel_tool_audit.access.question import Question
 from otel_tool_audit.cli import options as opt
 from otel_tool_audit.cli import output
-from otel_tool_audit.cli.answer_status import standing
+from otel_tool_audit.cli.answer_status import leave, open_trail
 from otel_tool_audit.cli.options import BadUsage, choose, trail_directory
 from otel_tool_audit.cli.output import CallsFormat, Cell, Column
 from otel_tool_audit.export import delimited
 from otel_tool_audit.export.document import duration
 from otel_tool_audit.export.files import parquet, pyarrow
 from otel_tool_audit.review.calls.clocks import in_zone, zone_name
-from otel_tool_audit.review.reader import TrailReader
 
 STYLES: Final = {"success": "green", "error": "red", "interrupted": "yellow", "running": "cyan", "paused": "cyan", "denied": "magenta"}
 
@@ -74,22 +72,20 @@ def calls(
         if file is None:
             raise BadUsage("Parquet is nothing for a terminal: --output FILE")
         pyarrow()
-    path = trail_directory(directory)
-    reader = TrailReader(path, state=state)
+    reader = open_trail(trail_directory(directory), state, name, reason)
     # a page that another may follow needs an order that nothing changes
     order = order_by or ("timestamp" if limit is not None or after is not None else None)
-    pages = reader.calls(**question.filters(), order_by=order, descending=descending, limit=limit, after=after, verified=verified)
-    found = audited(pages, Journal(path, state, name=name, reason=reason), Reading("calls", question.on_record()))
-    worth = functools.cache(lambda: standing(reader, state, question))
+    found = reader.calls(**question.filters(), order_by=order, descending=descending, limit=limit, after=after, verified=verified)
+    status = functools.cache(lambda: reader.status(question.only.get("subject")))
     if chosen is CallsFormat.table:
         zone = question.time.zone
         if not output.print_table((Column(f"TIME ({zone_name(zone)})"), *COLUMNS), (row(call, zone) for call in found)):
             output.say("no calls", "dim")
     else:
-        output.give(pieces_of(found, chosen, lambda: {"next": pages.next_key, "trail": worth().as_dict()}), file)
-    if pages.next_key is not None:
-        output.say(f"there may be more; the next page: --after {pages.next_key}", "dim")
-    worth().leave()
+        output.give(pieces_of(found, chosen, lambda: {"next": found.next_key, "trail": status().as_dict()}), file)
+    if found.next_key is not None:
+        output.say(f"there may be more; the next page: --after {found.next_key}", "dim")
+    leave(status())
 
 
 def pieces_of(found: Iterable[Mapping[str, Any]], style: CallsFormat, beside: Callable[[], Mapping[str, Any]]) -> Iterable[str | bytes]:

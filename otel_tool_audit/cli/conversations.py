@@ -10,16 +10,14 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
-from otel_tool_audit.access.journal import Journal, Reading, audited
 from otel_tool_audit.cli import options as opt
 from otel_tool_audit.cli import output
-from otel_tool_audit.cli.answer_status import standing
+from otel_tool_audit.cli.answer_status import leave, open_trail
 from otel_tool_audit.cli.calls import pieces_of
 from otel_tool_audit.cli.options import choose, directory_and
 from otel_tool_audit.cli.output import CallsFormat
 from otel_tool_audit.export import markdown
 from otel_tool_audit.review.calls.timeline import line
-from otel_tool_audit.review.reader import TrailReader
 
 
 class TimelineFormat(StrEnum):
@@ -53,18 +51,16 @@ def timeline(
     directory, wanted = directory_and(first, conversation, "CONVERSATION")
     chosen = choose(TimelineFormat, style, file, json=json)
     clocks = opt.asked(None, None, None, zone).zone
-    reader = TrailReader(directory, state=state)
-    found = audited(
-        reader.calls(conversation=wanted), Journal(directory, state, name=name, reason=reason), Reading("timeline", {"conversation": wanted})
-    )
-    worth = functools.cache(lambda: standing(reader, state))
+    reader = open_trail(directory, state, name, reason)
+    found = reader.calls(conversation=wanted, recorded_as="timeline")
+    status = functools.cache(reader.status)
     if chosen is TimelineFormat.table:
         _print(found, wanted)
     elif chosen is TimelineFormat.md:
         output.give(markdown.conversation(wanted, found, clocks), file)
     else:
-        output.give(pieces_of(found, CallsFormat(chosen.value), lambda: {"trail": worth().as_dict()}), file)
-    worth().leave()
+        output.give(pieces_of(found, CallsFormat(chosen.value), lambda: {"trail": status().as_dict()}), file)
+    leave(status())
 
 
 def _print(found: Iterable[Mapping[str, Any]], wanted: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import Final
 
 import typer
@@ -11,10 +10,8 @@ from rich.text import Text
 from otel_tool_audit.cli import options as opt
 from otel_tool_audit.cli import output
 from otel_tool_audit.cli.output import Format
-from otel_tool_audit.diagnosis import host as host_checks
-from otel_tool_audit.diagnosis import trail as checks
-from otel_tool_audit.diagnosis.check import Check, Level
-from otel_tool_audit.settings import STATELESS, state_directory, variable
+from otel_tool_audit.diagnosis.doctor import CheckResult, Level, examine, named_trail
+from otel_tool_audit.settings import variable
 from otel_tool_audit.text import plural
 
 _SIGNS: Final = {Level.good: ("✓", "green"), Level.notice: ("·", "cyan"), Level.warning: ("!", "yellow"), Level.problem: ("✗", "bold red")}
@@ -25,23 +22,19 @@ def doctor(directory: opt.Directory = None, *, style: opt.TableOrJson = Format.t
 
     Examines this machine, its settings and, if one is named, a trail. Exit 1 if there is a problem, 0 if there are warnings at most.
     """
-    path = directory or os.environ.get(variable("trail"))
-    where = state_directory(state)
-    found = [*host_checks.packages(), *host_checks.environment(), *checks.of_state(where, path)]
-    if path:
-        found += checks.of_trail(path, where)
-    found += checks.of_disks(*(place for place in (path, where) if place and place != STATELESS))
+    path = named_trail(directory)
+    found = examine(path, state)
     problems = sum(check.level is Level.problem for check in found)
     if json or style is Format.json:
         output.print_json({"ok": not problems, "checks": [check.as_dict() for check in found]})
     else:
         _print(found)
-        if not path:
+        if path is None:
             output.say(f"no trail was named: give its directory, or set {variable('trail')}, to have it examined, too", "dim")
     raise typer.Exit(output.BROKEN if problems else output.GOOD)
 
 
-def _print(found: list[Check]) -> None:
+def _print(found: list[CheckResult]) -> None:
     console = output.stdout()
     width = max(len(check.name) for check in found)
     for check in found:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from enum import StrEnum
+from functools import partial
 from typing import Annotated, Any, NoReturn
 
 import typer
@@ -14,20 +13,16 @@ from rich.progress import Progress as Bar
 from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
-import otel_tool_audit
-from otel_tool_audit.access.journal import Entry, Journal, announce, exported, recognisable, stored_subject
-from otel_tool_audit.access.question import Question, missing
+from otel_tool_audit.access.answer import AnswerStatus, broken_in_words
+from otel_tool_audit.access.question import Question
 from otel_tool_audit.cli import options as opt
 from otel_tool_audit.cli import output
-from otel_tool_audit.cli.answer_status import broken
+from otel_tool_audit.cli.answer_status import open_trail
 from otel_tool_audit.cli.options import BadUsage, trail_directory
 from otel_tool_audit.cli.verdicts import STYLES, progress
-from otel_tool_audit.export import run as running
 from otel_tool_audit.export.check import Checked, as_dict, check
-from otel_tool_audit.export.files import pyarrow
-from otel_tool_audit.export.manifest import Manifest, verdict_of
-from otel_tool_audit.review.reader import TrailReader
-from otel_tool_audit.review.verify.verifier import verify
+from otel_tool_audit.export.manifest import Manifest
+from otel_tool_audit.review.reader import UnauditedReader
 from otel_tool_audit.text import plural
 
 
@@ -65,13 +60,15 @@ def export(
         return
     if folder is None:
         raise BadUsage("where to? Name a new directory: --output DIR")
-    path = trail_directory(directory)
-    subject = question.only.get("subject")
-    certain = subject is None or recognisable(subject, path, state)
-    made = _export(folder, style.value, question, Journal(path, state, name=name, reason=reason))
+    done = open_trail(trail_directory(directory), state, name, reason).export(
+        folder, style.value, said=question.said, verifying=progress, exporting=partial(_bar, "exporting"), going_on=_going_on, **question.filters()
+    )
+    made = done.manifest
+    if done.ended is not None and done.ended.obstacle is not None:
+        output.say(f"the trail holds that this export began ({done.begun.address}), not what it gave: {done.ended.obstacle}", "yellow")
     if json:
         output.print_json(_shown(made))
-        _leave(made, certain=certain)
+        _leave(made, done.status)
     console = output.stdout()
     pairs = [
         ("calls", output.Cell(f"{made.count:,}", "bold")),
@@ -84,60 +81,21 @@ def export(
         console.print(line)
     for remark in made.missing:
         output.say(remark, "yellow")
-    _leave(made, certain=certain)
+    _leave(made, done.status)
 
 
-def _leave(made: Manifest, *, certain: bool) -> NoReturn:
-    if made.verdict["integrity"] == "broken":
-        output.say(broken(made.verdict["findings"], made.verdict["findings_in_all"]), "bold red")
-        raise typer.Exit(output.BROKEN)
-    raise typer.Exit(output.GOOD if certain else output.CANNOT_TELL)
+def _going_on(count: int) -> None:
+    output.say(f"going on after {plural(count, 'call')}", "dim")
 
 
-def _export(folder: str, style: str, question: Question, journal: Journal) -> Manifest:
-    path, state = journal.path, journal.state
-    only = dict(question.only)
-    if "subject" in only:
-        only["subject"] = stored_subject(only["subject"], path, state)
-    if style == Files.parquet:
-        pyarrow()
-    reader = TrailReader(path, state=state)
-    # an open end would let calls in that an interrupted part could not see
-    time: dict[str, Any] = {"since": question.time.since, "until": question.time.until or datetime.now(UTC)}
-    kept = running.begin(folder, {"trail_id": reader.trail_id, "filters": only, "said": question.said, "format": style, "time": time})
-    time = {name: moment and datetime.fromisoformat(str(moment)) for name, moment in kept.asked["time"].items()}
-    entry = _begun(kept, journal, style, question)
-    announce(entry)
-    with _bar("exporting") as tell:
-        files = running.run(folder, kept, style, reader.calls(**question.only, **time), tell)
-    made = Manifest(
-        tool=f"{output.NAME} {otel_tool_audit.__version__}", made=_written(datetime.now(UTC)), who=journal.who(), reason=journal.reason, trail_id=reader.trail_id,
-        path=reader.path, filters=only | {name: moment and _written(moment) for name, moment in time.items()}, format=style, count=kept.count,
-        first_timestamp=kept.first, last_timestamp=kept.last, files=files, verdict=kept.about["verdict"], heads=kept.about["heads"],
-        missing=missing(reader), recorded=entry.address, not_recorded=entry.obstacle,
-    )  # fmt: skip
-    sha256 = hashlib.sha256(running.finish(folder, made)).hexdigest()
-    if entry.address is not None:
-        ended = journal.note(exported("export", question.on_record(), style, sha256), kept.count, begun=entry.address)
-        if ended.obstacle is not None:
-            output.say(f"the trail holds that this export began ({entry.address}), not what it gave: {ended.obstacle}", "yellow")
-    return made
-
-
-def _begun(kept: running.Progress, journal: Journal, style: str, question: Question) -> Entry:
-    """Verify the trail and put the export on record, once: an export that goes on has both from when it began."""
-    if not kept.about:
-        with progress() as report:
-            verdict, heads = verdict_of(verify(journal.path, state=journal.state, progress=report))
-        entry = journal.note(exported("export", question.on_record(), style), None)
-        kept.about = {"verdict": verdict, "heads": heads, "recorded": entry.address, "not_recorded": entry.obstacle}
-    elif kept.count:
-        output.say(f"going on after {plural(kept.count, 'call')}", "dim")
-    return Entry(kept.about["recorded"], kept.about["not_recorded"])
+def _leave(made: Manifest, status: AnswerStatus) -> NoReturn:
+    if status.broken:
+        output.say(broken_in_words(made.verdict["findings"], made.verdict["findings_in_all"]), "bold red")
+    raise typer.Exit(status.exit_code)
 
 
 def _check(directory: str | None, folder: str, state: str | None, *, json: bool) -> None:
-    reader = TrailReader(trail_directory(directory), state=state) if directory is not None else None
+    reader = UnauditedReader(trail_directory(directory), state=state) if directory is not None else None
     with _bar("checking") as tell:
         found = check(folder, reader, tell)
     if json:
@@ -167,10 +125,6 @@ def _shown(made: Manifest) -> Any:  # noqa: ANN401 - a JSON document
     import json as codec  # noqa: PLC0415 - the verb's option has the module's name
 
     return codec.loads(made.dump())
-
-
-def _written(moment: datetime) -> str:
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 @contextmanager

@@ -2,32 +2,22 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 from typing import Annotated, Any, Final
 
 import typer
 
-from otel_tool_audit.access.journal import Journal, Reading, Watch
+from otel_tool_audit.access.following import Tail
 from otel_tool_audit.access.question import Question
 from otel_tool_audit.cli import options as opt
 from otel_tool_audit.cli import output
-from otel_tool_audit.cli.answer_status import standing
+from otel_tool_audit.cli.answer_status import leave, open_trail, say
 from otel_tool_audit.cli.calls import COLUMNS, pieces_of, row
 from otel_tool_audit.cli.options import BadUsage, choose, trail_directory
 from otel_tool_audit.cli.output import CallsFormat, Column
 from otel_tool_audit.export import delimited
-from otel_tool_audit.format.events import FINISHED, OBSERVED, STARTED
 from otel_tool_audit.review.calls.clocks import zone_name
-from otel_tool_audit.review.calls.fold import fold
-from otel_tool_audit.review.reader import Cursor, TrailReader
-
-LOOK: Final = 0.25
-"""Seconds between two looks at the trail."""
-
-_OPEN: Final = 10_000
-"""Starts that are kept until their call ends; of a call beyond them its end tells all."""
 
 _WIDTHS: Final = (19, 11, 14, 16, 22, 7, 0)
 """What a table's columns have at least, in characters: its rows are not known yet."""
@@ -66,53 +56,25 @@ def tail(
         raise BadUsage("a list that goes on is no JSON document: --format jsonl")
     if count < 0:
         raise BadUsage("--lines must be 0 or more")
-    path = trail_directory(directory)
-    reader = TrailReader(path, state=state)
-    watch = Watch(Journal(path, state, name=name, reason=reason), Reading("tail", question.on_record()))
-    # before the latest calls are read: what ends meanwhile comes twice rather than never
-    marks = reader.ends()
-    filters = question.filters()
-    latest = list(reader.calls(**filters, order_by="timestamp", descending=True, limit=count)) if count else []
-    watch.about(latest, None if follow else len(latest))
-    worth = standing(reader, state, question)
+    reader = open_trail(trail_directory(directory), state, name, reason)
+    end = Tail(reader, count, question.filters(), follow=follow)
+    status = reader.status(question.only.get("subject"))
     if chosen is Shown.json:
-        output.give(pieces_of(reversed(latest), CallsFormat.json, lambda: {"trail": worth.as_dict()}), None)
-        worth.leave()
+        output.give(pieces_of(reversed(end.latest), CallsFormat.json, lambda: {"trail": status.as_dict()}), None)
+        leave(status)
         return
-    show = _shower(chosen, question, latest)
-    for call in reversed(latest):
+    show = _shower(chosen, question, end.latest)
+    for call in reversed(end.latest):
         show(call)
     if not follow:
-        if not latest:
+        if not end.latest:
             output.say("no calls", "dim")
-        worth.leave()
+        leave(status)
         return
-    worth.say()
+    say(status)
     output.say("waiting for calls; stop with Ctrl-C", "dim")
-    matches = reader.matcher(**filters)
-    for ended in _ended(reader, marks):
-        if matches(dict(ended)):
-            watch.about((ended,), None)
-            show(ended)
-
-
-def _ended(reader: TrailReader, marks: dict[str, Cursor]) -> Iterator[Mapping[str, Any]]:
-    """Give calls as they end, for ever; each as its own records tell it."""
-    begun: dict[str, Mapping[str, Any]] = {}
-    while True:
-        quiet = True
-        for record in reader.appended(marks):
-            quiet = False
-            call_id, event = record.get("call_id"), record.get("event")
-            if event == STARTED:
-                begun[str(call_id)] = record
-                if len(begun) > _OPEN:
-                    del begun[next(iter(begun))]
-            elif event in {FINISHED, OBSERVED}:
-                start: Mapping[str, Any] | None = begun.pop(str(call_id), None)
-                yield fold([record] if start is None else [start, record]).call(lambda _: False)
-        if quiet:
-            time.sleep(LOOK)
+    for ended in end.coming():
+        show(ended)
 
 
 def _shower(style: Shown, question: Question, latest: Sequence[Mapping[str, Any]]) -> Callable[[Mapping[str, Any]], None]:

@@ -4,34 +4,30 @@ from __future__ import annotations
 
 import dataclasses
 import sys
-from collections.abc import Callable, Iterable
-from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any, Final, TypeVar
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Annotated, Any, Final
 
 import typer
 
 import otel_tool_audit
-from otel_tool_audit.access.journal import Journal, Reading, announce, recognisable
 from otel_tool_audit.access.question import Question
+from otel_tool_audit.access.reader import TrailReader
+from otel_tool_audit.access.reports import Report, TooManyRowsError, stretch_for
 from otel_tool_audit.cli import options as opt
 from otel_tool_audit.cli import output, pages
-from otel_tool_audit.cli.answer_status import broken
+from otel_tool_audit.cli.answer_status import open_trail
 from otel_tool_audit.cli.options import BadUsage, choose, trail_directory
 from otel_tool_audit.cli.output import ReportFormat
 from otel_tool_audit.cli.verdicts import progress
 from otel_tool_audit.export import html, pdf
 from otel_tool_audit.export.contents import Heading, access_document, activity_document, conversation_document
 from otel_tool_audit.export.document import ReportDocument
-from otel_tool_audit.review.reader import TrailReader
-from otel_tool_audit.review.reports import AccessReport, ActivityReport, ConversationReport, Verdict
-from otel_tool_audit.review.verify.findings import BROKEN
-from otel_tool_audit.review.verify.verifier import verify
 
 report: Final = typer.Typer(help="Reports that people read: who saw what, and what happened.", rich_markup_mode=None)
 
-_HOURLY: Final = timedelta(days=3)
 _SLOW_ROWS: Final = 2_000
-_Values = TypeVar("_Values", AccessReport, ConversationReport, ActivityReport)
 
 _Format = Annotated[ReportFormat | None, typer.Option("--format", metavar="FORMAT", help="table (default), json, html or pdf.", show_default=False)]
 
@@ -54,19 +50,12 @@ def access(
     """
     if "subject" not in question.only:
         raise BadUsage("whose data? Name the subject: --subject ID")
-    asked = _Asked(
-        "report access",
-        question,
-        Journal(trail_directory(directory), state, name=name, reason=reason),
-        file,
-        choose(ReportFormat, style, file, json=json),
-    )
+    asked = _Asked(question, file, choose(ReportFormat, style, file, json=json), open_trail(trail_directory(directory), state, name, reason))
     filters = question.filters()
     subject, start, end = (filters.pop(key) for key in ("subject", "since", "until"))
-    found = asked.reader.access_report(subject, start, end, check=False, **filters)
-    asked.answer(found, len(found.rows), access_document)
-    if not found.recognisable:
-        raise typer.Exit(output.CANNOT_TELL)
+    with asked.short_enough():
+        found = asked.reader.access_report(subject, start, end, most=asked.most, verifying=progress, **filters)
+    asked.give(found, access_document)
 
 
 def activity(
@@ -85,24 +74,10 @@ def activity(
     Volume, failures, tools, users, triggers, refused calls, gaps, integrity. Exit 1 when the trail is broken; the report says where. The
     report is recorded in the trail.
     """
-    asked = _Asked(
-        "report activity",
-        question,
-        Journal(trail_directory(directory), state, name=name, reason=reason),
-        file,
-        choose(ReportFormat, style, file, json=json),
-    )
+    asked = _Asked(question, file, choose(ReportFormat, style, file, json=json), open_trail(trail_directory(directory), state, name, reason))
     filters = question.filters()
     start, end = filters.pop("since"), filters.pop("until")
-    found = asked.reader.activity_report(start, end, every=_stretch(start, end), check=False, **filters)
-    asked.answer(found, found.total.calls, activity_document)
-    if not asked.certain:
-        raise typer.Exit(output.CANNOT_TELL)
-
-
-def _stretch(start: datetime | None, end: datetime | None) -> str:
-    length = None if start is None else (end or datetime.now(UTC)) - start
-    return "hour" if length is not None and length <= _HOURLY else "day"
+    asked.give(asked.reader.activity_report(start, end, every=stretch_for(start, end), verifying=progress, **filters), activity_document)
 
 
 def conversation(
@@ -122,84 +97,68 @@ def conversation(
     """
     if "conversation" not in question.only:
         raise BadUsage("which conversation? Name it: --conversation ID")
-    asked = _Asked(
-        "report conversation",
-        question,
-        Journal(trail_directory(directory), state, name=name, reason=reason),
-        file,
-        choose(ReportFormat, style, file, json=json),
-    )
+    asked = _Asked(question, file, choose(ReportFormat, style, file, json=json), open_trail(trail_directory(directory), state, name, reason))
     filters = question.filters()
     wanted, start, end = (filters.pop(key) for key in ("conversation", "since", "until"))
-    found = asked.reader.conversation_report(wanted, start, end, check=False, **filters)
-    asked.answer(found, len(found.rows), conversation_document)
-    if not asked.certain:
-        raise typer.Exit(output.CANNOT_TELL)
+    with asked.short_enough():
+        found = asked.reader.conversation_report(wanted, start, end, most=asked.most, verifying=progress, **filters)
+    asked.give(found, conversation_document)
 
 
 class _Asked:
     """A report that was asked for: everything that can be wrong with the question is found before the trail is read."""
 
-    def __init__(self, what: str, question: Question, journal: Journal, file: str | None, style: ReportFormat) -> None:
+    def __init__(self, question: Question, file: str | None, style: ReportFormat, reader: TrailReader) -> None:
         _check(style, file)
-        self._what = what
         self._question = question
-        self._journal = journal
         self._file = file
         self._style = style
-        self.reader = TrailReader(journal.path, state=journal.state)
+        self.reader = reader
+        self.most = pdf.MOST_ROWS if style is ReportFormat.pdf else None
 
-    @property
-    def certain(self) -> bool:
-        """Whether the subject, if one was named, can be told from others."""
-        subject = self._question.only.get("subject")
-        return subject is None or recognisable(subject, self._journal.path, self._journal.state)
+    @contextmanager
+    def short_enough(self) -> Iterator[None]:
+        """Say how a report that is too long for a PDF can be had."""
+        try:
+            yield
+        except TooManyRowsError as found:
+            first, last = found.first[:7], found.last[:7]
+            parts = (first, last) if first != last else (found.first[:10], found.last[:10])
+            raise BadUsage(
+                f"{found.rows:,} calls are more than a PDF takes ({pdf.MOST_ROWS:,}): ask for HTML (-o report.html), "
+                f"or for parts of the time, from --during {parts[0]} to --during {parts[1]}"
+            ) from None
 
-    def answer(self, values: _Values, count: int, lay_out: Callable[[_Values, Heading], ReportDocument]) -> None:
+    def give(self, found: Report, lay_out: Callable[[Report, Heading], ReportDocument]) -> None:
         """
-        Verify the trail, put the reading on record, and give the report.
+        Give the report, which is on record by now.
 
         Args:
-            values: The report's, without a verdict.
-            count: How many calls it tells of.
+            found: Its values.
             lay_out: Makes a document of them.
 
         Raises:
-            typer.Exit: The trail is broken.
+            typer.Exit: The trail is broken, or the subject cannot be recognised.
         """
-        self._refuse_what_no_page_takes(values)
-        with progress() as told:
-            verdict = Verdict.of(verify(self._journal.path, state=self._journal.state, progress=told))
-        found = dataclasses.replace(values, verdict=verdict)
-        entry = self._journal.note(Reading(self._what, self._question.on_record()), count)
-        announce(entry)
-        document = lay_out(found, self._heading(entry.address or f"no: {entry.obstacle}"))
+        document = lay_out(found, self._heading())
         if self._style is ReportFormat.table:
             pages.show(document)
         else:
             output.give(_pieces(found, document, self._style), self._file)
-        if verdict.integrity == BROKEN:
-            output.say(broken(verdict.findings), "bold red")
-            raise typer.Exit(output.BROKEN)
+        status = self.reader.status(self._question.only.get("subject"), found.verdict)
+        if status.broken:
+            output.say(str(status.in_words()), "bold red")
+        if status.exit_code:
+            raise typer.Exit(status.exit_code)
 
-    def _refuse_what_no_page_takes(self, values: AccessReport | ConversationReport | ActivityReport) -> None:
-        """Say how a report that is too long for a PDF can be had, before it is on record that it was given."""
-        rows = () if isinstance(values, ActivityReport) else values.rows
-        if self._style is ReportFormat.pdf and len(rows) > pdf.MOST_ROWS:
-            months = list(dict.fromkeys(row.timestamp[:7] for row in rows))
-            parts = " to ".join(
-                f"--during {month}" for month in ((months[0], months[-1]) if len(months) > 1 else (rows[0].timestamp[:10], rows[-1].timestamp[:10]))
-            )
-            raise BadUsage(
-                f"{len(rows):,} calls are more than a PDF takes ({pdf.MOST_ROWS:,}): ask for HTML (-o report.html), or for parts of the time, from {parts}"
-            )
-
-    def _heading(self, on_record: str) -> Heading:
-        who = self._journal.who()
+    def _heading(self) -> Heading:
+        journal, entry = self.reader.journal, self.reader.on_record
+        who = journal.who()
         account = f"account {who['os_user']} on {who['host']}"
         return Heading(
-            who=f"{who['as']} ({account})" if who["as"] else account, reason=self._journal.reason, made=datetime.now(UTC).isoformat(),
-            zone=self._question.time.zone, filters=self._question.only, on_record=on_record, tool=f"{output.NAME} {otel_tool_audit.__version__}",
+            who=f"{who['as']} ({account})" if who["as"] else account, reason=journal.reason, made=datetime.now(UTC).isoformat(),
+            zone=self._question.time.zone, filters=self._question.only,
+            on_record="" if entry is None else entry.address or f"no: {entry.obstacle}", tool=f"{output.NAME} {otel_tool_audit.__version__}",
         )  # fmt: skip
 
 
@@ -213,7 +172,7 @@ def _check(style: ReportFormat, file: str | None) -> None:
             raise BadUsage("a PDF is nothing for a terminal: --output FILE")
 
 
-def _pieces(found: AccessReport | ConversationReport | ActivityReport, document: ReportDocument, style: ReportFormat) -> Iterable[str | bytes]:
+def _pieces(found: Report, document: ReportDocument, style: ReportFormat) -> Iterable[str | bytes]:
     if style is ReportFormat.html:
         return html.render(document)
     if style is ReportFormat.pdf:

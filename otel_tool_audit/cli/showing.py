@@ -12,17 +12,16 @@ from urllib.parse import quote
 import typer
 from rich.text import Text
 
-from otel_tool_audit.access.journal import Journal, Reading, Watch
+from otel_tool_audit.access.reader import TrailReader
 from otel_tool_audit.cli import options as opt
 from otel_tool_audit.cli import output
-from otel_tool_audit.cli.answer_status import standing
+from otel_tool_audit.cli.answer_status import leave, open_trail
 from otel_tool_audit.cli.calls import STYLES
 from otel_tool_audit.cli.options import BadUsage, directory_and
 from otel_tool_audit.cli.output import Cell, Format
 from otel_tool_audit.review.calls.filters import nearest
 from otel_tool_audit.review.calls.timeline import one_line
-from otel_tool_audit.review.reader import TrailReader
-from otel_tool_audit.review.verify.neighbours import Proof, prove
+from otel_tool_audit.review.verify.neighbours import Proof
 
 _ADDRESS: Final = re.compile(r"([a-z0-9][a-z0-9-]{0,62})/(\d{1,16})")
 _CALL_ID: Final = re.compile(r"[0-9a-f]{32}")
@@ -50,7 +49,7 @@ def show(
     What shows a subject's data is recorded in the trail. Exit 1 when the record does not hold, or the trail is seen to be broken.
     """
     directory, wanted = directory_and(first, record, "RECORD")
-    reader = TrailReader(directory, state=state)
+    reader = open_trail(directory, state, name, reason)
     address = _ADDRESS.fullmatch(wanted)
     if address is not None:
         found = reader.record(address[1], int(address[2]))
@@ -60,18 +59,17 @@ def show(
         raise BadUsage(_no_record(first, record, wanted))
     if found is None:
         raise BadUsage(f"there is no {wanted} in {directory}{_what_there_is(reader, address)}")
-    Watch(Journal(directory, state, name=name, reason=reason), Reading("show", {"record": wanted})).about((found,), 1)
-    proof = prove(reader, str(found["chain"]), int(found["seq"]))
-    worth = standing(reader, state)
+    proof = reader.proof(str(found["chain"]), int(found["seq"]))
+    status = reader.status()
     if json or style is Format.json:
-        output.print_json(found | {"proof": None if proof is None else _proof_as_dict(proof), "trail": worth.as_dict()})
+        output.print_json(found | {"proof": None if proof is None else _proof_as_dict(proof), "trail": status.as_dict()})
     else:
         console = output.stdout()
         if found.get("tool_name"):
             console.print(Text(output.safe(one_line(found)), "bold"))
-        for line in output.fields(chain(_details(found), _link(found, trace_url), _standing(proof))):
+        for line in output.fields(chain(_details(found), _link(found, trace_url), _place(proof))):
             console.print(line)
-    worth.leave()
+    leave(status)
     if proof is not None and not proof.ok:
         raise typer.Exit(output.BROKEN)
 
@@ -114,7 +112,7 @@ def _link(found: Mapping[str, Any], template: str | None) -> Iterator[tuple[str,
         yield "trace", Cell(where.replace("{trace_id}", quote(trace_id, safe="")))
 
 
-def _standing(proof: Proof | None) -> Iterator[tuple[str, Cell]]:
+def _place(proof: Proof | None) -> Iterator[tuple[str, Cell]]:
     """Tell how a record stands in its chain, and between which others."""
     if proof is None:
         return

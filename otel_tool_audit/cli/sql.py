@@ -9,15 +9,14 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from otel_tool_audit.access.journal import Journal, Reading, announce
+from otel_tool_audit.access.answer import AnswerStatus
 from otel_tool_audit.access.question import Question
 from otel_tool_audit.cli import options as opt
 from otel_tool_audit.cli import output
-from otel_tool_audit.cli.answer_status import AnswerStatus, standing
+from otel_tool_audit.cli.answer_status import leave, open_trail
 from otel_tool_audit.cli.options import choose, directory_and
 from otel_tool_audit.cli.output import AnswerFormat, Cell, Column
 from otel_tool_audit.export import delimited, markdown
-from otel_tool_audit.review.reader import TrailReader
 
 _MEMORY: Final = 4 << 30
 """Bytes that answering may take beside what the process has."""
@@ -44,20 +43,18 @@ def sql(
     """
     directory, text = directory_and(first, select, "SELECT")
     chosen = choose(AnswerFormat, style, file, json=json)
-    reader = TrailReader(directory, state=state)
+    reader = open_trail(directory, state, name, reason)
     asked = sys.stdin.read() if text == "-" else text
     with _memory_bounded():
         answer = reader.sql(asked, **question.filters())
-    reading = Reading("sql", {**question.on_record(), "sql": text})
-    announce(Journal(directory, state, name=name, reason=reason).note(reading, len(answer.rows)))
-    worth = standing(reader, state, question)
+    status = reader.status(question.only.get("subject"))
     if chosen is AnswerFormat.table:
         columns = [Column(title.upper(), shrinks=True) for title in answer.names]
         if not output.print_table(columns, ([Cell(_shown(value)) for value in row] for row in answer.rows)):
             output.say("no rows", "dim")
     else:
-        output.give(_pieces(answer.names, answer.rows, chosen, worth), file)
-    worth.leave()
+        output.give(_pieces(answer.names, answer.rows, chosen, status), file)
+    leave(status)
 
 
 @contextlib.contextmanager
@@ -80,14 +77,14 @@ def _memory_bounded() -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
 
 
-def _pieces(names: tuple[str, ...], rows: list[tuple[Any, ...]], style: AnswerFormat, worth: AnswerStatus) -> Iterable[str | bytes]:
+def _pieces(names: tuple[str, ...], rows: list[tuple[Any, ...]], style: AnswerFormat, status: AnswerStatus) -> Iterable[str | bytes]:
     if style is AnswerFormat.csv:
         plain = (bool, int, float, str)
         return (delimited.line([v if v is None or isinstance(v, plain) else str(v) for v in row]) for row in (names, *rows))
     if style is AnswerFormat.md:
         return markdown.table(names, (map(_shown, row) for row in rows))
     objects = (dict(zip(names, row, strict=True)) for row in rows)
-    return output.json_document("rows", objects, lambda: {"trail": worth.as_dict()}) if style is AnswerFormat.json else output.json_lines(objects)
+    return output.json_document("rows", objects, lambda: {"trail": status.as_dict()}) if style is AnswerFormat.json else output.json_lines(objects)
 
 
 def _shown(value: Any) -> str:  # noqa: ANN401 - any value of SQL

@@ -8,11 +8,10 @@ from typing import Annotated, Final
 
 import typer
 
-from otel_tool_audit.access.journal import Journal, Reading, Watch
 from otel_tool_audit.access.question import Question
 from otel_tool_audit.cli import options as opt
 from otel_tool_audit.cli import output
-from otel_tool_audit.cli.answer_status import standing
+from otel_tool_audit.cli.answer_status import leave, open_trail
 from otel_tool_audit.cli.options import choose, trail_directory
 from otel_tool_audit.cli.output import AnswerFormat, Cell, Column
 from otel_tool_audit.cli.pages import sparkline
@@ -20,7 +19,6 @@ from otel_tool_audit.export import delimited, markdown
 from otel_tool_audit.export.document import duration, percent
 from otel_tool_audit.review.calls.intervals import named
 from otel_tool_audit.review.calls.values import ToolStatistics
-from otel_tool_audit.review.reader import TrailReader
 
 _COLUMNS: Final = (
     Column("TOOL", shrinks=True), Column("CALLS", right=True), Column("SUCCESS", right=True), Column("FAILED", right=True), Column("INTERRUPTED", right=True), Column("PAUSED", right=True, spare=True), Column("DENIED", right=True, spare=True),
@@ -55,14 +53,12 @@ def stats(
     What is asked about a subject is recorded in the trail. Exit 1 when the trail is seen to be broken, 3 when there is no key to recognise the subject by.
     """
     chosen = choose(AnswerFormat, style, file, json=json)
-    path = trail_directory(directory)
-    reader = TrailReader(path, state=state)
+    reader = open_trail(trail_directory(directory), state, name, reason)
     total, tools = reader.statistics(every=every, **question.filters())
-    Watch(Journal(path, state, name=name, reason=reason), Reading("stats", question.on_record())).about((), total.calls)
-    worth = standing(reader, state, question)
+    status = reader.status(question.only.get("subject"))
     rows = (*tools, total)
     if chosen is AnswerFormat.json:
-        found = {"total": dataclasses.asdict(total), "tools": [dataclasses.asdict(tool) for tool in tools], "trail": worth.as_dict()}
+        found = {"total": dataclasses.asdict(total), "tools": [dataclasses.asdict(tool) for tool in tools], "trail": status.as_dict()}
         output.give([output.as_json(found, indent=2) + "\n"], file)
     elif chosen is not AnswerFormat.table:
         output.give(_pieces(rows, chosen), file)
@@ -72,7 +68,7 @@ def stats(
         starts = [bucket.start for bucket in total.series]
         span = named(starts[0], starts[-1], every, _longest()) if every and starts else []
         output.print_table(_COLUMNS if span else _COLUMNS[:-1], [_row(row, span) for row in rows])
-    worth.leave()
+    leave(status)
 
 
 def _longest() -> int:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
-import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Annotated, Final
@@ -70,9 +68,9 @@ def recover(
         raise BadUsage("--accept needs --reason TEXT: it is recorded, for ever")
     # not trail_directory(): whoever accepts that the whole directory is gone must be able to say so
     path = directory or trail_directory(None)
-    from otel_tool_audit.trail.state.accept_loss import accept as accept_loss  # noqa: PLC0415 - the writer, which reading never loads
+    from otel_tool_audit.diagnosis.recovery import accept as accept_loss  # noqa: PLC0415 - the writer, which reading never loads
 
-    accepted = accept_loss(path, reason=reason, who=who or f"{getpass.getuser()}@{socket.gethostname()}", state=state)
+    accepted = accept_loss(path, reason=reason, who=who, state=state)
     console = output.stdout()
     console.print(Text.assemble("accepted  ", (accepted.trail_id, "dim")))
     if accepted.document_restored:

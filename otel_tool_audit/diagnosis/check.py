@@ -15,7 +15,7 @@ class Level(StrEnum):
     problem = "problem"
 
 
-class Check(NamedTuple):
+class CheckResult(NamedTuple):
     """
     What was looked at, and what was found.
 

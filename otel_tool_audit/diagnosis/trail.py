@@ -14,13 +14,13 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from otel_tool_audit.diagnosis.check import Check, Level
+from otel_tool_audit.diagnosis.check import CheckResult, Level
 from otel_tool_audit.errors import AuditError, SettingsError
 from otel_tool_audit.format.events import Completeness, kind_of
 from otel_tool_audit.format.names import TRAIL_CHAIN
 from otel_tool_audit.host.directory import refuse_network
 from otel_tool_audit.host.system import System
-from otel_tool_audit.review.reader import TrailReader
+from otel_tool_audit.review.reader import UnauditedReader
 from otel_tool_audit.settings import STATELESS, variable
 from otel_tool_audit.text import plural
 
@@ -45,7 +45,7 @@ _REMEDIES: Final = {
 }
 
 
-def of_state(state: str, trail: str | None) -> Iterator[Check]:
+def of_state(state: str, trail: str | None) -> Iterator[CheckResult]:
     """
     Examine the state directory.
 
@@ -56,17 +56,19 @@ def of_state(state: str, trail: str | None) -> Iterator[Check]:
     name = "state directory"
     elsewhere = f"set {variable('state')} to a directory on a local disk that only the agent's user can write"
     if state == STATELESS:
-        yield Check(name, Level.warning, "none: nothing outside the trail remembers its end, so no verdict is better than 'cannot tell'", elsewhere)
+        yield CheckResult(
+            name, Level.warning, "none: nothing outside the trail remembers its end, so no verdict is better than 'cannot tell'", elsewhere
+        )
         return
     if trail is not None and (os.path.realpath(state) + os.sep).startswith(os.path.realpath(trail) + os.sep):
-        yield Check(name, Level.problem, f"{state} lies inside the trail, where it protects nothing", elsewhere)
+        yield CheckResult(name, Level.problem, f"{state} lies inside the trail, where it protects nothing", elsewhere)
         return
     yield _usable_directory(name, state, elsewhere)
     yield from _file_system(name, state, elsewhere)
     if (os.path.realpath(state) + os.sep).startswith(os.path.realpath(tempfile.gettempdir()) + os.sep):
-        yield Check(name, Level.warning, f"{state} is temporary: once it is cleaned away, no trail can be judged by it", elsewhere)
+        yield CheckResult(name, Level.warning, f"{state} is temporary: once it is cleaned away, no trail can be judged by it", elsewhere)
     if trail is not None and os.path.exists(trail) and os.path.exists(state) and os.stat(trail).st_uid == os.stat(state).st_uid:
-        yield Check(
+        yield CheckResult(
             "head protection",
             Level.notice,
             "trail and state directory belong to the same user: changes by other users, and to copies, are found, not his own",
@@ -74,7 +76,7 @@ def of_state(state: str, trail: str | None) -> Iterator[Check]:
         )
 
 
-def of_disks(*paths: str) -> Iterator[Check]:
+def of_disks(*paths: str) -> Iterator[CheckResult]:
     """
     Tell how much room is left.
 
@@ -87,12 +89,12 @@ def of_disks(*paths: str) -> Iterator[Check]:
         share = usage.free / usage.total if usage.total else 0.0
         text = f"{share:.0%} is free under {place} ({usage.free / (1 << 30):.1f} GiB)"
         if share >= FREE:
-            yield Check("free disk", Level.good, text)
+            yield CheckResult("free disk", Level.good, text)
         else:
-            yield Check("free disk", Level.warning, text, "make room: a full disk refuses every call")
+            yield CheckResult("free disk", Level.warning, text, "make room: a full disk refuses every call")
 
 
-def of_trail(path: str, state: str) -> Iterator[Check]:
+def of_trail(path: str, state: str) -> Iterator[CheckResult]:
     """
     Examine a trail.
 
@@ -105,9 +107,9 @@ def of_trail(path: str, state: str) -> Iterator[Check]:
     if not os.path.lexists(path):
         above = _existing(path)
         if os.access(above, os.W_OK | os.X_OK):
-            yield Check(name, Level.notice, f"{path} does not exist yet; configure() will make it")
+            yield CheckResult(name, Level.notice, f"{path} does not exist yet; configure() will make it")
         else:
-            yield Check(name, Level.problem, f"{path} does not exist, and this user cannot make it in {above}", elsewhere)
+            yield CheckResult(name, Level.problem, f"{path} does not exist, and this user cannot make it in {above}", elsewhere)
         yield from _file_system(name, path, elsewhere)
         return
     yield _usable_directory(name, path, elsewhere)
@@ -115,32 +117,32 @@ def of_trail(path: str, state: str) -> Iterator[Check]:
     if not os.path.isdir(path) or (os.path.realpath(path) and not os.listdir(path)):
         return
     try:
-        reader = TrailReader(path, state=state)
+        reader = UnauditedReader(path, state=state)
         records = _standing(reader)
         segments = [os.path.join(path, chain) for chain in reader.chains()]
     except AuditError as error:
-        yield Check("reading", Level.problem, str(error), f"run `otel-tool-audit verify {path}`, then `otel-tool-audit recover {path}`")
+        yield CheckResult("reading", Level.problem, str(error), f"run `otel-tool-audit verify {path}`, then `otel-tool-audit recover {path}`")
         return
-    yield Check("reading", Level.good, f"trail {reader.trail_id}, chains: {', '.join(sorted(reader.chains()))}")
+    yield CheckResult("reading", Level.good, f"trail {reader.trail_id}, chains: {', '.join(sorted(reader.chains()))}")
     yield _known(state, reader.trail_id)
     yield from _counters(records)
     yield from _clock(records)
     yield _append_only(segments)
 
 
-def _usable_directory(name: str, path: str, remedy: str) -> Check:
+def _usable_directory(name: str, path: str, remedy: str) -> CheckResult:
     if not os.path.lexists(path):
-        return Check(name, Level.notice, f"{path} does not exist yet; the first writer makes it")
+        return CheckResult(name, Level.notice, f"{path} does not exist yet; the first writer makes it")
     if os.path.islink(path) or not os.path.isdir(path):
-        return Check(name, Level.problem, f"{path} is not a directory, or a link to one", remedy)
+        return CheckResult(name, Level.problem, f"{path} is not a directory, or a link to one", remedy)
     found = os.stat(path)
     if found.st_mode & _OTHERS:
-        return Check(name, Level.problem, f"{path} can be written by others (mode {stat.S_IMODE(found.st_mode):04o})", f"chmod 700 {path}")
+        return CheckResult(name, Level.problem, f"{path} can be written by others (mode {stat.S_IMODE(found.st_mode):04o})", f"chmod 700 {path}")
     if found.st_uid != os.getuid():
-        return Check(name, Level.notice, f"{path} belongs to user {found.st_uid}: this user can read at best")
+        return CheckResult(name, Level.notice, f"{path} belongs to user {found.st_uid}: this user can read at best")
     if not os.access(path, os.W_OK | os.X_OK):
-        return Check(name, Level.problem, f"{path} cannot be written by this user: every call would be refused", remedy)
-    return Check(name, Level.good, path)
+        return CheckResult(name, Level.problem, f"{path} cannot be written by this user: every call would be refused", remedy)
+    return CheckResult(name, Level.good, path)
 
 
 def _existing(path: str) -> str:
@@ -151,14 +153,14 @@ def _existing(path: str) -> str:
     return found
 
 
-def _file_system(name: str, path: str, remedy: str) -> Iterator[Check]:
+def _file_system(name: str, path: str, remedy: str) -> Iterator[CheckResult]:
     try:
         refuse_network(System(), os.path.realpath(path), f"the {name}")
     except SettingsError as error:
-        yield Check(name, Level.problem, str(error), remedy)
+        yield CheckResult(name, Level.problem, str(error), remedy)
 
 
-def _standing(reader: TrailReader) -> list[Mapping[str, Any]]:
+def _standing(reader: UnauditedReader) -> list[Mapping[str, Any]]:
     """The last heartbeat or goodbye of each writer."""
     last: dict[str, Mapping[str, Any]] = {}
     for record in reader.records(TRAIL_CHAIN):
@@ -167,11 +169,11 @@ def _standing(reader: TrailReader) -> list[Mapping[str, Any]]:
     return list(last.values())
 
 
-def _known(state: str, trail_id: str) -> Check:
+def _known(state: str, trail_id: str) -> CheckResult:
     name = "head"
     if state != STATELESS and os.path.isdir(os.path.join(state, "heads", trail_id)):
-        return Check(name, Level.good, "the state directory remembers where each chain ends")
-    return Check(
+        return CheckResult(name, Level.good, "the state directory remembers where each chain ends")
+    return CheckResult(
         name,
         Level.warning,
         "this state directory has never known the trail: a cut end cannot be noticed",
@@ -179,7 +181,7 @@ def _known(state: str, trail_id: str) -> Check:
     )
 
 
-def _counters(records: list[Mapping[str, Any]]) -> Iterator[Check]:
+def _counters(records: list[Mapping[str, Any]]) -> Iterator[CheckResult]:
     totals: dict[str, int] = {}
     for record in records:
         details = record.get("details")
@@ -188,24 +190,26 @@ def _counters(records: list[Mapping[str, Any]]) -> Iterator[Check]:
             totals[name] = totals.get(name, 0) + count if isinstance(count, int) else totals.get(name, 0)
     if not totals:
         return
-    yield Check(
+    yield CheckResult(
         "calls",
         Level.good,
         f"{totals.get('calls', 0):,} attempted, {totals.get('recorded', 0):,} recorded, by {plural(len(records), 'writer')} that told",
     )
     for name, remedy in _REMEDIES.items():
         if totals.get(name):
-            yield Check(name, Level.warning, f"{totals[name]:,}", remedy)
+            yield CheckResult(name, Level.warning, f"{totals[name]:,}", remedy)
 
 
-def _clock(records: list[Mapping[str, Any]]) -> Iterator[Check]:
+def _clock(records: list[Mapping[str, Any]]) -> Iterator[CheckResult]:
     """Time is never evidence; but a clock that runs ahead makes every answer by time wrong."""
     latest = max((str(record.get("timestamp", "")) for record in records), default="")
     if latest > (datetime.now(UTC) + _AHEAD).isoformat(timespec="microseconds").replace("+00:00", "Z"):
-        yield Check("clock", Level.warning, f"the trail's last record is of {latest}, which is in the future", "let NTP set this machine's clock")
+        yield CheckResult(
+            "clock", Level.warning, f"the trail's last record is of {latest}, which is in the future", "let NTP set this machine's clock"
+        )
 
 
-def _append_only(directories: list[str]) -> Check:
+def _append_only(directories: list[str]) -> CheckResult:
     name = "append-only flag"
     held = total = 0
     for directory in directories:
@@ -214,8 +218,8 @@ def _append_only(directories: list[str]) -> Check:
                 total += 1
                 held += bool(_flags(entry.path) & _APPEND_ONLY)
     if held:
-        return Check(name, Level.good, f"set on {held} of {plural(total, 'segment')}; root lifts it with `chattr -a FILE`")
-    return Check(name, Level.notice, "not set (append_only_flag=True sets it where the host allows it)")
+        return CheckResult(name, Level.good, f"set on {held} of {plural(total, 'segment')}; root lifts it with `chattr -a FILE`")
+    return CheckResult(name, Level.notice, "not set (append_only_flag=True sets it where the host allows it)")
 
 
 def _flags(path: str) -> int:

@@ -23,7 +23,7 @@ from otel_tool_audit.export.rows import Line, contradicts, rows
 from otel_tool_audit.format.events import EXPORTED
 from otel_tool_audit.format.names import TRAIL_CHAIN
 from otel_tool_audit.record.untrusted import details_of
-from otel_tool_audit.review.reader import TrailReader
+from otel_tool_audit.review.reader import UnauditedReader
 from otel_tool_audit.text import plural
 
 MOST: Final = 20
@@ -55,7 +55,7 @@ class Checked:
         return not self.failed
 
 
-def check(folder: str, reader: TrailReader | None = None, tell: Callable[[int], None] | None = None) -> Checked:
+def check(folder: str, reader: UnauditedReader | None = None, tell: Callable[[int], None] | None = None) -> Checked:
     """
     Check an export.
 
@@ -123,7 +123,7 @@ class _Rows:
         return self.count - before
 
 
-def _check_rows(folder: str, found: Checked, reader: TrailReader | None, tell: Callable[[int], None] | None) -> None:
+def _check_rows(folder: str, found: Checked, reader: UnauditedReader | None, tell: Callable[[int], None] | None) -> None:
     made = found.manifest
     try:
         with contextlib.nullcontext() if reader is None else reader.finding() as line:
@@ -146,7 +146,7 @@ def _check_rows(folder: str, found: Checked, reader: TrailReader | None, tell: C
         found.passed.append("each row's records stand in the trail, with their hashes, and each of its values is what they say")
 
 
-def _check_origin(found: Checked, reader: TrailReader, sha256: str) -> None:
+def _check_origin(found: Checked, reader: UnauditedReader, sha256: str) -> None:
     made = found.manifest
     if reader.trail_id != made.trail_id:
         found.failed.append(f"it is an export of trail {made.trail_id}, this is trail {reader.trail_id}")

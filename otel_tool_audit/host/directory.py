@@ -13,7 +13,7 @@ import stat
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
-from otel_tool_audit.errors import AuditUnavailable, SettingsError, TrailTampered
+from otel_tool_audit.errors import SettingsError, TrailTampered
 from otel_tool_audit.host.system import NETWORK_FILESYSTEMS, System, filesystem_type
 
 _DIRECTORY: Final = os.O_RDONLY | os.O_DIRECTORY
@@ -296,8 +296,3 @@ def refuse_network(system: System, path: str, what: str) -> None:
     if kind in NETWORK_FILESYSTEMS:
         message = f"{what} at {path} lies on a {kind} file system, where locks and syncs do not hold; choose a directory on a local disk"
         raise SettingsError(message)
-
-
-def unavailable(error: OSError, what: str) -> AuditUnavailable:
-    """Make the error that says which file could not be used, and why."""
-    return AuditUnavailable(f"{what}: {error.strerror or error}; mend that and call again: nothing was run without a record")

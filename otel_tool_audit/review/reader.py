@@ -1,13 +1,17 @@
 """
-Asking a trail: calls by what they were, timelines, statistics, reports.
+Asking a trail without leaving a trace: calls by what they were, timelines, statistics, reports.
+
+What people read goes through :class:`~otel_tool_audit.access.reader.TrailReader`, which puts it on record.
 
 Source: ARCHITECTURE.md, R13 to R16, R19.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, Unpack
+import os
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from typing import Any, Self, Unpack
 
 from otel_tool_audit.errors import TrailCorrupt
 from otel_tool_audit.review import activity
@@ -22,20 +26,101 @@ from otel_tool_audit.review.planner import QueryPlanner
 from otel_tool_audit.review.reports import AccessReport, ActivityReport, ChainHead, ConversationReport, Verdict
 from otel_tool_audit.review.results import Calls
 from otel_tool_audit.review.source import segments
-from otel_tool_audit.review.source.records import Cursor
+from otel_tool_audit.review.source.opened import OpenedTrail
+from otel_tool_audit.review.source.records import TrailRecords
 from otel_tool_audit.review.verify.neighbours import prove
-from otel_tool_audit.review.verify.verifier import verify
+from otel_tool_audit.review.verify.verifier import verify_opened
 from otel_tool_audit.text import plural
 
-__all__ = ["Cursor", "TrailReader"]
 
-
-class TrailReader(QueryPlanner):
+class UnauditedReader:
     """
-    A trail, opened for asking.
+    A trail, opened for asking; nobody learns that it was asked.
 
     It works while writers write, on read-only media and on copies; it takes no lock and writes nothing.
+
+    Attributes:
+        trail: The trail, opened once; verification and the journal of readings take it from here.
+        source: Its records, chain by chain.
     """
+
+    def __init__(
+        self, path: str | os.PathLike[str], *, state: str | os.PathLike[str] | None = None, index: str | os.PathLike[str] | None = None
+    ) -> None:
+        """
+        Open a trail.
+
+        Args:
+            path: Its directory.
+            state: The writers' state directory, or ``none``; by default as the environment says.
+            index: Where copies of sealed segments lie that are quick to ask, or ``none``; by default as the environment says.
+
+        Raises:
+            TrailCorrupt: There is no trail.
+            UnsupportedFormat: A newer version wrote it.
+        """
+        self.trail = OpenedTrail(path, state=state)
+        try:
+            self.source = TrailRecords(self.trail)
+        except BaseException:
+            self.trail.close()
+            raise
+        self._planner = QueryPlanner(self.source, index)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close it; a second time does nothing."""
+        self._planner.close()
+        self.trail.close()
+
+    @property
+    def path(self) -> str:
+        """The trail's directory."""
+        return self.trail.path
+
+    @property
+    def trail_id(self) -> str:
+        """32 hex digits."""
+        return self.source.trail_id
+
+    @property
+    def unreadable(self) -> int:
+        """How many lines were passed over because they are no records; ``verify`` says which and why."""
+        return self.source.unreadable
+
+    @property
+    def notes(self) -> list[str]:
+        """What the reader cannot tell, and why."""
+        return self.source.notes
+
+    def chains(self) -> list[str]:
+        """List the chains, by name."""
+        return self.source.chains()
+
+    def records(self, chain: str | None = None, *, deep: bool = False) -> Iterator[dict[str, Any]]:
+        """Give records; see :meth:`~otel_tool_audit.review.source.records.TrailRecords.records`."""
+        return self.source.records(chain, deep=deep)
+
+    def record(self, chain: str, seq: int) -> dict[str, Any] | None:
+        """Give one record by its address; None when there is none."""
+        return self.source.record(chain, seq)
+
+    def line(self, chain: str, seq: int) -> bytes | None:
+        """Give a record's line as it stands in its file, without its LF; None when there is none."""
+        return self.source.line(chain, seq)
+
+    def finding(self) -> AbstractContextManager[Callable[[str, int], bytes | None]]:
+        """Give a function for many addresses that finds what :meth:`line` finds."""
+        return self.source.finding()
+
+    def call(self, call_id: str) -> Call | None:
+        """Give one call by any of its ids; None when there is none."""
+        return self.source.call(call_id)
 
     def calls(
         self, *, order_by: str | None = None, descending: bool = False, limit: int | None = None, after: str | None = None, verified: bool = False,
@@ -65,33 +150,10 @@ class TrailReader(QueryPlanner):
             SettingsError: A filter, a field or a key cannot be understood.
             TrailCorrupt: With *verified*, while the calls are read: a record does not hold.
         """
-        query = self._query(filters)
+        query = self._planner.query(filters)
         order = Order.of(order_by, after, limit, descending=descending)
-        found = self._ordered(query, order)
+        found = self._planner.ordered(query, order)
         return Calls(map(self._proven, found) if verified else found, order)
-
-    def by_conversation(self, conversation: str) -> Calls:
-        """Give all calls of a conversation, by time."""
-        return self.calls(conversation=conversation)
-
-    def by_user(self, user: str, since: Moment | None = None) -> Calls:
-        """
-        Give all calls on behalf of a user, by time.
-
-        Args:
-            user: ``user_id``.
-            since: Not before this moment.
-        """
-        return self.calls(user=user, since=since)
-
-    def failures(self, since: Moment | None = None) -> Calls:
-        """
-        Give all calls that failed, by time; calls without an end are not among them (``status="interrupted"``).
-
-        Args:
-            since: Not before this moment.
-        """
-        return self.calls(status=ERROR, since=since)
 
     def timeline(self, conversation: str) -> str:
         """
@@ -113,7 +175,7 @@ class TrailReader(QueryPlanner):
         Raises:
             SettingsError: A filter or *every* cannot be understood.
         """
-        return self._statistics(self._query({**filters, "tool": tool}), every)[0]
+        return self._planner.count(self._planner.query({**filters, "tool": tool}), every)[0]
 
     def statistics(self, *, every: str | None = None, **filters: Unpack[Filters]) -> tuple[ToolStatistics, tuple[ToolStatistics, ...]]:
         """
@@ -126,7 +188,7 @@ class TrailReader(QueryPlanner):
         Raises:
             SettingsError: A filter or *every* cannot be understood.
         """
-        return self._statistics(self._query(filters), every)
+        return self._planner.count(self._planner.query(filters), every)
 
     def access_report(
         self, subject: str, start: Moment | None = None, end: Moment | None = None, *, check: bool = True, **filters: Unpack[CommonFilters],
@@ -144,7 +206,7 @@ class TrailReader(QueryPlanner):
         Raises:
             SettingsError: A filter cannot be understood.
         """
-        query = self._query({**filters, "subject": subject, "since": start, "until": end})
+        query = self._planner.query({**filters, "subject": subject, "since": start, "until": end})
         rows, users, tools, purposes = self._rows(query, "user_id", "tool_name", "purpose")
         verdict = self.verdict() if check else None
         return AccessReport(
@@ -168,7 +230,7 @@ class TrailReader(QueryPlanner):
         Raises:
             SettingsError: A filter cannot be understood.
         """
-        query = self._query({**filters, "conversation": conversation, "since": start, "until": end})
+        query = self._planner.query({**filters, "conversation": conversation, "since": start, "until": end})
         rows, users, tools = self._rows(query, "user_id", "tool_name")
         verdict = self.verdict() if check else None
         return ConversationReport(self.trail_id, self.path, conversation, query.since, query.until, rows, users, tools, verdict, self._caveats())
@@ -189,10 +251,10 @@ class TrailReader(QueryPlanner):
         Raises:
             SettingsError: A filter or *every* cannot be understood.
         """
-        query = self._query({**filters, "since": start, "until": end})
+        query = self._planner.query({**filters, "since": start, "until": end})
         statistics.stretch(every)
-        total, tools, counted = self._activity(query, every)
-        life = activity.life(self._own_life(), query.since, query.until)
+        total, tools, counted = self._planner.count_by_value(query, every)
+        life = activity.life(self._planner.own_life(), query.since, query.until)
         return ActivityReport(
             self.trail_id, self.path, query.since, query.until, total, tools, refused=life.refused, lost=life.lost, gaps=life.gaps,
             verdict=self.verdict() if check else None, notes=self._caveats(), every=every, **counted,
@@ -200,14 +262,14 @@ class TrailReader(QueryPlanner):
 
     def verdict(self) -> Verdict:
         """Verify the trail, and give what a report says of it."""
-        return Verdict.of(verify(self.path, state=self._given_state, remember=False))
+        return Verdict.of(verify_opened(self.trail, remember=False))
 
     def heads(self) -> tuple[ChainHead, ...]:
         """Tell where each chain ends now, as its files say: seconds cheaper than a verdict, and no proof of anything."""
         found = []
-        for chain in self.chains():
-            with self._folder(chain) as folder:
-                record = segments.last(folder, self._extents(folder, chain))
+        for chain in self.source.chains():
+            with self.source.folder(chain) as folder:
+                record = segments.last(folder, self.source.extents(folder, chain))
             if record is not None:
                 found.append(ChainHead(chain, int(record["seq"]) + 1, str(record.get("hash"))))
         return tuple(found)
@@ -222,7 +284,7 @@ class TrailReader(QueryPlanner):
         Raises:
             SettingsError: A filter cannot be understood.
         """
-        return self._query(filters).matches
+        return self._planner.query(filters).matches
 
     def key_of(self, call: Call, order_by: str | None = None, *, descending: bool = False) -> str:
         """
@@ -253,7 +315,7 @@ class TrailReader(QueryPlanner):
 
     def _rows(self, query: Query, *counted: str) -> tuple[Any, ...]:
         """Give the calls as rows of a report, by time, and how often each value of some of their fields occurs."""
-        rows = tuple(activity.access(call) for call in self._ordered(query, Order(asked=True)))
+        rows = tuple(activity.access(call) for call in self._planner.ordered(query, Order(asked=True)))
         counters = [Counter() for _ in counted]
         for row in rows:
             for name, counter in zip(counted, counters, strict=True):

@@ -42,6 +42,15 @@ class Calls(Iterator[Call]):
             self.next_key = self._order.key_of(call)
         return call
 
+    def through(self, give: Callable[[Iterator[Call]], Iterable[Call]]) -> Calls:
+        """
+        Give the same answer, each call handed on by somebody else.
+
+        Args:
+            give: Is given these calls, and gives them on.
+        """
+        return Calls(give(self), self._order)
+
     def skip(self, count: int) -> Call | None:
         """
         Pass over so many calls, reading no more of them than must be.

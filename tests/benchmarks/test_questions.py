@@ -25,7 +25,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from asking import CONVERSATION, PATIENT, fill
 
-from otel_tool_audit.review.reader import TrailReader
+from otel_tool_audit.review.reader import UnauditedReader
 
 pytestmark = pytest.mark.benchmark
 CALLS = int(os.environ.get("BENCHMARK_CALLS", "100000"))
@@ -67,7 +67,7 @@ def test_questions_cost_a_fraction_of_reading(tmp_path: Path, capsys: pytest.Cap
     place = Path(os.environ.get("BENCHMARK_TRAIL", tmp_path))
     if not (place / "trail").exists():
         fill(place / "trail", place / "state", CALLS)
-    reader = TrailReader(place / "trail", state=str(place / "state"), index=tmp_path / "index")
+    reader = UnauditedReader(place / "trail", state=str(place / "state"), index=tmp_path / "index")
     start = time.perf_counter()
     list(reader.calls(subject=SUBJECT))
     building = time.perf_counter() - start
@@ -128,8 +128,8 @@ def test_memory_grows_little(tmp_path: Path) -> None:
     if not (place / "trail").exists():
         fill(place / "trail", place / "state", CALLS)
     program = (
-        "import sys\nfrom otel_tool_audit.review.reader import TrailReader\n"
-        "reader = TrailReader(sys.argv[1], state=sys.argv[2], index=sys.argv[3])\n"
+        "import sys\nfrom otel_tool_audit.review.reader import UnauditedReader\n"
+        "reader = UnauditedReader(sys.argv[1], state=sys.argv[2], index=sys.argv[3])\n"
         "reader.statistics()\nsum(1 for _ in reader.calls(subject=sys.argv[4]))\n"
         "print(next(int(line.split()[1]) for line in open('/proc/self/status') if line.startswith('VmHWM')) // 1024)"
     )

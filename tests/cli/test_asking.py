@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 from made_calls import HOSTILE, Printed, call, record
 
+from otel_tool_audit.access.reader import TrailReader
 from otel_tool_audit.cli.pages import bar, sparkline
-from otel_tool_audit.review.reader import TrailReader
 from otel_tool_audit.review.verify.neighbours import prove
 from otel_tool_audit.trail.trail import Trail
 

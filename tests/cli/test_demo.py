@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from made_calls import Printed
 
+from otel_tool_audit.access.reader import TrailReader
 from otel_tool_audit.cli.demo.script import CARD, CARRIER_KEY
-from otel_tool_audit.review.reader import TrailReader
 from otel_tool_audit.review.verify.verifier import verify
 
 Command = Callable[..., Printed]

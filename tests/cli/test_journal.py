@@ -14,8 +14,9 @@ import pytest
 from made_calls import Printed, call, record
 
 from otel_tool_audit.access import journal as journal_module
+from otel_tool_audit.access.reader import TrailReader
 from otel_tool_audit.host.locks import LOCK_DEADLINE
-from otel_tool_audit.review.reader import TrailReader
+from otel_tool_audit.review.source.opened import OpenedTrail
 from otel_tool_audit.review.verify.verifier import verify
 from otel_tool_audit.trail.trail import Trail
 
@@ -162,7 +163,7 @@ def test_a_long_answer_is_on_record_before_and_after(command: Command, patients:
 def test_an_answer_that_is_broken_off_says_so(patients: Path, state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Who stops reading after the first row is on record with what he got."""
     monkeypatch.setattr(journal_module, "PEEK", 1)
-    journal = journal_module.Journal(str(patients), None)
+    journal = journal_module.Journal(OpenedTrail(patients))
     rows = journal_module.audited(iter([{"subject": None}, {"subject": "psn:1"}, {}]), journal, journal_module.Reading("calls", {"subject": "psn:1"}))
     assert {"subject": None} == next(rows)
     rows.close()

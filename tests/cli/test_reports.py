@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from made_calls import HOSTILE, Printed, call, record
 
+from otel_tool_audit.access.reader import TrailReader
 from otel_tool_audit.export import pdf
-from otel_tool_audit.review.reader import TrailReader
 from otel_tool_audit.review.verify.verifier import verify
 from otel_tool_audit.trail.trail import Trail
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from environments import interpreter
 
-from otel_tool_audit.review.reader import TrailReader
+from otel_tool_audit.access.reader import TrailReader
 from otel_tool_audit.review.verify.verifier import verify
 
 ROOT = Path(__file__).parents[2]

@@ -17,7 +17,7 @@ from otel_tool_audit.errors import SettingsError, TrailCorrupt
 from otel_tool_audit.export import files as files_module
 from otel_tool_audit.export import run as running
 from otel_tool_audit.export.check import check
-from otel_tool_audit.review.reader import TrailReader
+from otel_tool_audit.review.reader import UnauditedReader
 from otel_tool_audit.review.verify.verifier import verify
 from otel_tool_audit.trail.trail import Trail
 
@@ -47,7 +47,7 @@ def test_an_export_checks_against_its_manifest_and_its_trail(command: Command, t
     )
     assert made["filters"]["subject"].startswith("psn:")
     assert b"patient-1" not in (out / "manifest.json").read_bytes()
-    found = check(str(out), TrailReader(trail))
+    found = check(str(out), UnauditedReader(trail))
     assert ([], []) == (found.failed, found.unknown)
     assert any("names this manifest's SHA-256" in line for line in found.passed)
     checked = command("export", trail, "--check", out)
@@ -58,7 +58,7 @@ def test_an_export_checks_against_its_manifest_and_its_trail(command: Command, t
 def test_an_export_is_on_record_and_the_trail_stays_whole(command: Command, trail: Path, tmp_path: Path) -> None:
     """Before the first row a record says that it began, at the end another what it gave; the trail verifies."""
     command("export", trail, "--user", "usr_1", "-o", tmp_path / "out")
-    begun, ended = [r for r in TrailReader(trail).records("trail") if r["event"] == "trail.exported"]
+    begun, ended = [r for r in UnauditedReader(trail).records("trail") if r["event"] == "trail.exported"]
     assert (None, 40) == (begun["details"]["count"], ended["details"]["count"])
     assert f"trail/{begun['seq']}" == ended["details"]["begun"]
     assert "usr_1" == ended["details"]["filters"]["user"]
@@ -70,13 +70,13 @@ def test_the_lines_are_the_calls(command: Command, trail: Path, tmp_path: Path) 
     """JSON lines hold each call as the reader gives it."""
     command("export", trail, "-o", tmp_path / "out")
     lines = (tmp_path / "out" / "calls.jsonl").read_bytes().splitlines()
-    assert list(TrailReader(trail).calls()) == [json.loads(line) for line in lines]
+    assert list(UnauditedReader(trail).calls()) == [json.loads(line) for line in lines]
 
 
 def test_an_empty_answer_is_an_export(command: Command, trail: Path, tmp_path: Path) -> None:
     """Nothing found is an answer that can be checked, too."""
     command("export", trail, "--user", "nobody", "--format", "csv", "-o", tmp_path / "out")
-    found = check(str(tmp_path / "out"), TrailReader(trail))
+    found = check(str(tmp_path / "out"), UnauditedReader(trail))
     assert (0, []) == (found.manifest.count, found.failed)
 
 
@@ -90,7 +90,7 @@ def out(command: Command, trail: Path, tmp_path: Path) -> Path:
 
 
 def told(trail: Path, out: Path, said: str) -> None:
-    found = check(str(out), TrailReader(trail))
+    found = check(str(out), UnauditedReader(trail))
     assert any(said in line for line in found.failed), found
 
 
@@ -158,7 +158,7 @@ def test_values_are_proven_in_every_format(command: Command, trail: Path, tmp_pa
         )
     out = tmp_path / "out"
     command("export", trail, "--format", style, "-o", out)
-    found = check(str(out), TrailReader(trail))
+    found = check(str(out), UnauditedReader(trail))
     assert [] == found.failed
     assert any("each of its values is what they say" in line for line in found.passed)
 
@@ -302,7 +302,7 @@ def test_a_killed_export_goes_on_with_the_time_it_began_with(tmp_path: Path, com
     made = json.loads((out / "manifest.json").read_bytes())
     assert (4_000, began["about"]["recorded"]) == (made["count"], made["recorded"])
     assert made["filters"]["since"][:19] == began["asked"]["time"]["since"][:19].replace(" ", "T")
-    assert check(str(out), TrailReader(path)).ok
+    assert check(str(out), UnauditedReader(path)).ok
 
 
 def test_a_copy_is_exported_and_left_as_it_is(command: Command, trail: Path, tmp_path: Path) -> None:

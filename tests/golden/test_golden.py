@@ -16,7 +16,7 @@ import make
 import placing
 import standalone_verify
 
-from otel_tool_audit.review.reader import TrailReader
+from otel_tool_audit.access.reader import TrailReader
 from otel_tool_audit.review.verify.verifier import verify
 
 CASES = sorted(make.CASES)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from making import Made, write
 
 from otel_tool_audit.errors import AuditError
-from otel_tool_audit.review.reader import TrailReader
+from otel_tool_audit.review.reader import UnauditedReader
 from otel_tool_audit.review.verify.verifier import verify
 
 
@@ -80,7 +80,7 @@ def test_junk_in_a_segment_never_makes_the_reader_fall_over(frozen: Made, junk: 
             segment.write_bytes(data)
             assert "broken" == _integrity(frozen)
             try:
-                reader = TrailReader(frozen.path, state=str(frozen.state))
+                reader = UnauditedReader(frozen.path, state=str(frozen.state))
                 list(reader.records())
                 list(reader.calls())
             except AuditError:

@@ -14,7 +14,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "golden"))
 
 from independent import Chain, document, write_case
 
-from otel_tool_audit.review.reader import TrailReader
+from otel_tool_audit.review.reader import UnauditedReader
 from otel_tool_audit.review.verify.verifier import verify
 
 EVENTS = [
@@ -58,7 +58,7 @@ def test_no_contents_make_reading_fall_over(
     write_case(target, chains, {name: c.head() for name, c in chains.items()}, document(), state=head)
     found = verify(target / "trail", state=str(target / "state"), deep=True)
     assert found.integrity != "intact"
-    reader = TrailReader(target / "trail", state=str(target / "state"))
+    reader = UnauditedReader(target / "trail", state=str(target / "state"))
     assert len(own) + len(general) == len(list(reader.records()))
     list(reader.calls())
 

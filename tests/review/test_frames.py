@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from making import Made, call, write
 
-from otel_tool_audit.review.reader import TrailReader
+from otel_tool_audit.access.reader import TrailReader
 from otel_tool_audit.trail.trail import Trail
 
 pytest.importorskip("pyarrow")

@@ -20,7 +20,7 @@ from otel_tool_audit.format.events import AMENDED, FINISHED, OBSERVED, STARTED
 from otel_tool_audit.record.model import new_call
 from otel_tool_audit.review import planner
 from otel_tool_audit.review.index.extract import Extraction
-from otel_tool_audit.review.reader import TrailReader
+from otel_tool_audit.review.reader import UnauditedReader
 from otel_tool_audit.review.source import byte_search
 from otel_tool_audit.review.source.location import open_root
 from otel_tool_audit.trail.trail import Trail
@@ -36,12 +36,12 @@ def _always(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(planner, "WORTH_AN_INDEX", 0)
 
 
-def quick(made: Made) -> TrailReader:
-    return TrailReader(made.path, state=str(made.state), index=made.path.parent / "index")
+def quick(made: Made) -> UnauditedReader:
+    return UnauditedReader(made.path, state=str(made.state), index=made.path.parent / "index")
 
 
-def slow(made: Made) -> TrailReader:
-    return TrailReader(made.path, state=str(made.state), index="none")
+def slow(made: Made) -> UnauditedReader:
+    return UnauditedReader(made.path, state=str(made.state), index="none")
 
 
 def fill(made: Made, calls: int = 60, *, seed: int = 1) -> None:
@@ -84,7 +84,7 @@ def fill(made: Made, calls: int = 60, *, seed: int = 1) -> None:
             trail.append(FINISHED, done)
 
 
-def questions(reader: TrailReader) -> list[Any]:
+def questions(reader: UnauditedReader) -> list[Any]:
     """
     Many questions, each answer as a value that compares.
 
@@ -110,7 +110,7 @@ def questions(reader: TrailReader) -> list[Any]:
     ]
 
 
-def few(reader: TrailReader) -> list[Any]:
+def few(reader: UnauditedReader) -> list[Any]:
     """Some questions: one that reads lines, one that only counts."""
     return [list(reader.calls(user="usr_1", order_by="timestamp")), reader.statistics(user="usr_1")]
 
@@ -313,10 +313,10 @@ def test_where_no_index_may_be_there_is_none(made: Made, tmp_path: Path) -> None
     loose.chmod(0o777)
     (tmp_path / "file").write_text("no directory")
     for index in (loose.parent, tmp_path / "file", tmp_path / "a*"):
-        reader = TrailReader(made.path, state=str(made.state), index=index)
+        reader = UnauditedReader(made.path, state=str(made.state), index=index)
         assert expected[:-2] == questions(reader)[:-2]
         assert any("without an index" in note for note in reader.notes)
-    lonely = TrailReader(made.path, state=str(tmp_path / "nothing"), index=tmp_path / "index")
+    lonely = UnauditedReader(made.path, state=str(tmp_path / "nothing"), index=tmp_path / "index")
     assert len(list(lonely.calls(conversation="conv_1"))) == len(list(slow(made).calls(conversation="conv_1")))
     assert not (tmp_path / "index").exists()
 

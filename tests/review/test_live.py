@@ -14,7 +14,7 @@ import pytest
 from making import Made, call
 
 from otel_tool_audit.review import planner
-from otel_tool_audit.review.reader import TrailReader
+from otel_tool_audit.review.reader import UnauditedReader
 from otel_tool_audit.review.verify.verifier import verify
 from otel_tool_audit.trail.trail import Trail
 
@@ -88,7 +88,7 @@ def test_an_answer_holds_all_that_was_acknowledged_before_the_question(made: Mad
         index = str(made.path.with_name("index"))
     with two_writers(made) as acknowledged:
         _wait_for(acknowledged, 20)
-        reader = TrailReader(made.path, state=str(made.state), index=index)
+        reader = UnauditedReader(made.path, state=str(made.state), index=index)
         for _ in range(8):
             for writer in range(2):
                 before = acknowledged()[writer]
@@ -125,5 +125,5 @@ def test_reading_a_growing_trail_gives_each_record_once(made: Made) -> None:
     with writing(made, durability="os", segment_bytes=20_000):
         time.sleep(0.1)
         for _ in range(10):
-            seqs = [r["seq"] for r in TrailReader(made.path, state=str(made.state)).records("general")]
+            seqs = [r["seq"] for r in UnauditedReader(made.path, state=str(made.state)).records("general")]
             assert list(range(len(seqs))) == seqs

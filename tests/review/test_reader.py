@@ -15,10 +15,10 @@ from pathlib import Path
 import pytest
 from making import Made, call, killed, lines_of, write
 
+from otel_tool_audit.access.reader import TrailReader
 from otel_tool_audit.errors import TrailCorrupt, UnsupportedFormat
 from otel_tool_audit.format.events import AMENDED, OBSERVED, STARTED
 from otel_tool_audit.record.model import new_call
-from otel_tool_audit.review.reader import TrailReader
 from otel_tool_audit.review.verify.verifier import verify
 from otel_tool_audit.trail.trail import Trail
 

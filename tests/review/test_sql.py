@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from making import Made, write
 
+from otel_tool_audit.access.reader import TrailReader
 from otel_tool_audit.errors import SettingsError, TrailCorrupt
 from otel_tool_audit.review.index import sandbox
-from otel_tool_audit.review.reader import TrailReader
 
 pytest.importorskip("duckdb")
 

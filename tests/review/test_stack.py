@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from making import Made, call, rehash, write
 
+from otel_tool_audit.access.reader import TrailReader
 from otel_tool_audit.format.line import leaf_hash
 from otel_tool_audit.format.line import line as whole_line
-from otel_tool_audit.review.reader import TrailReader
 from otel_tool_audit.review.verify.verifier import verify
 from otel_tool_audit.trail.trail import Trail
 

@@ -22,7 +22,7 @@ from test_index import fill
 from otel_tool_audit.errors import AuditError, SettingsError
 from otel_tool_audit.review.index.columns import COLUMNS, INTEGER, NUMBER, TRUTH
 from otel_tool_audit.review.index.warehouse import Warehouse
-from otel_tool_audit.review.reader import TrailReader
+from otel_tool_audit.review.reader import UnauditedReader
 
 pytest.importorskip("sqlglot")
 pytest.importorskip("pyarrow")
@@ -35,16 +35,16 @@ FILTERS: list[dict[str, Any]] = [
 
 
 @pytest.fixture(scope="module")
-def trail(tmp_path_factory: pytest.TempPathFactory) -> TrailReader:
+def trail(tmp_path_factory: pytest.TempPathFactory) -> UnauditedReader:
     """A trail with all kinds of calls."""
     place = tmp_path_factory.mktemp("warehouse")
     made = Made(place / "trail", place / "state")
     fill(made, 80)
-    return TrailReader(made.path, state=str(made.state), index="none")
+    return UnauditedReader(made.path, state=str(made.state), index="none")
 
 
 @pytest.fixture(scope="module")
-def exported(trail: TrailReader, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def exported(trail: UnauditedReader, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Its calls as Parquet."""
     import pyarrow.parquet as pq  # noqa: PLC0415 - an extra
 
@@ -69,7 +69,7 @@ def _server_programs() -> Path | None:
 
 
 @pytest.fixture(scope="module")
-def postgresql(trail: TrailReader) -> Iterator[Warehouse]:
+def postgresql(trail: UnauditedReader) -> Iterator[Warehouse]:
     """A real server on loopback, run by a user who is not root."""
     sqlalchemy = pytest.importorskip("sqlalchemy")
     pytest.importorskip("pg8000")
@@ -185,7 +185,7 @@ def spark(exported: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 # making the environment, once, takes minutes
 @pytest.mark.timeout(180, func_only=True)
 @pytest.mark.parametrize("engine", ["duckdb_warehouse", "postgresql", "clickhouse", pytest.param("spark", marks=pytest.mark.slow)])
-def test_every_engine_answers_the_same(trail: TrailReader, engine: str, request: pytest.FixtureRequest) -> None:
+def test_every_engine_answers_the_same(trail: UnauditedReader, engine: str, request: pytest.FixtureRequest) -> None:
     """Statistics, series, counts and rows are those that the trail itself gives, to the last digit."""
     warehouse: Warehouse = request.getfixturevalue(engine)
     for filters in FILTERS:

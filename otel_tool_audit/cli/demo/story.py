@@ -24,6 +24,7 @@ from otel_tool_audit.cli.verdicts import STYLES
 from otel_tool_audit.errors import SettingsError
 from otel_tool_audit.format.events import FINISHED
 from otel_tool_audit.review.calls.timeline import one_line
+from otel_tool_audit.review.reader import UnauditedReader
 from otel_tool_audit.review.verify.findings import Verification
 from otel_tool_audit.review.verify.verifier import verify
 from otel_tool_audit.settings import variable
@@ -161,8 +162,8 @@ class _Story:
 
     # --- asking the trail
 
-    def _reader(self) -> audit.TrailReader:
-        return audit.TrailReader(self._trail, state=self._state)
+    def _reader(self) -> UnauditedReader:
+        return UnauditedReader(self._trail, state=self._state)
 
     def _verify(self) -> Verification:
         return verify(self._trail, state=self._state)

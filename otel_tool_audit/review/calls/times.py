@@ -79,7 +79,7 @@ def read_time(text: str, now: datetime, zone: tzinfo = UTC) -> Period:
         zone: What a time without a zone is meant in.
 
     Raises:
-        Unclear: It names no time, or more than one.
+        AmbiguousTimeError: It names no time, or more than one.
     """
     said = re.sub(r"[\s,]+", " ", text).strip().casefold()
     context = _Context(now, zone)
@@ -108,7 +108,7 @@ def read_zone(name: str) -> tzinfo:
         name: ``UTC``, an IANA name such as ``Europe/Berlin``, or an offset such as ``+01:00``.
 
     Raises:
-        Unclear: There is no such zone; the nearest ones are named.
+        AmbiguousTimeError: There is no such zone; the nearest ones are named.
     """
     wanted = name.strip()
     if wanted.casefold() in {"utc", "z", "gmt"}:

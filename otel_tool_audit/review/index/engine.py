@@ -99,7 +99,7 @@ class Engine:
         Give the calls that match, in an order that it knows; the text of arguments is looked at after the limit was taken.
 
         Raises:
-            Stale: The trail's files do not hold what the index says, though it was made anew.
+            StaleIndexError: The trail's files do not hold what the index says, though it was made anew.
         """
         asked = sql.select(_PLACE, replace(query, text=None), order, _TIE)
         table = self._stable(lambda: self._database.sql(asked.text, params=asked.parameters).to_arrow_table())
@@ -110,7 +110,7 @@ class Engine:
         Put questions to the same state of the trail, and give their rows.
 
         Raises:
-            Stale: As :meth:`calls`.
+            StaleIndexError: As :meth:`calls`.
         """
         found: list[list[tuple[Any, ...]]] = self._stable(lambda: [self._database.execute(*one).fetchall() for one in asked])
         return found

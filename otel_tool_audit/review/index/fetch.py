@@ -67,7 +67,7 @@ class FetchWorker(Worker):
         Do one job.
 
         Raises:
-            Stale: The trail does not hold these calls.
+            StaleIndexError: The trail does not hold these calls.
         """
         # every row is a call that has ended: nobody asks whether its writer lives
         return job.work(list(filter(job.query.matcher(), fold_rows(self._lines, job.rows, lambda _: False))))
@@ -179,7 +179,7 @@ def fold_rows(lines: Lines, rows: list[Row], is_alive: Lives) -> Iterator[Call]:
     Read the lines of calls and fold them.
 
     Raises:
-        Stale: A line is no record, or of another call.
+        StaleIndexError: A line is no record, or of another call.
     """
     places = [
         Line(chain, segment, at, size)

@@ -27,7 +27,7 @@ import orjson
 
 from otel_tool_audit.review.index.columns import INTEGER, NUMBER, TEXT, arrow
 from otel_tool_audit.review.index.extract import KINDS, PLACES, ROW, Extraction
-from otel_tool_audit.review.source.directory import Folder, UnsafeFileError, pread
+from otel_tool_audit.review.source.directory import Folder, Stamp, UnsafeFileError, pread, stamp_of
 from otel_tool_audit.review.source.workers import Pool, Worker
 
 VERSION: Final = 3
@@ -42,10 +42,6 @@ _SETTLED: Final = 0.05
 """Seconds after which a change of a file shows in its time of change, on every file system that we know."""
 _GROUP: Final = 4096
 _REPEATING: Final = [name for name in (*ROW, "chain", "segment") if name not in {"call_id", "trace_id", "timestamp", "duration_ms", *PLACES}]
-
-
-Stamp = list[int]
-"""What tells a file from every other, and from itself after a change: device, inode, size, and times of change and modification (ns)."""
 
 
 class IndexedSegment(NamedTuple):
@@ -208,7 +204,7 @@ class Index:
 
         Raises:
             OSError: A segment cannot be read, or the cache cannot be written.
-            Refused: Likewise.
+            UnsafeFileError: Likewise.
         """
         found = {segment: self._usable(segment) for segment in segments}
         missing = [segment for segment, copy in found.items() if copy is None]
@@ -232,8 +228,7 @@ class Index:
 
     def _source(self, segment: IndexedSegment) -> Stamp | None:
         with contextlib.suppress(OSError, UnsafeFileError), self._root.folder(segment.chain) as folder:
-            found = folder.stat(segment.name)
-            return None if found is None else stamp_of(found)
+            return folder.stamp(segment.name)
         return None
 
     def _path(self, segment: IndexedSegment) -> str:
@@ -315,11 +310,6 @@ class Index:
 def _copy(segment: IndexedSegment, path: str, note: dict[str, Any], stamp: Stamp, source: Stamp) -> Copy:
     loose, events = ([(at, size) for at, size in note[name]] for name in ("loose", "events"))
     return Copy(segment, path, note["rows"], loose, events, stamp, source)
-
-
-def stamp_of(found: os.stat_result) -> Stamp:
-    """Say which file this is, and in which state."""
-    return [found.st_dev, found.st_ino, found.st_size, found.st_ctime_ns, found.st_mtime_ns]
 
 
 def _stamp(path: str) -> Stamp | None:

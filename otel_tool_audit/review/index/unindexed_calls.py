@@ -97,7 +97,7 @@ class UnindexedCalls:
             is_alive: Tells whether a writer lives.
 
         Raises:
-            Stale: The trail does not hold them.
+            StaleIndexError: The trail does not hold them.
         """
         places = [
             Line(*self._files[self._numbers[at]], self._at[at], self._bytes[at]) for at in range(self._begins[number], self._begins[number + 1])

@@ -18,11 +18,10 @@ from otel_tool_audit.format.events import AMENDED, PRUNED, STARTED, Completeness
 from otel_tool_audit.format.line import HASH_TRAILER, leaf_digest, split_line
 from otel_tool_audit.format.names import TRAIL_CHAIN
 from otel_tool_audit.record.untrusted import details_of, listing, mapping
-from otel_tool_audit.review.reader import TrailReader
 from otel_tool_audit.review.reconcile.spill import ENDED, SAMPLED, TRACED, pack_recorded, packed_record
 from otel_tool_audit.review.reconcile.values import Recorded
 from otel_tool_audit.review.source import segments
-from otel_tool_audit.review.source.records import Piece
+from otel_tool_audit.review.source.records import Piece, TrailRecords
 from otel_tool_audit.review.source.workers import Worker
 
 _ID: Final = re.compile(r"[0-9a-f]{32}").fullmatch
@@ -141,18 +140,18 @@ class TrailSide:
         names: For each id of a joined call, the id that stands for the call.
     """
 
-    def __init__(self, reader: TrailReader) -> None:
+    def __init__(self, source: TrailRecords) -> None:
         """
         Take the trail.
 
         Args:
-            reader: Open.
+            source: Its records.
         """
         self.unreadable = 0
         self.first = 0
         self.pruned: dict[str, int] = {}
         self.names: dict[bytes, bytes] = {}
-        self._reader = reader
+        self._source = source
         self._counted: dict[str, Mapping[str, Any]] = {}
 
     @property
@@ -163,8 +162,8 @@ class TrailSide:
 
     def stream(self) -> Iterator[list[bytes]]:
         """Read the whole trail, one chain after the other, and give its records packed, a piece's at a time."""
-        pieces = [piece for chain in self._reader.chains() for piece in self._reader.pieces(chain, PIECE)]
-        with self._reader.pool(RecordsReading, sum(piece.stop - piece.start for piece in pieces)) as pool:
+        pieces = [piece for chain in self._source.chains() for piece in self._source.pieces(chain, PIECE)]
+        with self._source.pool(RecordsReading, sum(piece.stop - piece.start for piece in pieces)) as pool:
             for chain, group in groupby(pool.imap(pieces), key=lambda done: done[0].chain):
                 begun, pruned = None, False
                 for _, answer in group:

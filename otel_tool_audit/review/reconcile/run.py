@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from otel_tool_audit.record.codec import timestamp
 from otel_tool_audit.review.calls.filters import Moment, moment
-from otel_tool_audit.review.reader import TrailReader
+from otel_tool_audit.review.reader import UnauditedReader
 from otel_tool_audit.review.reconcile.compare import MISMATCHED, MISSING_IN_BACKEND, MISSING_IN_TRAIL, Comparison, Terms, compare
 from otel_tool_audit.review.reconcile.records import TrailSide, nanoseconds
 from otel_tool_audit.review.reconcile.sources import Help, Progress, Source
@@ -119,8 +119,8 @@ def reconcile(
         SettingsError: A time cannot be understood.
     """
     begin, end = moment(since, "since"), moment(until, "until")
-    with TrailReader(path, state=state) as reader, Spill() as spill:
-        side = TrailSide(reader)
+    with UnauditedReader(path, state=state) as reader, Spill() as spill:
+        side = TrailSide(reader.source)
         progress("reading the trail", 0, None)
         for packed in side.stream():
             spill.put_records(packed)
@@ -128,7 +128,7 @@ def reconcile(
         # spans of a trail cannot be older than its first record; a day more, for clocks that were set
         window = Window(max(0, side.first - _DAY) if begin is None else nanoseconds(begin), now if end is None else nanoseconds(end))
         wide = Window(max(0, window.since - _MARGIN), window.until + _MARGIN)
-        for packed in source.spans(wide, Help(spill.moments, reader.pool, progress)):
+        for packed in source.spans(wide, Help(spill.moments, reader.source.pool, progress)):
             spill.put_spans(packed)
         progress("comparing", 0, None)
         terms = Terms(reader.trail_id, window, now - int(SETTLED * 1_000_000_000), side.pruned)

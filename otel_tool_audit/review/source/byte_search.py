@@ -100,7 +100,7 @@ class SearchWorker(Worker):
         Search one segment.
 
         Raises:
-            Refused: The file is not what it was.
+            UnsafeFileError: The file is not what it was.
             OSError: As the system says.
         """
         descriptor = self._descriptor(job.chain, job.name)

@@ -19,6 +19,9 @@ _READ: Final = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW
 _SMALL: Final = 16 << 20
 _LINKS: Final = frozenset({errno.ELOOP, errno.EMLINK, errno.ENOTDIR})
 
+Stamp = list[int]
+"""What tells a file from every other, and from itself after a change: device, inode, size, and times of change and modification (ns)."""
+
 
 class UnsafeFileError(Exception):
     """A name in a trail leads to something that no writer put there. The message says what."""
@@ -52,7 +55,7 @@ class Folder:
         Open the directory at *path*; its last component may not be a link.
 
         Raises:
-            Refused: It is a link, or no directory.
+            UnsafeFileError: It is a link, or no directory.
             OSError: As the system says.
         """
         try:
@@ -90,12 +93,17 @@ class Folder:
         except FileNotFoundError:
             return None
 
+    def stamp(self, name: str) -> Stamp | None:
+        """Tell which file a name stands for, and in which state; None when it is not there."""
+        found = self.stat(name)
+        return None if found is None else stamp_of(found)
+
     def folder(self, name: str) -> Folder:
         """
         Open a directory in it.
 
         Raises:
-            Refused: It is a link, a file, someone else's, or on another device.
+            UnsafeFileError: It is a link, a file, someone else's, or on another device.
             OSError: As the system says.
         """
         descriptor = self._open(name, _READ | os.O_DIRECTORY)
@@ -114,7 +122,7 @@ class Folder:
             A descriptor that the caller closes.
 
         Raises:
-            Refused: It is a link, no regular file, someone else's, has more than one name, or is on another device.
+            UnsafeFileError: It is a link, no regular file, someone else's, has more than one name, or is on another device.
             OSError: As the system says.
         """
         # a named pipe must not make the reader wait for somebody to write into it
@@ -151,7 +159,7 @@ class Folder:
             limit: The largest size it may have, in bytes.
 
         Raises:
-            Refused: As :meth:`file`; or it is larger.
+            UnsafeFileError: As :meth:`file`; or it is larger.
             OSError: As the system says.
         """
         with self.opened(name) as descriptor:
@@ -185,6 +193,11 @@ def _kind(name: str, descriptor: int | None = None) -> str:
     except OSError:
         return "something else"
     return "a symbolic link" if stat.S_ISLNK(mode) else "a file" if stat.S_ISREG(mode) else "something else"
+
+
+def stamp_of(found: os.stat_result) -> Stamp:
+    """Say which file this is, and in which state."""
+    return [found.st_dev, found.st_ino, found.st_size, found.st_ctime_ns, found.st_mtime_ns]
 
 
 def pread(descriptor: int, size: int, offset: int) -> bytes:

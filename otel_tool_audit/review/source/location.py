@@ -124,7 +124,7 @@ def place_of(state: StateView, trail_id: str) -> KnownPlace | None:
     Look up what the state directory knows of a trail.
 
     Raises:
-        Refused: ``places`` cannot be used.
+        UnsafeFileError: ``places`` cannot be used.
     """
     return next((place for place in state.places() if place.trail_id == trail_id), None)
 

@@ -10,21 +10,18 @@ from __future__ import annotations
 
 import contextlib
 import heapq
-import os
 from collections.abc import Callable, Iterator
-from typing import Any, Final, NamedTuple, Self
+from typing import Any, Final, NamedTuple
 
 from otel_tool_audit.errors import TrailCorrupt
 from otel_tool_audit.format.events import AMENDED
-from otel_tool_audit.format.head import Head
 from otel_tool_audit.format.names import PRIVATE_STATE, valid_chain, valid_trail_id
 from otel_tool_audit.host.machine import boot_id, cores
 from otel_tool_audit.review.calls.fold import Call, Folding
 from otel_tool_audit.review.calls.stream import Amendments, foldings, ids_of
 from otel_tool_audit.review.source import segments
-from otel_tool_audit.review.source.directory import Folder, UnsafeFileError, resolve
-from otel_tool_audit.review.source.location import Relation, open_root, place_of, read_document, relation
-from otel_tool_audit.review.source.state import StateView
+from otel_tool_audit.review.source.directory import Folder, UnsafeFileError
+from otel_tool_audit.review.source.opened import OpenedTrail
 from otel_tool_audit.review.source.workers import Pool, Worker
 
 AMENDED_TEXT: Final = b'"event":"' + AMENDED.encode() + b'"'
@@ -69,60 +66,46 @@ _BEGINNING: Final = Cursor((-1, 0), 0)
 
 class TrailRecords:
     """
-    A trail, opened for reading.
+    What the files of an opened trail hold: chains, lines, records, and single calls.
 
     It works while writers write, on read-only media and on copies; it takes no lock and writes nothing.
 
     Attributes:
-        path: The trail's directory.
-        trail_id: 32 hex digits.
+        trail: The trail; stays the caller's.
+        trail_id: 32 hex digits, as ``trail.json`` said when the trail was opened: what is read stays what was opened.
         unreadable: How many lines were passed over because they are no records; ``verify`` says which and why.
-        notes: What the reader cannot tell, and why.
+        notes: What cannot be told from here, and why.
     """
 
-    def __init__(self, path: str | os.PathLike[str], *, state: str | os.PathLike[str] | None = None) -> None:
+    def __init__(self, trail: OpenedTrail) -> None:
         """
-        Open a trail.
+        Read an opened trail.
 
         Args:
-            path: Its directory.
-            state: The writers' state directory, or ``none``; by default as the environment says.
+            trail: Stays the caller's.
 
         Raises:
             TrailCorrupt: There is no trail.
             UnsupportedFormat: A newer version wrote it.
         """
-        self.path = resolve(path)
+        self.trail = trail
+        self.trail_id = trail.document.trail_id
         self.unreadable = 0
         self.notes: list[str] = []
-        self._root = open_root(self.path)
-        self._given_state = state
-        self._state = StateView.of(self.path, state)
-        try:
-            self.trail_id = read_document(self._root).trail_id
-        except BaseException:
-            self.close()
-            raise
-        if self._state.trouble:
-            self.notes.append(f"{self._state.trouble}: calls without an end are shown as interrupted, whether they still run cannot be told")
+        if trail.state.trouble:
+            self.note(f"{trail.state.trouble}: calls without an end are shown as interrupted, whether they still run cannot be told")
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Close it; a second time does nothing."""
-        self._state.close()
-        self._root.close()
+    def note(self, text: str) -> None:
+        """Say once what cannot be told."""
+        if text not in self.notes:
+            self.notes.append(text)
 
     def chains(self) -> list[str]:
         """List the chains, by name."""
         found = []
-        for name in self._root.names():
+        for name in self.trail.root.names():
             if name != PRIVATE_STATE and valid_chain(name):
-                with contextlib.suppress(OSError, UnsafeFileError), self._root.folder(name):
+                with contextlib.suppress(OSError, UnsafeFileError), self.trail.root.folder(name):
                     found.append(name)
         return found
 
@@ -142,7 +125,7 @@ class TrailRecords:
         """
         if chain is not None:
             if chain not in self.chains():
-                message = f"{self.path} has no chain {chain!r}; there are: {', '.join(self.chains())}"
+                message = f"{self.trail.path} has no chain {chain!r}; there are: {', '.join(self.chains())}"
                 raise TrailCorrupt(message)
             return self._chain(chain, deep=deep)
         every = [self._chain(name, deep=deep) for name in self.chains()]
@@ -158,8 +141,8 @@ class TrailRecords:
         Raises:
             TrailCorrupt: The chain cannot be read.
         """
-        with self._folder(chain) as folder:
-            for extent in self._extents(folder, chain):
+        with self.folder(chain) as folder:
+            for extent in self.extents(folder, chain):
                 yield from segments.lines(folder, extent)
 
     def pieces(self, chain: str, size: int) -> Iterator[Piece]:
@@ -173,8 +156,8 @@ class TrailRecords:
         Raises:
             TrailCorrupt: The chain cannot be read.
         """
-        with self._folder(chain) as folder:
-            for extent in self._extents(folder, chain):
+        with self.folder(chain) as folder:
+            for extent in self.extents(folder, chain):
                 with folder.opened(extent.part.name) as descriptor:
                     start = 0
                     while start < extent.end:
@@ -190,7 +173,7 @@ class TrailRecords:
             worker: Who does the jobs.
             size: How many bytes there are to read.
         """
-        return Pool(self._root, cores() if size >= WORTH_HELPERS else 1, worker)
+        return Pool(self.trail.root, cores() if size >= WORTH_HELPERS else 1, worker)
 
     def record(self, chain: str, seq: int) -> dict[str, Any] | None:
         """
@@ -226,8 +209,8 @@ class TrailRecords:
                 if chain not in known:
                     if chain not in chains:
                         return None
-                    folder = opened.enter_context(self._folder(chain))
-                    known[chain] = folder, self._extents(folder, chain)
+                    folder = opened.enter_context(self.folder(chain))
+                    known[chain] = folder, self.extents(folder, chain)
                 return segments.find(*known[chain], seq)
 
             yield find
@@ -240,8 +223,8 @@ class TrailRecords:
             marks: How far each chain was read, moved on as records are given; a chain that is not in it is read from its beginning.
         """
         for chain in self.chains():
-            with self._folder(chain) as folder:
-                for extent in self._extents(folder, chain):
+            with self.folder(chain) as folder:
+                for extent in self.extents(folder, chain):
                     mark = marks.get(chain, _BEGINNING)
                     if extent.part.key < mark.segment:
                         continue
@@ -257,8 +240,8 @@ class TrailRecords:
         """Tell where each chain ends now, for :meth:`appended`."""
         found: dict[str, Cursor] = {}
         for chain in self.chains():
-            with self._folder(chain) as folder:
-                for extent in self._extents(folder, chain):
+            with self.folder(chain) as folder:
+                for extent in self.extents(folder, chain):
                     found[chain] = Cursor(extent.part.key, extent.end)
         return found
 
@@ -275,26 +258,26 @@ class TrailRecords:
         found: list[dict[str, Any]] = []
         while wanted != known:
             known = set(wanted)
-            found = [r for r in self._with_text([i.encode() for i in sorted(wanted)]) if wanted & ids_of(r)]
+            found = [r for r in self.with_text([i.encode() for i in sorted(wanted)]) if wanted & ids_of(r)]
             wanted = wanted.union(*map(ids_of, found))
         if not found:
             return None
         folding = Folding(_joined_id(found))
         for record in found:
             folding.add(record)
-        self._state.forget_the_living()
-        return folding.call(self._state.is_alive)
+        self.trail.state.forget_the_living()
+        return folding.call(self.trail.state.is_alive)
 
-    def _foldings(self) -> Iterator[Folding]:
+    def foldings(self) -> Iterator[Folding]:
         """Fold all records; hold a call back until every call that started before it has ended, within the window."""
-        return foldings(self.records(), Amendments(self._with_text([AMENDED_TEXT])))
+        return foldings(self.records(), Amendments(self.with_text([AMENDED_TEXT])))
 
-    def _with_text(self, texts: list[bytes]) -> Iterator[dict[str, Any]]:
+    def with_text(self, texts: list[bytes]) -> Iterator[dict[str, Any]]:
         """Give the records whose lines hold one of *texts*, ordered by time, without parsing any other."""
 
         def within(name: str) -> Iterator[dict[str, Any]]:
-            with self._folder(name) as folder:
-                for extent in self._extents(folder, name):
+            with self.folder(name) as folder:
+                for extent in self.extents(folder, name):
                     for line in segments.lines(folder, extent):
                         record = segments.parse(line) if any(text in line for text in texts) else None
                         if record is not None:
@@ -303,8 +286,8 @@ class TrailRecords:
         return heapq.merge(*map(within, self.chains()), key=lambda record: str(record.get("timestamp")))
 
     def _chain(self, chain: str, *, deep: bool) -> Iterator[dict[str, Any]]:
-        with self._folder(chain) as folder:
-            for extent in self._extents(folder, chain):
+        with self.folder(chain) as folder:
+            for extent in self.extents(folder, chain):
                 for line in segments.lines(folder, extent):
                     if deep and not segments.holds(line):
                         message = f"a line of {chain}/{extent.part.name} does not hold ({segments.show(line)}); run `otel-tool-audit verify`"
@@ -316,22 +299,39 @@ class TrailRecords:
                     record["chain"] = chain
                     yield record
 
-    def _folder(self, chain: str) -> Folder:
+    def folder(self, chain: str) -> Folder:
+        """
+        Open a chain's directory.
+
+        Args:
+            chain: Its name.
+
+        Raises:
+            TrailCorrupt: It cannot be opened.
+        """
         try:
-            return self._root.folder(chain)
+            return self.trail.root.folder(chain)
         except (OSError, UnsafeFileError) as error:
-            message = f"chain {chain} of {self.path} cannot be read ({error}); run `otel-tool-audit verify`"
+            message = f"chain {chain} of {self.trail.path} cannot be read ({error}); run `otel-tool-audit verify`"
             raise TrailCorrupt(message) from error
 
-    def _extents(self, folder: Folder, chain: str) -> list[segments.Extent]:
-        return segments.extents(folder, self._head(chain), boot_id())
+    def extents(self, folder: Folder, chain: str) -> list[segments.Extent]:
+        """
+        Tell what there is to read of a chain now.
 
-    def _head(self, chain: str) -> Head | None:
-        with contextlib.suppress(UnsafeFileError):
-            place = place_of(self._state, self.trail_id)
-            if relation(self._root, place, self.path) in {Relation.OWN, Relation.MOVED}:
-                return self._state.head(self.trail_id, chain)
-        return None
+        Args:
+            folder: Its directory.
+            chain: Its name.
+        """
+        return segments.extents(folder, self.trail.head(self.trail_id, chain), boot_id())
+
+    def all_extents(self) -> dict[str, list[segments.Extent]]:
+        """Tell what there is to read of every chain now."""
+        found = {}
+        for chain in self.chains():
+            with self.folder(chain) as folder:
+                found[chain] = self.extents(folder, chain)
+        return found
 
 
 def _joined_id(found: list[dict[str, Any]]) -> str:

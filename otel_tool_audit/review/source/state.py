@@ -19,7 +19,7 @@ from otel_tool_audit.format.head import HEAD_BYTES, Head, generations
 from otel_tool_audit.format.names import PRIVATE_STATE, valid_chain, valid_trail_id
 from otel_tool_audit.format.nesting import read_json
 from otel_tool_audit.host.locks import is_held
-from otel_tool_audit.review.source.directory import Folder, UnsafeFileError, pread
+from otel_tool_audit.review.source.directory import Folder, Stamp, UnsafeFileError, pread
 
 _INDEX_KEY: Final = "index-key"
 _KEY_BYTES: Final = 32
@@ -66,6 +66,7 @@ class StateView:
         self.owner: int | None = None
         self._folder: Folder | None = None
         self._living: dict[str, bool] = {}
+        self._places: tuple[Stamp, list[KnownPlace]] | None = None
         try:
             self._folder = Folder.at(os.path.realpath(path))
             self.owner = self._folder.owner
@@ -94,21 +95,21 @@ class StateView:
             self._folder.close()
             self._folder = None
 
-    @property
-    def readable(self) -> bool:
-        """Whether anything can be learned from it."""
-        return self._folder is not None
-
     def places(self) -> list[KnownPlace]:
         """
-        Read which trail is where; empty when nothing is known.
+        Read which trail is where; empty when nothing is known. It is read again only when writers have put another file there.
 
         Raises:
-            Refused: The file is there and cannot be used.
+            UnsafeFileError: The file is there and cannot be used.
         """
         if self._folder is None:
             return []
         try:
+            stamp = self._folder.stamp("places")
+            if stamp is None:
+                return []
+            if self._places is not None and self._places[0] == stamp:
+                return self._places[1]
             data = self._folder.read("places")
         except FileNotFoundError:
             return []
@@ -116,7 +117,8 @@ class StateView:
             message = f"{self.path}/places cannot be read ({reason(error)})"
             raise UnsafeFileError(message) from error
         try:
-            return [_place(trail_id, fields) for trail_id, fields in read_json(data).items()]
+            self._places = (stamp, [_place(trail_id, fields) for trail_id, fields in read_json(data).items()])
+            return self._places[1]
         except (ValueError, AttributeError, KeyError, TypeError) as error:
             message = f"{self.path}/places cannot be read as what it is ({error})"
             raise UnsafeFileError(message) from error

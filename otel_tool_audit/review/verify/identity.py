@@ -14,7 +14,8 @@ from otel_tool_audit.format.line import parse_place
 from otel_tool_audit.format.names import DOCUMENT, OWNER, PRIVATE_STATE, TRAIL_CHAIN, genesis, segment_name, valid_chain
 from otel_tool_audit.format.nesting import read_json
 from otel_tool_audit.review.source.directory import Folder, UnsafeFileError, pread
-from otel_tool_audit.review.source.location import ReadDocument, Relation, open_root, read_document, relation
+from otel_tool_audit.review.source.location import ReadDocument, Relation
+from otel_tool_audit.review.source.opened import OpenedTrail
 from otel_tool_audit.review.source.segment_order import MAX_LINE
 from otel_tool_audit.review.source.state import KnownPlace, StateView, reason
 from otel_tool_audit.review.verify import findings as f
@@ -37,48 +38,43 @@ class Identity(NamedTuple):
     relation: Relation
 
 
-def identify(path: str, state: StateView, findings: f.Findings) -> tuple[Folder | None, Identity]:
+def identify(trail: OpenedTrail, findings: f.Findings) -> tuple[Folder | None, Identity]:
     """
     Find out what lies at a path.
 
     Args:
-        path: Resolved.
-        state: The writers' state directory.
+        trail: Opened there; stays the caller's.
         findings: Takes what is found.
 
     Returns:
-        The open directory (None when it is gone), and what the trail is.
+        The trail's directory (None when it is gone), and what the trail is.
 
     Raises:
         TrailCorrupt: No trail lies there, and the state directory knows of none.
         UnsupportedFormat: A newer version wrote it.
     """
     try:
-        places = state.places()
+        places = trail.state.places()
     except UnsafeFileError as refused:
         places = []
         findings.find(f.PLACE, None, None, f"{refused}: the state directory was damaged")
-    here = next((place for place in places if place.resolved == path), None)
+    here = next((place for place in places if place.resolved == trail.path), None)
     try:
-        root = open_root(path)
+        root = trail.root
     except TrailCorrupt as error:
         if here is None or here.creating:
             raise
         findings.find(f.DIRECTORY, None, None, f"{error}; the state directory knows trail {here.trail_id} there: it was removed or replaced")
         return None, Identity(here.trail_id, None, here, Relation.OWN)
-    try:
-        return root, _identify_in(root, path, places, here, findings)
-    except BaseException:
-        root.close()
-        raise
+    return root, _identify_in(trail, root, places, here, findings)
 
 
-def _identify_in(root: Folder, path: str, places: list[KnownPlace], here: KnownPlace | None, findings: f.Findings) -> Identity:
+def _identify_in(trail: OpenedTrail, root: Folder, places: list[KnownPlace], here: KnownPlace | None, findings: f.Findings) -> Identity:
     if here is not None and here.creating:
         return Identity(here.trail_id, None, here, Relation.CREATING)
     document: ReadDocument | None = None
     try:
-        document = read_document(root)
+        document = trail.document
     except (TrailCorrupt, UnsupportedFormat) as error:
         if here is None or (isinstance(error, UnsupportedFormat) and _is_lawful(root, here)):
             raise
@@ -95,7 +91,7 @@ def _identify_in(root: Folder, path: str, places: list[KnownPlace], here: KnownP
     place = next((place for place in places if place.trail_id == trail_id), None)
     if place is not None and document is not None and document.sha256 not in {d.sha256 for d in place.documents}:
         findings.find(f.DOCUMENT, None, None, f"{DOCUMENT} is not the one that the writers left (its SHA-256 is {document.sha256}): it was changed")
-    return Identity(trail_id, document, place, relation(root, place, path))
+    return Identity(trail_id, document, place, trail.relation_to(place))
 
 
 def _is_lawful(root: Folder, place: KnownPlace) -> bool:

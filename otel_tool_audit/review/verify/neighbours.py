@@ -10,10 +10,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from otel_tool_audit.review.source import segments
-from otel_tool_audit.review.source.records import TrailRecords
+
+
+class RecordSource(Protocol):
+    """Whoever finds records by their address: a reader, or what it reads from."""
+
+    def line(self, chain: str, seq: int, /) -> bytes | None:
+        """Give a record's line, without its LF; None when there is none."""
+
+    def record(self, chain: str, seq: int, /) -> dict[str, Any] | None:
+        """Give a record; None when there is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +57,12 @@ class Proof:
         return ", ".join(said)
 
 
-def prove(reader: TrailRecords, chain: str, seq: int) -> Proof | None:
+def prove(reader: RecordSource, chain: str, seq: int) -> Proof | None:
     """
     Look at one record and its neighbours.
 
     Args:
-        reader: The trail.
+        reader: Of the trail.
         chain: The record's chain.
         seq: Its position there.
 

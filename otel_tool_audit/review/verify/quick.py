@@ -16,13 +16,14 @@ from typing import Final, NamedTuple
 
 from otel_tool_audit.format.names import parse_segment_name, valid_chain
 from otel_tool_audit.host.machine import boot_id
-from otel_tool_audit.review.source.directory import Folder, UnsafeFileError, resolve
+from otel_tool_audit.review.source.directory import Folder, UnsafeFileError
 from otel_tool_audit.review.source.location import Relation
+from otel_tool_audit.review.source.opened import OpenedTrail
 from otel_tool_audit.review.source.state import StateView
 from otel_tool_audit.review.verify import findings as f
 from otel_tool_audit.review.verify.chain import snapshot
 from otel_tool_audit.review.verify.identity import check_directory, identify
-from otel_tool_audit.review.verify.verifier import verify
+from otel_tool_audit.review.verify.verifier import verify_opened
 
 VERIFIED_WHOLE: Final = 8 << 20
 """Bytes of lines up to which a trail is verified for every answer: less than a tenth of a second."""
@@ -58,20 +59,33 @@ def quick_verify(path: str | os.PathLike[str], *, state: str | os.PathLike[str] 
         TrailCorrupt: There is no trail.
         UnsupportedFormat: A newer version wrote it.
     """
-    resolved = resolve(path)
-    with contextlib.closing(StateView.of(resolved, state)) as view:
-        findings = f.Findings()
-        root, found = identify(resolved, view, findings)
-        if root is not None:
-            with root:
-                chains = _chains(root)
-                if sum(size for _, size in chains) > whole:
-                    check_directory(root, found, view, findings)
-                    if found.relation in {Relation.OWN, Relation.MOVED}:
-                        _hold_against_heads(root, found.trail_id, [name for name, _ in chains], view, findings)
-                    told = tuple(f"{finding.where}: {finding.message}" for finding in findings.sorted_findings())
-                    return Condition(f.BROKEN if told else NOT_VERIFIED, told)
-    verdict = verify(path, state=state, remember=False)
+    with OpenedTrail(path, state=state) as trail:
+        return quick_verify_opened(trail, whole=whole)
+
+
+def quick_verify_opened(trail: OpenedTrail, *, whole: int = VERIFIED_WHOLE) -> Condition:
+    """
+    Tell what condition a trail is in that is open already; as :func:`quick_verify`.
+
+    Args:
+        trail: Stays the caller's. What its path leads to now is looked at.
+        whole: As for :func:`quick_verify`.
+
+    Raises:
+        TrailCorrupt: As :func:`quick_verify`.
+        UnsupportedFormat: Likewise.
+    """
+    findings = f.Findings()
+    with trail.as_it_lies_now() as opened:
+        root, found = identify(opened, findings)
+        chains = [] if root is None else _chains(root)
+        if root is not None and sum(size for _, size in chains) > whole:
+            check_directory(root, found, opened.state, findings)
+            if found.relation in {Relation.OWN, Relation.MOVED}:
+                _hold_against_heads(root, found.trail_id, [name for name, _ in chains], opened.state, findings)
+            wrong = tuple(f"{finding.where}: {finding.message}" for finding in findings.sorted_findings())
+            return Condition(f.BROKEN if wrong else NOT_VERIFIED, wrong)
+        verdict = verify_opened(opened, remember=False)
     return Condition(verdict.integrity, tuple(f"{finding.where}: {finding.message}" for finding in verdict.findings), tuple(verdict.doubts))
 
 

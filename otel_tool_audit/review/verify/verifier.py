@@ -18,8 +18,9 @@ from otel_tool_audit.format.head import Head
 from otel_tool_audit.format.names import TRAIL_CHAIN, parse_segment_name, valid_chain
 from otel_tool_audit.host.machine import boot_id, cores
 from otel_tool_audit.record.untrusted import details_of, listing, mapping
-from otel_tool_audit.review.source.directory import Folder, UnsafeFileError, resolve
+from otel_tool_audit.review.source.directory import Folder, UnsafeFileError
 from otel_tool_audit.review.source.location import Relation
+from otel_tool_audit.review.source.opened import OpenedTrail
 from otel_tool_audit.review.source.state import StateView, reason
 from otel_tool_audit.review.source.workers import Pool
 from otel_tool_audit.review.verify import completeness
@@ -64,19 +65,33 @@ def verify(
         TrailCorrupt: There is no trail, and the state directory knows of none at this path.
         UnsupportedFormat: A newer version wrote it.
     """
-    resolved = resolve(path)
-    view = StateView.of(resolved, state)
+    with OpenedTrail(path, state=state) as trail:
+        return verify_opened(trail, deep=deep, jobs=jobs, progress=progress, remember=remember)
+
+
+def verify_opened(
+    trail: OpenedTrail, *, deep: bool = False, jobs: int | None = None, progress: Progress | None = None, remember: bool = True
+) -> Verification:
+    """
+    Verify a trail that is open already; as :func:`verify`.
+
+    Args:
+        trail: Stays the caller's. What its path leads to now is verified.
+        deep: As for :func:`verify`, like all that follow.
+        jobs: See there.
+        progress: See there.
+        remember: See there.
+
+    Raises:
+        TrailCorrupt: As :func:`verify`.
+        UnsupportedFormat: Likewise.
+    """
     findings = f.Findings()
-    root: Folder | None = None
-    try:
-        root, found = identify(resolved, view, findings)
+    with trail.as_it_lies_now() as opened:
+        root, found = identify(opened, findings)
         if root is None or found.relation is Relation.CREATING:
-            return _short(resolved, found, findings)
-        return _Verifying(root, resolved, found, view, findings, deep=deep, progress=progress).run(jobs, remember=remember)
-    finally:
-        if root is not None:
-            root.close()
-        view.close()
+            return _short(opened.path, found, findings)
+        return _Verifying(root, opened.path, found, opened.state, findings, deep=deep, progress=progress).run(jobs, remember=remember)
 
 
 def _short(path: str, found: Identity, findings: f.Findings) -> Verification:

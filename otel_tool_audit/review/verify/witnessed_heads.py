@@ -24,13 +24,11 @@ class Claim(NamedTuple):
         upto: How many seqs had been given out.
         hash: The hash of the record before that, in hex.
         source: Who says so, in words.
-        from_outside: Whether the one who says so stands outside the trail's files.
     """
 
     upto: int
     hash: str
     source: str
-    from_outside: bool
 
 
 class WitnessedHeads:
@@ -83,9 +81,8 @@ class WitnessedHeads:
             self._order = numbers if self._ascending else array("Q", sorted(numbers, key=self._counts.__getitem__))
         at = self._order[number]
         source = self._sources[at]
-        outside = source >= _LABELS_FIRST
-        says = self._labels[source - _LABELS_FIRST] if outside else f"record trail/{source}"
-        return Claim(self._counts[at], self._hashes[at * _WIDTH : (at + 1) * _WIDTH].hex(), says, outside)
+        says = self._labels[source - _LABELS_FIRST] if source >= _LABELS_FIRST else f"record trail/{source}"
+        return Claim(self._counts[at], self._hashes[at * _WIDTH : (at + 1) * _WIDTH].hex(), says)
 
     def highest(self) -> Claim | None:
         """Give the claim with the highest count, or None."""
