@@ -30,6 +30,21 @@ def spans_of(name):
     return json.loads((HERE / "data" / name).read_text())
 
 
+def in_order_of_ends(spans):
+    """Spans as processors hear of them."""
+    return [span for _, span in sorted(enumerate(spans), key=lambda told: (max(told[1]["end_unix_nano"], told[1]["start_unix_nano"]), told[0]))]
+
+
+def parents_first(spans):
+    """Spans as a gateway may get them: each after the one around it, else in the order of their starts."""
+    waiting = sorted(spans, key=lambda span: span["start_unix_nano"])
+    left = {span["context"]["span_id"] for span in spans}
+    while waiting:
+        at = next(n for n, span in enumerate(waiting) if span.get("parent_id") not in left)
+        left.discard(waiting[at]["context"]["span_id"])
+        yield waiting.pop(at)
+
+
 class Replay:
     """One capture, while it runs again."""
 
