@@ -44,6 +44,8 @@ def declare(wrapper: Callable[..., Any], declared: Declared) -> None:
     """
     setattr(wrapper, _MARK, declared)
     name = declared.spec.name
+    # read, changed and put back: without the lock, of two threads that decorate at once one would lose its tool. Reading takes none: a list
+    # is replaced as a whole
     with _lock:
         alive = [known for known in _by_name.get(name, ()) if known() is not None]
         _by_name[name] = [weakref.ref(wrapper), *alive][:_MOST]

@@ -68,7 +68,10 @@ class OpenCall:
         self._begun = 0
         self._token: Any = None
         context = current_context()
+        # Sanitized first, for the span begins with what the record says; the span second, for the record names it. Both before anything is
+        # written: what fails here has left no trace, and the tool is refused.
         self.call, self._told, self.withheld = self.recorder.calls.started(spec, arguments, context, tool_call_id)
+        # on_start runs inside start_span(): only by this key, and by self.span being None, a processor knows the span for ours
         inside = otel.set_value(CALL_KEY, self, context)
         self.span = self._start_span(binding, inside)
         self._inside = trace.set_span_in_context(self.span, inside)
@@ -85,6 +88,7 @@ class OpenCall:
         own, parent = span.get_span_context(), trace.get_current_span(inside).get_span_context()
         if own.is_valid:
             call["trace_id"] = f"{own.trace_id:032x}"
+            # without an SDK the API hands out the span around: that is not this call's own
             if own.span_id != parent.span_id:
                 call["span_id"] = f"{own.span_id:016x}"
             if parent.is_valid:
@@ -101,6 +105,7 @@ class OpenCall:
     def enter(self) -> None:
         """Let what follows belong to this call."""
         self._token = otel.attach(self._inside)
+        # the last thing before the body, and only once: a generator enters again for each item
         if not self._begun:
             self._begun = time.perf_counter_ns()
 
@@ -122,6 +127,7 @@ class OpenCall:
         Returns:
             What is recorded; None when that could not even be made, which is counted.
         """
+        # Record, stamp, end of the span, in this order: the span carries the receipt, and a process that dies between the two has the record.
         done = self._ended(outcome)
         receipt = None
         try:
@@ -129,7 +135,7 @@ class OpenCall:
                 write = self.recorder.write_closed if isinstance(outcome, Closed) else self.recorder.write_finished
                 receipt = write(done)
         finally:
-            # interrupted while it is written or not: the span ends, and the context is let go of
+            # also when that was interrupted: a span that never ends is never exported, and its context holds this call in memory
             self._end_span(done, receipt, outcome)
         return done
 
@@ -196,6 +202,7 @@ class OpenCall:
         span_id = span.get_span_context().span_id
         try:
             self._stamp(span, done, receipt, outcome, refused)
+            # after the last attribute and before end(): on_end finds here what need not be sanitized again
             OWN_SPANS_ENDING[span_id] = self._told
             span.end()
         except Exception as problem:  # noqa: BLE001 - processors of the application's; the records are written
@@ -284,6 +291,7 @@ def _opened(spec: ToolSpec, arguments: Mapping[str, Any], trail: Trail | None, t
     if binding is None:
         return None
     recorder = binding.recorder
+    # before the attempt: a call that dies in it is one that the counters know and the records do not
     recorder.trail.counters.add("calls")
     try:
         return OpenCall(binding, spec, arguments, tool_call_id)
@@ -309,6 +317,8 @@ async def settled(writing: Coroutine[Any, Any, Receipt | None]) -> tuple[Receipt
     Raises:
         Exception: What *writing* raised.
     """
+    # A task of its own, and shielded: the trail writes in another thread, and nobody can call back what that has begun. Awaited directly, a
+    # cancellation would leave the record written and its receipt lost.
     task = asyncio.ensure_future(writing)
     try:
         return await asyncio.shield(task), None

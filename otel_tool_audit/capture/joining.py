@@ -81,7 +81,8 @@ def _joined(spec: ToolSpec, arguments: Mapping[str, Any], trail: Trail | None) -
         return None
     if (trail is not None and outer.recorder.trail is not trail) or _contradict(outer.offered, arguments):
         return None
-    # the first one takes it: a tool that calls itself, or is tried again, is called again
+    # The first one takes it: a tool that calls itself, or is tried again, is called again. No lock: whoever opened the call hands it to one
+    # thread or task, and two that share it share one context, where the second finds it taken.
     outer.offered = None
     return NestedCall(outer)
 

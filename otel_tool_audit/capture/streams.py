@@ -38,9 +38,11 @@ def wrap_generator(function: Callable[..., Stream], spec: ToolSpec, bind: Binder
         opened = begin_tool(spec, bind(args, kwargs), trail)
         if opened is None:
             return (yield from function(*args, **kwargs))
+        # begin_tool() entered; between items, and before the first, the consumer's context holds
         opened.leave()
         length = 0
         try:
+            # inside of try: arguments that do not fit raise here, before the first item
             generator = function(*args, **kwargs)
             step: Callable[[Any], Any] = generator.send
             value = None

@@ -73,6 +73,7 @@ class Callers:
         if found is None:
             found = self._worked_out(known, places)
             if len(self._known) >= _MOST:
+                # all at once: to forget the oldest alone would take a lock, and what is forgotten is only worked out again
                 self._known.clear()
             self._known[key] = found
         return found

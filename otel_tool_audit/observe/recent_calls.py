@@ -70,6 +70,8 @@ class RecordedCall:
 
     def recorded(self, receipt: Receipt | None) -> None:
         """Take the receipt of the first record, and tell who waited for it; None: the record is lost."""
+        # The receipt first, then nobody may wait any more, then those who did: whoever comes in between finds the receipt. No lock, because
+        # this runs on the trail's thread, and what it calls hands spans to exporters.
         self.receipt = receipt or self.receipt
         waiting, self._waiting = self._waiting, None
         while waiting:

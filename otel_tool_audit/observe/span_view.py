@@ -90,10 +90,11 @@ class SpanView(Protocol):
 
 def plain(attributes: Mapping[str, Any] | None) -> Mapping[str, Any]:
     """Copy attributes out of the SDK's locked mapping at once instead of key by key."""
-    if not attributes:
+    if attributes is None:
         return NOTHING
+    # not asked first whether there are any: in the SDK's mapping that is a call of its own, and every span pays for it
     copy = getattr(attributes, "copy", None)
-    return copy() if copy is not None else dict(attributes)
+    return dict(attributes) if copy is None else copy()
 
 
 def scope_of(span: SpanView) -> str:

@@ -63,12 +63,12 @@ class Watcher:
         self.writing = Writing(recorder)
         # Two spans of one call may end in two threads at a time: one has to find what the other remembered. Held from looking for the call
         # until it is remembered and handed over, so that records of one call reach the trail in the order in which they were made. The
-        # trail's thread never takes it: a record becomes durable while it is held.
-        self._lock = threading.Lock()
+        # trail's thread never takes it: a record becomes durable while it is held. Re-entrant: the collector may end a span in this thread.
+        self._lock = threading.RLock()
 
     def after_fork(self) -> None:
         """In a fork's child: the parent's threads hold no lock here, and its calls are its own."""
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._recent = self._no_calls()
         self.writing.pending.clear()
 
@@ -106,7 +106,8 @@ class Watcher:
         Returns:
             Whether it does.
         """
-        entry, attributes = self.spans.ended(span), plain(span.attributes)
+        entry = self.spans.ended(span)
+        attributes = plain(span.attributes)
         found = self._roles.found(attributes)
         kind = kind_of(found, attributes, span.name)
         if kind is SpanRole.TOOL:
@@ -301,13 +302,14 @@ class Watcher:
 
     def _leave(self, entry: SpanNode, kind: SpanRole, attributes: Mapping[str, Any], found: FactMatch, seen: Sequence[RecordedCall] = ()) -> None:
         """Tell the span around this one what was inside, and the calls inside what only this one knew."""
-        # before left(), which lets go of them
-        below, above = entry.below or (), entry.parent
+        # read before left(), which lets go of them
+        below = entry.below or ()
         self.spans.left(entry, kind, seen)
+        if not below and not seen:
+            return
         if below and found.telling:
             self._tell_below(below, attributes, found)
-        if above is None or not (below or seen):
-            return
+        above = entry.parent
         inside = [Descendant(each, directly=True) for each in seen]
         inside += [Descendant(b.seen, b.directly and kind not in _BARRIERS and not seen) for b in below if b.seen not in seen]
         while above is not None and inside:

@@ -33,6 +33,8 @@ Own spans that are ending at this moment, by span id, with the attributes the ga
 ``on_end`` runs without a context, inside ``span.end()``; so the gate puts a span here before it ends it and takes it out after.
 """
 
+# Guards what is bound and what is known of trails, which two threads may change at once. Re-entrant: the collector may run a destructor that
+# shuts a trail down, in a thread that is binding another.
 _lock: Final = threading.RLock()
 _recorders: Final[weakref.WeakKeyDictionary[Trail, Binding]] = weakref.WeakKeyDictionary()
 

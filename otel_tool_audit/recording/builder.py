@@ -107,11 +107,14 @@ class CallBuilder:
         caller = self.identities.caller(context)
         if caller.unnamed:
             self._unattributed(spec.name, caller)
+        # What the same caller's calls of the same tool share is sanitized once: it is most of what a record says. A copy of each, for the
+        # span's attributes and the record go different ways.
         template, identity = caller.made.get(spec) or self._template(caller, spec)
         call, told = template.copy(), identity.copy()
         call["call_id"] = told[semconv.RECORD_ID] = self.ids()
         call["timestamp"] = self.now()
         withheld = RedactedValues()
+        # the subject before the arguments: what they repeat of it is taken out of them
         if call["subject"] is not None:
             self._withhold_subject(call, self.identities.with_baggage(context).get("subject"), withheld)
         if spec.subject is not None and (subject := self.identities.subject(_at(arguments, spec.subject))) is not None:

@@ -24,7 +24,8 @@ class Pauses:
     """Remembers the paused calls of this process by tool and the provider's id."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        # re-entrant, as every lock that a call's end takes: the collector may end one in a thread that holds it
+        self._lock = threading.RLock()
         self._paused: dict[tuple[str, str], ToolCall] = {}
 
     def remember(self, call: ToolCall) -> None:

@@ -72,6 +72,7 @@ class Recorder:
         Raises:
             Exception: It is not durable.
         """
+        # raises through: the gate turns whatever went wrong into a refusal, and nothing is counted as lost, because nothing ran
         begun = perf_counter()
         receipt = self.trail.append(STARTED, call)
         self.trail.counters.add("recorded", seconds=perf_counter() - begun)
@@ -120,6 +121,7 @@ class Recorder:
         except RuntimeError:
             # the interpreter is going down and starts no threads any more: nobody else holds a lock then
             return self.write_finished(call)
+        # for a limited time: if this thread holds the trail's lock, that one waits until this one has returned
         writer.join(_ELSEWHERE_SECONDS)
         return written[0] if written else None
 

@@ -19,7 +19,8 @@ class Retries:
     """Remembers the last failure of each tool in each conversation."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        # re-entrant: the collector may close a generator that is a tool, which fails, in a thread that holds it
+        self._lock = threading.RLock()
         self._failed: dict[tuple[str, str], tuple[str, int]] = {}
 
     def remember(self, call: ToolCall) -> None:
