@@ -10,6 +10,8 @@ import struct
 import zlib
 from typing import Final, NamedTuple
 
+from otel_tool_audit.format.vouching import KEY_ID_BYTES
+
 HEAD_BYTES: Final = 4096
 SLOT_BYTES: Final = 2048
 MAGIC: Final = b"OTAHEAD1"
@@ -22,8 +24,11 @@ NONE: Final = 2**64 - 1
 _SLOT = struct.Struct("<8sQ32s16sIQIQQ32sQQ32sII32sQIQQQQ32s")
 _GENERATION = struct.Struct("<Q")
 _CRC = struct.Struct("<I")
+_VOUCHING = struct.Struct("<QQ8s")
 _PACKED: Final = _SLOT.size
-SLOT_PACKED: Final = _PACKED + _CRC.size
+SLOT_PLAIN: Final = _PACKED + _CRC.size
+"""Bytes of a slot that every version writes; what follows says who vouches for the lines."""
+SLOT_PACKED: Final = SLOT_PLAIN + _VOUCHING.size + _CRC.size
 """Bytes of a slot that mean anything."""
 
 ZERO_HASH: Final = bytes(32)
@@ -96,6 +101,8 @@ class Head(NamedTuple):
         synced: Up to where they are known to be on disk.
         pending: The write that was announced and not yet confirmed.
         prev: How the segment before ended.
+        vouched_from: Seq from which on every line of the chain is vouched for; ``NONE`` when that cannot be said.
+        key_id: Id of the key that vouches for them.
     """
 
     generation: int
@@ -108,15 +115,18 @@ class Head(NamedTuple):
     synced: Position
     pending: Pending
     prev: Previous
+    vouched_from: int = NONE
+    key_id: bytes = bytes(KEY_ID_BYTES)
 
     def pack(self) -> bytes:
-        """Encode the slot, checksum included (296 bytes)."""
-        generation, origin, boot, flags, first_seq, attempt, written, synced, pending, prev = self
+        """Encode the slot, checksums included (324 bytes)."""
+        generation, origin, boot, flags, first_seq, attempt, written, synced, pending, prev, vouched_from, key_id = self
         packed = _SLOT.pack(
             MAGIC, generation, origin, boot, flags, first_seq, attempt, written[0], written[1], written[2],
             synced[0], synced[1], synced[2], pending[0], pending[1], pending[2], *prev,
         )  # fmt: skip
-        return packed + _CRC.pack(zlib.crc32(packed))
+        vouching = _VOUCHING.pack(generation, vouched_from, key_id)
+        return b"%b%b%b%b" % (packed, _CRC.pack(zlib.crc32(packed)), vouching, _CRC.pack(zlib.crc32(vouching)))
 
     @classmethod
     def unpack(cls, file: bytes) -> Head | None:
@@ -157,10 +167,10 @@ def generations(file: bytes) -> tuple[int, int]:
     return _GENERATION.unpack_from(file, 8)[0], _GENERATION.unpack_from(file, SLOT_BYTES + 8)[0]
 
 
-def first_head(origin: bytes, boot: bytes, first_seq: int = 0) -> Head:
-    """Make the head of a chain that has no line yet."""
-    start = Position(first_seq, 0, origin)
-    return Head(1, origin, boot, 0, first_seq, 0, start, start, NO_PENDING, NO_PREVIOUS)
+def first_head(origin: bytes, boot: bytes, key_id: bytes) -> Head:
+    """Make the head of a chain that has no line yet; every line of it will be vouched for."""
+    start = Position(0, 0, origin)
+    return Head(1, origin, boot, 0, 0, 0, start, start, NO_PENDING, NO_PREVIOUS, 0, key_id)
 
 
 def _unpack(slot: bytes) -> Head | None:
@@ -170,4 +180,19 @@ def _unpack(slot: bytes) -> Head | None:
     if _CRC.unpack_from(slot, _PACKED)[0] != zlib.crc32(packed):
         return None
     f = _SLOT.unpack(packed)
-    return Head(f[1], f[2], f[3], f[4], f[5], f[6], Position(*f[7:10]), Position(*f[10:13]), Pending(*f[13:16]), Previous(*f[16:23]))
+    return Head(
+        f[1], f[2], f[3], f[4], f[5], f[6], Position(*f[7:10]), Position(*f[10:13]), Pending(*f[13:16]), Previous(*f[16:23]), *_vouching(slot, f[1]),
+    )  # fmt: skip
+
+
+def _vouching(slot: bytes, generation: int) -> tuple[int, bytes]:
+    """
+    Read from which seq on lines are vouched for, and with which key.
+
+    A writer of an older version PUTs the rest of a slot and leaves these bytes as they were two generations ago: then it cannot be said.
+    """
+    packed = slot[SLOT_PLAIN : SLOT_PLAIN + _VOUCHING.size]
+    repeated, vouched_from, key_id = _VOUCHING.unpack(packed)
+    if repeated != generation or _CRC.unpack_from(slot, SLOT_PLAIN + _VOUCHING.size)[0] != zlib.crc32(packed):
+        return NONE, bytes(KEY_ID_BYTES)
+    return vouched_from, key_id

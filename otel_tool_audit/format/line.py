@@ -8,6 +8,12 @@ from typing import Final
 HASH_TRAILER: Final = len(',"hash":"') + 64 + len('"}\n')
 """Bytes that close every line after its body's content."""
 
+MAX_BODY: Final = 65_535
+"""The largest body, in bytes (FORMAT.md, section 2); the tlog entry size of C2SP tlog-tiles."""
+
+MAX_LINE: Final = MAX_BODY - 1 + HASH_TRAILER
+"""The longest line with its LF, in bytes."""
+
 
 def split_line(line: bytes) -> tuple[bytes, bytes] | None:
     """
@@ -41,10 +47,6 @@ def parse_place(body: bytes) -> tuple[int, bytes] | None:
     return int(digits), body[comma + 18 : comma + 82]
 
 
-MAX_BODY: Final = 65_535
-"""The largest body, in bytes (FORMAT.md, section 2); the tlog entry size of C2SP tlog-tiles."""
-
-
 def body(seq: int, previous_hash: str, tail: bytes) -> bytes:
     """Join a record's place and its tail into the bytes that are hashed."""
     return b'{"seq":%d,"previous_hash":"%b",%b' % (seq, previous_hash.encode(), tail)
@@ -67,3 +69,27 @@ def leaf_digest(record_body: bytes) -> bytes:
 def line(record_body: bytes, record_hash: str) -> bytes:
     """Make the line that is written: the body, closed by its hash."""
     return b'%b,"hash":"%b"}\n' % (record_body[:-1], record_hash.encode())
+
+
+def good_line(text: bytes, seq: int, previous: bytes) -> bytes | None:
+    """
+    Check one line against its place.
+
+    Args:
+        text: The line with its LF.
+        seq: What its ``seq`` must be.
+        previous: What its ``previous_hash`` must be, 32 bytes.
+
+    Returns:
+        The line's hash (32 bytes), or None when anything is wrong.
+
+    Source: FORMAT.md, sections 2 and 3.
+    """
+    parts = split_line(text)
+    if parts is None or len(text) > MAX_LINE:
+        return None
+    content, claimed = parts
+    if parse_place(content) != (seq, previous.hex().encode()):
+        return None
+    found = leaf_hash(content)
+    return bytes.fromhex(found) if found.encode() == claimed else None

@@ -10,6 +10,7 @@ Source: PROTOCOL.md (writers, two locks); fcntl(2), "Open file description locks
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import os
 import struct
@@ -80,12 +81,19 @@ def is_held(path: str | os.PathLike[str]) -> bool:
     """
     Tell whether a living process holds the lock of a writer's file.
 
-    Takes no lock where the system can test one (Linux); False for a file that is not there or may not be read.
+    Takes no lock where the system can test one (Linux); False for a file that is not there.
+
+    Raises:
+        OSError: It cannot be told: no descriptors, no permission. That says nothing of the writer.
     """
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-    except OSError:
+    except (FileNotFoundError, NotADirectoryError):
         return False
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            return False
+        raise
     try:
         if hasattr(fcntl, "F_OFD_GETLK"):
             answer = fcntl.fcntl(descriptor, fcntl.F_OFD_GETLK, _FLOCK.pack(fcntl.F_RDLCK, os.SEEK_SET, 0, 0, 0))

@@ -186,11 +186,6 @@ class System:
         """Make 128 random bits, in 32 hex digits."""
         return os.urandom(16).hex()
 
-    def random_ids(self, number: int) -> list[str]:
-        """Make several of them in one system call."""
-        drawn = os.urandom(16 * number).hex()
-        return [drawn[at : at + 32] for at in range(0, len(drawn), 32)]
-
     def now(self) -> int:
         """Tell the time, in nanoseconds since the Unix epoch."""
         return time.time_ns()

@@ -11,7 +11,7 @@ import os
 import platform
 from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -20,18 +20,17 @@ from otel_tool_audit.errors import AuditUnavailable, SettingsError
 from otel_tool_audit.format.document import TrailDocument
 from otel_tool_audit.format.events import CHAIN_CREATED
 from otel_tool_audit.format.names import OWNER, PRIVATE_STATE, TRAIL_CHAIN, genesis
+from otel_tool_audit.format.vouching import NO_SALT
 from otel_tool_audit.host.directory import Modes, make_directories, refuse_network
 from otel_tool_audit.host.system import System
 from otel_tool_audit.keys.digest import Key, keyed_digest
 from otel_tool_audit.record.codec import call_tail, timestamp, trail_tail
 from otel_tool_audit.record.model import ToolCall
-from otel_tool_audit.trail.chain.chain import Chain, Rotation, create_chain_directory, create_head
+from otel_tool_audit.trail.chain.chain import Chain, Others, Rotation, create_chain_directory, create_head
 from otel_tool_audit.trail.chain.files import ChainFiles, os_flag
 from otel_tool_audit.trail.state import opening
 from otel_tool_audit.trail.state.directory import State
 from otel_tool_audit.trail.state.key_files import given_key, state_keys
-
-_SALTS: Final = 64
 
 
 class TrailOptions(NamedTuple):
@@ -83,7 +82,6 @@ class Session:
         self.new_keys: list[str] = []
         self.writer_fd = -1
         self.owner_fd = -1
-        self._salts: list[str] = []
         self._service = orjson.dumps(options.service)
         self._heads = state.heads(found.document.trail_id)
 
@@ -111,23 +109,15 @@ class Session:
             place["keys"] = [*place["keys"], self.keys[0][0]]
             self.state.remember(self.document.trail_id, place)
 
-    def _salt(self) -> str:
-        """A fresh salt. Drawn in batches: a system call for each would cost as much as the encoding. A fork's child has a session of its own."""
-        try:
-            return self._salts.pop()
-        except IndexError:
-            self._salts.extend(self.system.random_ids(_SALTS))
-            return self.system.random_id()
-
     def call_tail(self, event: str, call: ToolCall) -> bytes:
         """Encode an event of a call as this writer's."""
-        return call_tail(event, call, salt=self._salt(), writer=self.writer, service=self._service, digest=self.digest)
+        return call_tail(event, call, salt=NO_SALT, writer=self.writer, service=self._service, digest=self.digest)
 
     def trail_tail(self, event: str, details: Mapping[str, Any]) -> bytes:
         """Encode an event of the trail's life as this writer's."""
         return trail_tail(
             event, timestamp(self.system.now()), details,
-            salt=self._salt(), writer=self.writer, service=self._service, digest=self.digest,
+            salt=NO_SALT, writer=self.writer, service=self._service, digest=self.digest,
         )  # fmt: skip
 
     def open_chains(self) -> None:
@@ -137,18 +127,24 @@ class Session:
         Raises:
             TrailTampered: A chain contradicts its head.
         """
-        others = [name for name in self.state.head_names(self.document.trail_id) if name != TRAIL_CHAIN]
-        for name in (TRAIL_CHAIN, *others):
-            self.chains[name] = self._open_chain(name)
+        others = self._others()
+        names = [name for name in self.state.head_names(self.document.trail_id) if name != TRAIL_CHAIN]
+        for name in (TRAIL_CHAIN, *names):
+            self.chains[name] = self._open_chain(name, others)
 
-    def _open_chain(self, name: str) -> Chain:
+    def _others(self) -> Others:
+        """Which other writers live. Under the state's lock, so that none begins meanwhile."""
+        living = self.state.living_writers(self.document.trail_id, besides=self.writer)
+        return Others(bool(living), not all(writer.vouches for writer in living))
+
+    def _open_chain(self, name: str, others: Others) -> Chain:
         options = self.options
-        files = ChainFiles(self.system, name, self.root, self._heads, self.trail_tail, append_only=options.append_only_flag)
+        files = ChainFiles(self.system, name, self.root, self._heads, self.trail_tail, self.state.voucher, append_only=options.append_only_flag)
         chain = Chain(files, Rotation(options.segment_bytes, options.segment_seconds), os_flag(options.durability))
         try:
             if chain.head().written.lines == 0:
                 self._complete(name)
-            chain.open()
+            chain.open(others)
         except BaseException:
             chain.close()
             raise
@@ -170,8 +166,8 @@ class Session:
         try:
             with self.state.locked():
                 if not self._heads.exists(name):
-                    create_head(self._heads, name, genesis(self.document.trail_id, name), self.system.boot_id())
-                self.chains[name] = self._open_chain(name)
+                    create_head(self._heads, name, genesis(self.document.trail_id, name), self.system.boot_id(), self.state.voucher.id)
+                self.chains[name] = self._open_chain(name, self._others())
         except OSError as error:
             raise AuditUnavailable(
                 f"chain {name} of {self.root.path} cannot be made ({error.strerror or error}); mend that, tools are refused until then"
@@ -184,12 +180,13 @@ class Session:
         Under ``<state>/lock``, where openings happen too, so that "last" stays true until the marks are on disk.
         """
         with self.state.locked():
-            if self.state.living_writers(self.document.trail_id, besides=self.writer):
+            others = self._others()
+            if others.live:
                 return
             for name in self.state.head_names(self.document.trail_id):
                 if name not in self.chains:
                     # another process made it and is gone: whoever is last settles it
-                    self.chains[name] = self._open_chain(name)
+                    self.chains[name] = self._open_chain(name, others)
                 self.chains[name].sync()
                 self.chains[name].mark_clean()
 
@@ -274,5 +271,6 @@ def introduction(system: System, path: str, opened: Session, options: TrailOptio
     return {
         "writer": opened.writer, "host": system.host(), "pid": system.pid(), "boot_id": system.boot_id().hex(), "versions": versions,
         "document_sha256": opened.document.sha256, "state": opened.state.id, "path": path, "moved_from": opened.moved_from,
-        "durability": options.durability, "heads": opened.absent,
+        "durability": options.durability, "vouching": opened.state.voucher.id.hex(),
+        "vouched_from": {name: chain.vouched_from() for name, chain in sorted(opened.chains.items())}, "heads": opened.absent,
     }  # fmt: skip

@@ -329,9 +329,6 @@ class SimulatedSystem(System):
         self.ids += 1
         return f"{self.ids:032x}"
 
-    def random_ids(self, number: int) -> list[str]:
-        return [self.random_id() for _ in range(number)]
-
     def now(self) -> int:
         self.clock += 1_000_000
         return self.clock

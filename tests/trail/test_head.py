@@ -15,6 +15,7 @@ from otel_tool_audit.format.head import (
     NONE,
     SLOT_BYTES,
     SLOT_PACKED,
+    SLOT_PLAIN,
     Head,
     Pending,
     Position,
@@ -30,6 +31,7 @@ MARKS = st.builds(Position, U64, U64, HASH)
 HEADS = st.builds(
     Head, st.integers(1, 2**64 - 2), HASH, st.binary(min_size=16, max_size=16), st.integers(0, 7), U64, U32, MARKS, MARKS,
     st.builds(Pending, U32, U32, HASH), st.builds(Previous, U64, U32, U64, U64, U64, U64, HASH),
+    U64, st.binary(min_size=8, max_size=8),
 )  # fmt: skip
 
 
@@ -43,8 +45,8 @@ def file_of(*heads: Head) -> bytes:
 
 @given(HEADS)
 def test_a_head_is_read_as_it_was_written(head: Head) -> None:
-    """Every field survives; the slot is 296 bytes, as the format says."""
-    assert 296 == len(head.pack())
+    """Every field survives; the slot is 324 bytes, as the format says."""
+    assert 324 == len(head.pack())
     assert head == Head.unpack(file_of(head))
 
 
@@ -73,13 +75,17 @@ def test_the_higher_generation_counts(old: Head, new: Head) -> None:
 
 @given(HEADS, HEADS, st.integers(0, SLOT_PACKED))
 def test_a_torn_put_leaves_the_head_before_or_after(old: Head, new: Head, copied: int) -> None:
-    """However many bytes of a slot were copied when the writer died, the file holds the one head or the other."""
+    """However many bytes of a slot were copied when the writer died, its end first, the file holds the one head or the other."""
     old = old._replace(generation=min(old.generation, 2**64 - 4))
     older = old._replace(generation=max(old.generation - 1, 0), flags=old.flags ^ 1)
     new = new._replace(generation=old.generation + 1)
     file = bytearray(file_of(older, old))
     at = slot_offset(new.generation)
-    file[at : at + copied] = new.pack()[:copied]
+    pieces = [(SLOT_PLAIN, new.pack()[SLOT_PLAIN:]), (0, new.pack()[:SLOT_PLAIN])]
+    left = copied
+    for start, piece in pieces:
+        file[at + start : at + start + min(left, len(piece))] = piece[:left]
+        left -= min(left, len(piece))
     assert Head.unpack(bytes(file)) in (old, new)
     if copied == SLOT_PACKED:
         assert new == Head.unpack(bytes(file))
@@ -87,10 +93,22 @@ def test_a_torn_put_leaves_the_head_before_or_after(old: Head, new: Head, copied
 
 @given(HEADS, st.integers(0, SLOT_PACKED * 8 - 1))
 def test_a_flipped_bit_makes_a_slot_invalid(head: Head, bit: int) -> None:
-    """No single bit of a slot can change unseen."""
+    """No single bit of a slot can change unseen; in what says who vouches it makes that unknown."""
     file = bytearray(file_of(head))
     file[slot_offset(head.generation) + bit // 8] ^= 1 << bit % 8
-    assert None is Head.unpack(bytes(file))
+    unknown = head._replace(vouched_from=NONE, key_id=bytes(8))
+    assert (None if bit // 8 < SLOT_PLAIN else unknown) == Head.unpack(bytes(file))
+
+
+@given(HEADS, HEADS)
+def test_a_put_of_an_older_version_says_nothing_of_who_vouches(before: Head, after: Head) -> None:
+    """An older version copies 296 bytes over a slot that a newer one left: the head counts, and nothing is said to be vouched for."""
+    before = before._replace(generation=min(before.generation, 2**64 - 4))
+    after = after._replace(generation=before.generation + 2)
+    file = bytearray(file_of(before))
+    at = slot_offset(after.generation)
+    file[at : at + SLOT_PLAIN] = after.pack()[:SLOT_PLAIN]
+    assert after._replace(vouched_from=NONE, key_id=bytes(8)) == Head.unpack(bytes(file))
 
 
 @given(st.binary(max_size=HEAD_BYTES))
@@ -101,7 +119,7 @@ def test_no_bytes_make_the_reader_fail(data: bytes) -> None:
 
 def test_the_first_head_has_nothing() -> None:
     """Count and offset 0, nothing pending, no segment before, neither clean nor poisoned."""
-    head = first_head(b"o" * 32, b"b" * 16)
+    head = first_head(b"o" * 32, b"b" * 16, b"k" * 8)
     assert (Position(0, 0, b"o" * 32), head.written, NO_PENDING, NO_PREVIOUS) == (head.written, head.synced, head.pending, head.prev)
     assert (NONE, False, False) == (head.prev.first_seq, head.clean, head.poisoned)
 

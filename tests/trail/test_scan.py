@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 from worker import call
 
 from otel_tool_audit.format.events import STARTED
+from otel_tool_audit.format.following import follow
 from otel_tool_audit.format.head import Position
-from otel_tool_audit.format.line import body, leaf_hash, line
+from otel_tool_audit.format.line import body, good_line, leaf_hash, line
 from otel_tool_audit.host.system import System
-from otel_tool_audit.trail.chain.scan import first_record, follow, good_line, last_hash_before, named_ending
+from otel_tool_audit.trail.chain.scan import first_record, last_hash_before, named_ending, reading
 from otel_tool_audit.trail.trail import Trail
 
 ENDING = {
@@ -95,7 +96,7 @@ def test_following_ends_at_the_first_line_that_is_not_good(count: int, data: st.
     descriptor = os.memfd_create("segment")
     try:
         os.write(descriptor, changed)
-        found = follow(System(), descriptor, Position(0, 0, bytes(32)), len(changed))
+        found = follow(reading(System(), descriptor), Position(0, 0, bytes(32)), len(changed))
     finally:
         os.close(descriptor)
     good = whole[: min(at, cut)].count(b"\n")

@@ -46,6 +46,19 @@ class Rotation(NamedTuple):
     seconds: float
 
 
+class Others(NamedTuple):
+    """
+    The other writers of a trail, as their locks show them.
+
+    Attributes:
+        live: Whether any lives.
+        older: Whether one of them is of a version that does not vouch for its lines.
+    """
+
+    live: bool
+    older: bool
+
+
 class Chain:
     """A chain of one process. Safe for threads; a fork's child closes it and opens its own."""
 
@@ -62,9 +75,12 @@ class Chain:
 
     # --- opening and closing, under <state>/lock
 
-    def open(self) -> bool:
+    def open(self, others: Others) -> bool:
         """
         Take the chain into use: settle what killed writers or a crashed host left.
+
+        Args:
+            others: Which other writers of the trail live; none can begin or end meanwhile.
 
         Returns:
             Whether the host had crashed.
@@ -79,14 +95,29 @@ class Chain:
             boot = self._system.boot_id()
             if head.clean:
                 self._check_equal(head)
-            crashed = not head.clean and (boot == NO_BOOT or boot != head.boot)
+            # locks end with the host: while anybody lives, a boot id that differs is that of another sandbox, not of another boot
+            crashed = not head.clean and (boot == NO_BOOT or boot != head.boot) and not others.live
             if crashed:
                 head = recovery.after_host_crash(files, head)
             files.put(head._replace(boot=boot, flags=head.flags & ~CLEAN))
             self._sync_head()
-            self._ready(0)
+            head = self._ready(0)
+            vouched_from = NONE if others.older else self._vouched_from(head)
+            if (vouched_from, files.voucher.id) != (head.vouched_from, head.key_id):
+                files.put(head._replace(vouched_from=vouched_from, key_id=files.voucher.id))
+                self._sync_head()
             self.dirty = True
             return crashed
+
+    def _vouched_from(self, head: Head) -> int:
+        """Tell from which seq on lines are vouched for if every living writer vouches: what the head says, else from its end on."""
+        known = head.key_id == self.files.voucher.id and head.vouched_from != NONE
+        return head.vouched_from if known else head.written.lines
+
+    def vouched_from(self) -> int | None:
+        """Tell from which seq on every line of the chain is vouched for; None while a writer of an older version lives."""
+        head = self.head()
+        return None if head.vouched_from == NONE else head.vouched_from
 
     def _check_equal(self, head: Head) -> None:
         """A chain that was closed: the files must equal the head exactly."""
@@ -322,7 +353,7 @@ class Chain:
             self._mutex.release()
 
 
-def create_head(heads: Directory, name: str, origin: bytes, boot: bytes) -> None:
+def create_head(heads: Directory, name: str, origin: bytes, boot: bytes, key_id: bytes) -> None:
     """
     Make the head of a chain that has no record yet: whole and durable before anybody maps it.
 
@@ -331,8 +362,9 @@ def create_head(heads: Directory, name: str, origin: bytes, boot: bytes) -> None
         name: The chain.
         origin: SHA-256 of its origin.
         boot: This boot's id.
+        key_id: Id of the vouching key.
     """
-    write_head(heads, name, first_head(origin, boot))
+    write_head(heads, name, first_head(origin, boot, key_id))
 
 
 def write_head(heads: Directory, name: str, head: Head) -> None:

@@ -15,15 +15,28 @@ from datetime import datetime
 from typing import Any, Final, NamedTuple
 
 from otel_tool_audit.errors import TrailTampered
-from otel_tool_audit.format.head import HEAD_BYTES, NO_PENDING, OS, POISONED, SLOT_BYTES, SLOT_PACKED, Head, Pending, Position  # fmt: skip
+from otel_tool_audit.format.head import (  # fmt: skip
+    HEAD_BYTES,
+    NO_PENDING,
+    OS,
+    POISONED,
+    SLOT_BYTES,
+    SLOT_PACKED,
+    SLOT_PLAIN,
+    Head,
+    Pending,
+    Position,
+)
 from otel_tool_audit.format.line import body, leaf_digest, line
 from otel_tool_audit.format.names import segment_name
+from otel_tool_audit.format.vouching import Voucher
 from otel_tool_audit.host.directory import Directory
 from otel_tool_audit.host.system import System
 from otel_tool_audit.record.model import Receipt
 
 _APPEND: Final = os.O_RDWR | os.O_APPEND
 _PATHS_SECONDS: Final = 1.0
+_SECOND_PLAIN: Final = SLOT_BYTES + SLOT_PLAIN
 _SECOND_END: Final = SLOT_BYTES + SLOT_PACKED
 
 Compose = Callable[[str, Mapping[str, Any]], bytes]
@@ -83,7 +96,9 @@ class Written(NamedTuple):
 class ChainFiles:
     """The head, the directory and the open segment of one chain."""
 
-    def __init__(self, system: System, name: str, root: Directory, heads: Directory, compose: Compose, *, append_only: bool = False) -> None:
+    def __init__(
+        self, system: System, name: str, root: Directory, heads: Directory, compose: Compose, voucher: Voucher, *, append_only: bool = False,
+    ) -> None:  # fmt: skip
         """
         Open the head; the chain's directory is opened by :meth:`open_directory`.
 
@@ -93,6 +108,7 @@ class ChainFiles:
             root: The trail's directory; stays the caller's.
             heads: The directory of this trail's heads; stays the caller's.
             compose: Makes events of the trail.
+            voucher: Vouches for every line that is written.
             append_only: Set the append-only attribute on segments, where the host allows it.
 
         Raises:
@@ -102,6 +118,7 @@ class ChainFiles:
         self.system = system
         self.name = name
         self.compose = compose
+        self.voucher = voucher
         self._append_only = append_only
         self.head_path = f"{heads.path}/{name}"
         self._root = root
@@ -141,9 +158,10 @@ class ChainFiles:
 
     def put(self, head: Head) -> Head:
         """
-        PUT: raise the generation and copy the slot in one piece.
+        PUT: raise the generation and copy the slot, its end first.
 
-        If we crash inside the copy the slot's checksum fails and the other slot counts: as if this had not been called.
+        If we crash inside the copy the slot's checksum fails and the other slot counts: as if this had not been called. Copied from its beginning, a slot could
+        stand whole with the end of an older one, which would look as if a writer of an older version had PUT it.
         """
         return self._put_next(Head(head.generation + 1, *head[1:]))
 
@@ -152,10 +170,12 @@ class ChainFiles:
         packed = head.pack()
         before = self._generations
         if head.generation % 2:
-            self._map[SLOT_BYTES:_SECOND_END] = packed
+            self._map[_SECOND_PLAIN:_SECOND_END] = packed[SLOT_PLAIN:]
+            self._map[SLOT_BYTES:_SECOND_PLAIN] = packed[:SLOT_PLAIN]
             self._generations = (before[0], packed[8:16])
         else:
-            self._map[0:SLOT_PACKED] = packed
+            self._map[SLOT_PLAIN:SLOT_PACKED] = packed[SLOT_PLAIN:]
+            self._map[0:SLOT_PLAIN] = packed[:SLOT_PLAIN]
             self._generations = (packed[8:16], before[1])
         self._head = head
         return head
@@ -292,13 +312,14 @@ class ChainFiles:
         Raises:
             WriteFailedError: And what must follow from it is the caller's.
         """
-        g, origin, boot, old_flags, first_seq, attempt, written, synced, _, prev = head
+        g, origin, boot, old_flags, first_seq, attempt, written, synced, _, prev, vouched_from, key_id = head
+        vouch = self.voucher.vouch
         count, offset, last = written
         previous = last.hex()
         receipts: list[Receipt] = []
         lines: list[bytes] = []
         for seq, tail in enumerate(tails, count):
-            content = body(seq, previous, tail)
+            content = vouch(body(seq, previous, tail))
             last = leaf_digest(content)
             found = last.hex()
             receipts.append(Receipt(self.name, seq, previous, found))
@@ -308,7 +329,7 @@ class ChainFiles:
         mark = Position(count + len(lines), offset + len(data), last)
         flags |= old_flags
         pending = Pending(len(lines), len(data), last)
-        head = self._put_next(Head(g + 1, origin, boot, flags, first_seq, attempt, written, synced, pending, prev))
+        head = self._put_next(Head(g + 1, origin, boot, flags, first_seq, attempt, written, synced, pending, prev, vouched_from, key_id))
         try:
             done = self.system.write(segment.fd, data)
             whole = done == len(data) and self.system.position(segment.fd) == mark.offset
@@ -317,7 +338,7 @@ class ChainFiles:
             whole, reason = False, error.strerror or str(error)
         if not whole:
             raise self._failed(head, segment, reason)
-        head = self._put_next(Head(g + 2, origin, boot, flags, first_seq, attempt, mark, synced, NO_PENDING, prev))
+        head = self._put_next(Head(g + 2, origin, boot, flags, first_seq, attempt, mark, synced, NO_PENDING, prev, vouched_from, key_id))
         return head, Written(receipts, lines, segment, mark)
 
     def _failed(self, head: Head, segment: Segment, reason: str) -> WriteFailedError:

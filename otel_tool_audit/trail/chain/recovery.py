@@ -13,10 +13,11 @@ from typing import Any, Final
 
 from otel_tool_audit.errors import AuditUnavailable, TrailTampered
 from otel_tool_audit.format.events import RECOVERED, SEGMENT_OPENED
+from otel_tool_audit.format.following import follow, follow_after_crash
 from otel_tool_audit.format.head import NO_PENDING, NONE, OS, POISONED, ZERO_HASH, Head, Position, Previous
 from otel_tool_audit.format.names import segment_name
 from otel_tool_audit.trail.chain.files import ChainFiles, WriteFailedError, Written
-from otel_tool_audit.trail.chain.scan import follow, last_hash_before, sha256_of
+from otel_tool_audit.trail.chain.scan import last_hash_before, reading, sha256_of
 
 _TRIES: Final = 3
 """How many segments one group may poison before the disk counts as unusable."""
@@ -46,7 +47,7 @@ def recover(files: ChainFiles, head: Head, size: int) -> Head:
     if extra == 0:
         head = files.put(head._replace(pending=NO_PENDING))
     elif extra == pending.size:
-        found = follow(files.system, files.segment(head).fd, head.written, size)
+        found = follow(reading(files.system, files.segment(head).fd), head.written, size)
         if found != Position(head.written.lines + pending.lines, size, pending.hash):
             raise _tampered(files, head, f"ends in {extra} bytes that are not the lines its head announced at seq {head.written.lines}")
         head = files.put(head._replace(written=found, pending=NO_PENDING))
@@ -65,7 +66,7 @@ def rotate(files: ChainFiles, head: Head, reason: str) -> Head:
     Args:
         files: The chain.
         head: Its head.
-        reason: ``size``, ``age``, ``aside``, ``poisoned`` or ``host_crash``.
+        reason: ``size``, ``age``, ``aside``, ``poisoned``, ``host_crash`` or ``unvouched``.
 
     Raises:
         AuditUnavailable: The disk gives no new segment.
@@ -184,6 +185,8 @@ def after_host_crash(files: ChainFiles, head: Head) -> Head:
     """
     HOST CRASH: the boot changed and nobody closed the chain; pages may have reached the disk in any order.
 
+    Good lines alone prove nothing here: whoever writes the trail's files can add some behind the head. They count as far as they are vouched for.
+
     Until the caller PUTs the new boot id, a crash in here leads in here again.
 
     Raises:
@@ -195,7 +198,8 @@ def after_host_crash(files: ChainFiles, head: Head) -> Head:
     if size < synced.offset or (synced.offset and last_hash_before(files.system, segment.fd, synced.offset) != synced.hash):
         raise _tampered(files, head, f"does not reach what was synced before the host went down (seq {synced.lines}): cut, or an older backup?")
     durability = "os" if head.flags & OS else "fsync"
-    good = follow(files.system, segment.fd, synced, size)
+    found = follow_after_crash(reading(files.system, segment.fd), head, size, files.voucher)
+    good = found.counting
     try:
         files.system.fdatasync(segment.fd)
     except OSError as error:
@@ -205,10 +209,10 @@ def after_host_crash(files: ChainFiles, head: Head) -> Head:
     if head.poisoned:
         head = rotate(files, head, "poisoned")
     elif size > good.offset:
-        head = rotate(files, head, "host_crash")
+        head = rotate(files, head, "host_crash" if good == found.good else "unvouched")
     else:
         head = first_record(files, head, "host_crash")
-    details = {"kind": "host_crash", "from": _place(synced), "to": _place(good), "durability": durability}
+    details = {"kind": "host_crash", "from": _place(synced), "to": _place(good), "vouched": _place(found.vouched), "durability": durability}
     return write(files, head, [files.compose(RECOVERED, details)], 0)[0]
 
 

@@ -1,5 +1,5 @@
 """
-Reading lines of a segment for the writer's own decisions: where the last good line ends, and whether a write is whole.
+Reading lines of a segment for the writer's own decisions: how a segment ended, and what its bytes are.
 
 Source: FORMAT.md, sections 2 and 3.
 """
@@ -9,69 +9,19 @@ from __future__ import annotations
 import hashlib
 from typing import Any, Final
 
-from otel_tool_audit.format.head import Position
-from otel_tool_audit.format.line import HASH_TRAILER, MAX_BODY, leaf_hash, parse_place, split_line
+from otel_tool_audit.format.following import Read
+from otel_tool_audit.format.line import MAX_LINE, leaf_hash, split_line
 from otel_tool_audit.format.names import parse_segment_name
 from otel_tool_audit.format.nesting import read_json
 from otel_tool_audit.host.directory import read_exactly
 from otel_tool_audit.host.system import System
 
-MAX_LINE: Final = MAX_BODY - 1 + HASH_TRAILER
 _BLOCK: Final = 1 << 20
 
 
-def good_line(line: bytes, seq: int, previous: bytes) -> bytes | None:
-    """
-    Check one line against its place.
-
-    Args:
-        line: With its LF.
-        seq: What its ``seq`` must be.
-        previous: What its ``previous_hash`` must be, 32 bytes.
-
-    Returns:
-        The line's hash (32 bytes), or None when anything is wrong.
-    """
-    parts = split_line(line)
-    if parts is None or len(line) > MAX_LINE:
-        return None
-    body, claimed = parts
-    if parse_place(body) != (seq, previous.hex().encode()):
-        return None
-    found = leaf_hash(body)
-    return bytes.fromhex(found) if found.encode() == claimed else None
-
-
-def follow(system: System, fd: int, start: Position, end: int) -> Position:
-    """
-    Follow a segment line by line as far as it is good.
-
-    Args:
-        system: The system calls.
-        fd: The segment.
-        start: From where; its hash is what the first line must name.
-        end: Where to stop, in bytes.
-
-    Returns:
-        The place after the last good line at or before *end*.
-    """
-    count, offset, previous = start
-    rest, at = b"", offset
-    while at < end:
-        block = system.read(fd, min(_BLOCK, end - at), at)
-        if not block:
-            break
-        at += len(block)
-        lines = (rest + block).split(b"\n")
-        rest = lines.pop()
-        for text in lines:
-            found = good_line(text + b"\n", count, previous)
-            if found is None:
-                return Position(count, offset, previous)
-            count, offset, previous = count + 1, offset + len(text) + 1, found
-        if len(rest) > MAX_LINE:
-            break
-    return Position(count, offset, previous)
+def reading(system: System, fd: int) -> Read:
+    """Read a segment by its descriptor, as :mod:`~otel_tool_audit.format.following` wants it."""
+    return lambda size, offset: system.read(fd, size, offset)
 
 
 def last_hash_before(system: System, fd: int, offset: int) -> bytes | None:

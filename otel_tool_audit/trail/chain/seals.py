@@ -11,10 +11,10 @@ from typing import Any
 
 import orjson
 
-from otel_tool_audit.format.line import leaf_hash, split_line
+from otel_tool_audit.format.line import MAX_LINE, leaf_hash, split_line
 from otel_tool_audit.format.names import parse_segment_name, seal_name, segment_name
 from otel_tool_audit.host.directory import Directory, read_blocks, read_exactly
-from otel_tool_audit.trail.chain.scan import MAX_LINE, first_record, named_ending, sha256_of
+from otel_tool_audit.trail.chain.scan import first_record, named_ending, sha256_of
 
 
 def seal_left_segments(directory: Directory, open_segment: tuple[int, int]) -> None:

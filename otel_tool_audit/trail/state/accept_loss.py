@@ -19,10 +19,11 @@ from otel_tool_audit.format.events import EPOCH
 from otel_tool_audit.format.head import NO_PENDING, NO_PREVIOUS, Head, Position
 from otel_tool_audit.format.line import body, leaf_hash, line
 from otel_tool_audit.format.names import DOCUMENT, OWNER, PRIVATE_STATE, genesis, parse_segment_name, segment_name
+from otel_tool_audit.format.vouching import NO_SALT
 from otel_tool_audit.host.directory import Directory, make_directories, write_all
 from otel_tool_audit.host.system import System
 from otel_tool_audit.record.codec import timestamp, trail_tail
-from otel_tool_audit.trail.chain.chain import Chain, Rotation, write_head
+from otel_tool_audit.trail.chain.chain import Chain, Others, Rotation, write_head
 from otel_tool_audit.trail.chain.files import ChainFiles
 from otel_tool_audit.trail.state.directory import State
 from otel_tool_audit.trail.state.opening import owner_document, remember
@@ -163,11 +164,11 @@ def _agrees(state: State, root: Directory, trail_id: str, name: str) -> bool:
     heads = state.heads(trail_id)
     files: ChainFiles | None = None
     try:
-        files = ChainFiles(state.system, name, root, heads, lambda event, details: _tail(state, event, details))
+        files = ChainFiles(state.system, name, root, heads, lambda event, details: _tail(state, event, details), state.voucher)
         head = Chain(files, Rotation(1 << 62, float("inf")), 0)
         if head.head().written.lines == 0 and not root.exists(name):
             return True
-        head.open()
+        head.open(Others(live=False, older=False))
         found = walk(state.system, files.directory, trail_id, name)
         return found.flaw is None and found.end.lines == head.head().written.lines
     except (AuditError, FileNotFoundError):
@@ -211,7 +212,7 @@ def _begin(state: State, directory: Directory, heads: Directory, name: str, epoc
     attempt = max(attempts, default=-1) + 1
     origin = genesis(epoch.trail_id, name, epoch.number)
     tail = _tail(state, EPOCH, _details(epoch))
-    content = body(epoch.first_seq, origin.hex(), tail)
+    content = state.voucher.vouch(body(epoch.first_seq, origin.hex(), tail))
     found = leaf_hash(content)
     data = line(content, found)
     fd = directory.open_file(segment_name(epoch.first_seq, attempt), os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_EXCL)
@@ -225,7 +226,11 @@ def _begin(state: State, directory: Directory, heads: Directory, name: str, epoc
         # the old head stays: it is what says how much was lost
         heads.replace_file(f"{name}.old-{epoch.number}", heads.read_file(name))
     mark = Position(epoch.first_seq + 1, len(data), bytes.fromhex(found))
-    write_head(heads, name, Head(1, origin, system.boot_id(), 0, epoch.first_seq, attempt, mark, mark, NO_PENDING, NO_PREVIOUS))
+    write_head(
+        heads,
+        name,
+        Head(1, origin, system.boot_id(), 0, epoch.first_seq, attempt, mark, mark, NO_PENDING, NO_PREVIOUS, epoch.first_seq, state.voucher.id),
+    )
 
 
 def _details(epoch: _Epoch) -> dict[str, Any]:
@@ -246,4 +251,4 @@ def _details(epoch: _Epoch) -> dict[str, Any]:
 
 def _tail(state: State, event: str, details: Mapping[str, Any]) -> bytes:
     system = state.system
-    return trail_tail(event, timestamp(system.now()), details, salt=system.random_id(), writer="0" * 32, service=b"null", digest=lambda _: None)
+    return trail_tail(event, timestamp(system.now()), details, salt=NO_SALT, writer="0" * 32, service=b"null", digest=lambda _: None)

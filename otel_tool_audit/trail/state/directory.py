@@ -11,12 +11,13 @@ import hashlib
 import os
 import stat
 from collections.abc import Iterator
-from typing import Final, TypedDict
+from typing import Final, NamedTuple, TypedDict
 
 import orjson
 
 from otel_tool_audit.errors import SettingsError, TrailTampered
 from otel_tool_audit.format.names import valid_trail_id
+from otel_tool_audit.format.vouching import KEY_BYTES, Voucher
 from otel_tool_audit.host.directory import Directory, make_directories, refuse_network, sync_ancestors
 from otel_tool_audit.host.system import System
 
@@ -27,6 +28,8 @@ WRITERS: Final = "writers"
 KEYS: Final = "keys"
 READERS: Final = "readers"
 ID: Final = "id"
+VOUCHING_KEY: Final = "vouching-key"
+_VOUCHES: Final = "vouching"
 
 
 class StoredDocument(TypedDict):
@@ -54,11 +57,32 @@ def document(text: str) -> StoredDocument:
     return {"sha256": hashlib.sha256(text.encode()).hexdigest(), "text": text}
 
 
-class State:
-    """An open state directory. Whoever calls the methods that change something holds its lock (:meth:`locked`)."""
+class LivingWriter(NamedTuple):
+    """
+    A writer whose lock is held.
 
-    def __init__(self, directory: Directory, state_id: str, lock_fd: int) -> None:
+    Attributes:
+        id: 32 hex digits.
+        vouches: Whether it vouches for its lines; older versions do not.
+    """
+
+    id: str
+    vouches: bool
+
+
+class State:
+    """
+    An open state directory. Whoever calls the methods that change something holds its lock (:meth:`locked`).
+
+    Attributes:
+        path: Where it lies.
+        id: Its id, 32 hex digits.
+        voucher: Its vouching key.
+    """
+
+    def __init__(self, directory: Directory, state_id: str, voucher: Voucher, lock_fd: int) -> None:
         self.directory = directory
+        self.voucher = voucher
         self.system = directory.system
         self.path = directory.path
         self.id = state_id
@@ -119,6 +143,9 @@ class State:
                 sync_ancestors(system, directory.path)
                 directory.replace_file(ID, system.random_id().encode() + b"\n")
             state_id = directory.read_file(ID).decode("ascii", "replace").strip()
+            if not directory.exists(VOUCHING_KEY):
+                directory.replace_file(VOUCHING_KEY, (system.random_id() + system.random_id()).encode() + b"\n")
+            key = _key(directory.read_file(VOUCHING_KEY))
         except BaseException:
             system.close(lock_fd)
             raise
@@ -127,7 +154,11 @@ class State:
             system.close(lock_fd)
             message = f"{directory.path}/{ID} does not hold 32 hex digits: this is no state directory, or it was damaged; set OTEL_TOOL_AUDIT_STATE"
             raise SettingsError(message)
-        return cls(directory, state_id, lock_fd)
+        if key is None:
+            system.close(lock_fd)
+            message = f"{directory.path}/{VOUCHING_KEY} does not hold 64 hex digits: it was damaged; restore it, or remove it: then what is vouched for begins anew"
+            raise SettingsError(message)
+        return cls(directory, state_id, Voucher(key), lock_fd)
 
     def close(self) -> None:
         """Close it; a second time does nothing."""
@@ -200,7 +231,7 @@ class State:
             fd = writers.open_file(writer, os.O_RDWR | os.O_CREAT | os.O_EXCL)
             try:
                 self.system.hold(fd)
-                self.system.write(fd, f"{trail_id}\n{self.system.pid()}\n".encode())
+                self.system.write(fd, f"{trail_id}\n{self.system.pid()}\n{_VOUCHES}\n".encode())
             except BaseException:
                 self.system.close(fd)
                 raise
@@ -208,24 +239,29 @@ class State:
             writers.close()
         return fd
 
-    def living_writers(self, trail_id: str, besides: str = "") -> list[str]:
+    def living_writers(self, trail_id: str, besides: str = "") -> list[LivingWriter]:
         """
         List the writers of a trail that live, and forget the dead ones.
 
         The caller holds the state's lock.
+
+        Raises:
+            OSError: Whether one lives cannot be told; its file stays.
         """
         writers = self.directory.open_directory(WRITERS)
-        living: list[str] = []
+        living: list[LivingWriter] = []
         try:
             for name in writers.names():
                 if name == besides:
                     continue
                 held = self.system.is_held(f"{writers.path}/{name}")
-                with contextlib.suppress(OSError):
+                with contextlib.suppress(FileNotFoundError):
                     if not held:
                         self.system.unlink(name, dir_fd=writers.fd)
-                    elif writers.read_file(name).decode("ascii", "replace").split("\n")[0] == trail_id:
-                        living.append(name)
+                        continue
+                    said = writers.read_file(name).decode("ascii", "replace").split("\n")
+                    if said[0] == trail_id:
+                        living.append(LivingWriter(name, _VOUCHES in said[2:]))
         finally:
             writers.close()
         return living
@@ -241,6 +277,14 @@ class State:
                     writers.close()
         finally:
             self.system.close(fd)
+
+
+def _key(data: bytes) -> bytes | None:
+    try:
+        key = bytes.fromhex(data.decode("ascii").strip())
+    except ValueError:
+        return None
+    return key if len(key) == KEY_BYTES else None
 
 
 def _is_place(value: object) -> bool:

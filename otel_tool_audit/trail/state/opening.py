@@ -236,7 +236,7 @@ def _create(state: State, path: str, root: Directory, trail_id: str, begun: Stor
     heads = state.heads(trail_id)
     try:
         if not heads.exists(TRAIL_CHAIN):
-            create_head(heads, TRAIL_CHAIN, genesis(trail_id, TRAIL_CHAIN), system.boot_id())
+            create_head(heads, TRAIL_CHAIN, genesis(trail_id, TRAIL_CHAIN), system.boot_id(), state.voucher.id)
     finally:
         heads.close()
     root.replace_file(OWNER, owner_document(state))

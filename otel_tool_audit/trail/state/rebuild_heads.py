@@ -14,12 +14,14 @@ from typing import Any, NamedTuple
 
 from otel_tool_audit.errors import TrailTampered
 from otel_tool_audit.format.events import EPOCH
+from otel_tool_audit.format.following import follow
 from otel_tool_audit.format.head import NO_PENDING, NO_PREVIOUS, ZERO_HASH, Head, Pending, Position
+from otel_tool_audit.format.line import MAX_LINE
 from otel_tool_audit.format.names import PRIVATE_STATE, genesis, parse_segment_name, segment_name, valid_chain
 from otel_tool_audit.host.directory import Directory, read_exactly
 from otel_tool_audit.host.system import System
 from otel_tool_audit.trail.chain.chain import write_head
-from otel_tool_audit.trail.chain.scan import MAX_LINE, first_record, follow, named_ending
+from otel_tool_audit.trail.chain.scan import first_record, named_ending, reading
 from otel_tool_audit.trail.state.directory import State
 
 
@@ -120,7 +122,7 @@ def walk(system: System, directory: Directory, trail_id: str, chain: str) -> Cha
                     flaw=f"segment {name} begins at seq {first_seq}, the lines before it end at {start.lines}: a segment is missing or was changed"
                 )
                 continue
-            end = follow(system, fd, start, size)
+            end = follow(reading(system, fd), start, size)
             place = ChainWalk(end, first_seq, attempt, size, epoch, None)
             if size - end.offset > MAX_LINE or b"\n" in read_exactly(system, fd, end.offset, size - end.offset):
                 place = place._replace(flaw=f"the line at seq {end.lines} in segment {name} is not the one that was written")
@@ -137,7 +139,7 @@ def _until(system: System, directory: Directory, place: ChainWalk, previous: dic
             before = bytes.fromhex(first_record(system, fd).get("previous_hash", ""))
         except (ValueError, TypeError):
             before = ZERO_HASH
-        return place._replace(end=follow(system, fd, Position(place.first_seq, 0, before), previous["valid_end"]), flaw=None)
+        return place._replace(end=follow(reading(system, fd), Position(place.first_seq, 0, before), previous["valid_end"]), flaw=None)
     finally:
         system.close(fd)
 
