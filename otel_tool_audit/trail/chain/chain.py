@@ -380,7 +380,9 @@ def create_chain_directory(root: Directory, name: str) -> None:
     try:
         fd = directory.open_file(segment_name(0, 0), os.O_RDWR | os.O_CREAT)
         try:
-            directory.system.fsync(fd)
+            # once a line stands there, whether its sync failed must be said in the head (it is told once), and nobody says so here
+            if not directory.system.fstat(fd).st_size:
+                directory.system.fsync(fd)
         finally:
             directory.system.close(fd)
         directory.sync()

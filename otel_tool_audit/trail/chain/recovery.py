@@ -130,7 +130,13 @@ def first_record(files: ChainFiles, head: Head, reason: str) -> Head:
     except OSError as error:
         raise AuditUnavailable(f"the head {files.head_path} cannot be synced ({error.strerror or error}): mend the disk") from error
     tail = files.compose(SEGMENT_OPENED, {"previous": _previous(head.prev), "void_attempts": head.attempt, "reason": reason})
-    return write(files, head, [tail], 0)[0]
+    try:
+        return files.write(head, files.segment(head), [tail], 0)[0]
+    except WriteFailedError as failed:
+        if failed.unchanged:
+            raise _unwritable(files, failed.reason) from failed
+        # leaving the segment writes the first record of the next one
+        return _leave(files, 0)
 
 
 def _previous(prev: Previous) -> dict[str, Any] | None:
@@ -170,7 +176,11 @@ def write(files: ChainFiles, head: Head, tails: Sequence[bytes], flags: int) -> 
             if failed.unchanged:
                 break
             head = _leave(files, flags)
-    raise AuditUnavailable(f"chain {files.name} cannot be written ({reason}): free space, or mend the disk; tools are refused until then")
+    raise _unwritable(files, reason)
+
+
+def _unwritable(files: ChainFiles, reason: str) -> AuditUnavailable:
+    return AuditUnavailable(f"chain {files.name} cannot be written ({reason}): free space, or mend the disk; tools are refused until then")
 
 
 def _leave(files: ChainFiles, flags: int) -> Head:
