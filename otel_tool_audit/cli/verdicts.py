@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import groupby
 from typing import Annotated, Final
 
 import typer
@@ -14,7 +15,8 @@ from otel_tool_audit.cli import options as opt
 from otel_tool_audit.cli import output
 from otel_tool_audit.cli.options import BadUsage, trail_directory
 from otel_tool_audit.cli.output import Cell, Format
-from otel_tool_audit.review.verify.findings import CHECKS, DEEP, Verification
+from otel_tool_audit.review.verify import checks
+from otel_tool_audit.review.verify.findings import Verification
 from otel_tool_audit.review.verify.verifier import verify as verify_trail
 from otel_tool_audit.text import plural
 
@@ -144,10 +146,15 @@ def _plan(path: str, state: str | None) -> None:
 
 def _checks(found: Verification) -> str:
     """Name the numbered checks that were made, and those that failed."""
-    made = [check for check in CHECKS if found.deep or check != DEEP]
-    failed = sorted({finding.check for finding in found.findings}, key=list(CHECKS).index)
-    left_out = "" if found.deep else f"; {DEEP} only with --deep"
-    return f"{'failed: ' + ', '.join(failed) if failed else f'1 to {len(made)} pass'}{left_out}"
+    made = [check.number for check in checks.CHECKS if found.deep or not check.deep]
+    # numbers that follow each other keep their distance to their places
+    runs = [[number for _, number in run] for _, run in groupby(enumerate(made), key=lambda placed: placed[1] - placed[0])]
+    passed = ", ".join(f"{run[0]} to {run[-1]}" if len(run) > 1 else str(run[0]) for run in runs)
+    wrong = {finding.check for finding in found.findings}
+    failed = [check.label for check in checks.CHECKS if check.label in wrong]
+    left_out = ", ".join(check.label for check in checks.CHECKS if check.number not in made)
+    said = f"failed: {', '.join(failed)}" if failed else f"{passed} pass"
+    return f"{said}; {left_out} only with --deep" if left_out else said
 
 
 def _bytes(number: float) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from otel_tool_audit.cli.app import run
-from otel_tool_audit.review.verify.findings import CHECKS
+from otel_tool_audit.review.verify.checks import CHECKS
 from otel_tool_audit.settings import Settings, variable
 
 ROOT = Path(__file__).parents[2]
@@ -87,5 +87,5 @@ def test_every_setting_states_its_variable() -> None:
 
 def test_the_numbered_checks_are_those_of_verify() -> None:
     """A reviewer who ticks the checks off finds the numbers, names and meanings that `verify` uses."""
-    expected = [f"{check.partition(' ')[0]}. {check.partition(' ')[2]}: {meaning}" for check, meaning in CHECKS.items()]
+    expected = [f"{check.number}. {check.name}: {check.passes}" for check in CHECKS]
     assert expected == re.findall(r"^\d+\. .*$", README, re.MULTILINE)

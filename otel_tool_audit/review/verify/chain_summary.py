@@ -10,7 +10,7 @@ import contextlib
 from collections.abc import Callable
 from typing import Any, Final
 
-from otel_tool_audit.format.events import HEARTBEAT
+from otel_tool_audit.format.events import HEARTBEAT, PRUNED
 from otel_tool_audit.format.nesting import read_json
 from otel_tool_audit.record.untrusted import details_of
 from otel_tool_audit.review.verify.blocks import Block
@@ -30,7 +30,6 @@ class ChainSummary:
         opened: Calls that have not ended: call_id to writer.
         recorded: How many calls each writer began to record.
         epochs: Epochs that were begun after an accepted loss: their first seqs, and where the files ended.
-        pruned: Whether segments were pruned.
         overflow: Whether more calls were open at once than are kept.
     """
 
@@ -44,7 +43,6 @@ class ChainSummary:
         self.opened: dict[bytes, bytes] = {}
         self.recorded: dict[bytes, int] = {}
         self.epochs: list[tuple[int, int]] = []
-        self.pruned = False
         self.overflow = False
         self._take = take
         self._events: list[Event] = []
@@ -54,6 +52,11 @@ class ChainSummary:
     def events(self) -> list[Event]:
         """Records of the trail's own life, in order; of each writer's heartbeats the latest: years of them would fill the memory."""
         return sorted([*self._events, *self._heartbeats.values()], key=lambda event: event[0])
+
+    @property
+    def pruned(self) -> bool:
+        """Whether segments were pruned."""
+        return any(record.get("event") == PRUNED for _, record in self._events)
 
     def add(self, block: Block) -> None:
         """Take in a block of lines."""

@@ -6,6 +6,7 @@ Source: ARCHITECTURE.md; PROTOCOL.md, "Verdicts".
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -15,34 +16,18 @@ COMPLETE: Final = "complete"
 KNOWN_GAPS: Final = "known gaps"
 CANNOT_TELL: Final = "cannot tell"
 
-DIRECTORY: Final = "1 directory"
-DOCUMENT: Final = "2 trail.json"
-PLACE: Final = "3 place"
-CHAINS: Final = "4 chains"
-SEGMENTS: Final = "5 segments"
-LINES: Final = "6 lines"
-CHAIN: Final = "7 chain"
-HEAD: Final = "8 head"
-SEALS: Final = "9 seals"
-HEARTBEATS: Final = "10 heartbeats"
-EPOCHS: Final = "11 epochs and pruning"
-DEEP: Final = "12 content"
-
-CHECKS: Final[dict[str, str]] = {
-    DIRECTORY: "the trail is a directory that holds only what its writers put there, each file theirs and under one name",
-    DOCUMENT: "trail.json is the one that the writers left",
-    PLACE: "the trail lies where its writers know it, and no other lies there",
-    CHAINS: "every chain was created by a writer, and every chain that was created is there",
-    SEGMENTS: "every segment is there and ends where its successor says, and no other is there",
-    LINES: "every line is whole and holds its own hash",
-    CHAIN: "every record names the one before it, and seq counts without a gap",
-    HEAD: "every chain ends where the head outside the trail says",
-    SEALS: "every seal says what its segment is",
-    HEARTBEATS: "every chain is the one that heartbeats, closings and earlier readers saw",
-    EPOCHS: "every loss that was accepted and every segment that was pruned is on record",
-    DEEP: "every line reads strictly as a record (only with --deep)",
-}
-"""The checks by name, numbered in the order in which they are made, and what each of them says when it passes."""
+DIRECTORY: Final = "directory"
+DOCUMENT: Final = "trail.json"
+PLACE: Final = "place"
+CHAINS: Final = "chains"
+SEGMENTS: Final = "segments"
+LINES: Final = "lines"
+CHAIN: Final = "chain"
+HEAD: Final = "head"
+SEALS: Final = "seals"
+HEARTBEATS: Final = "heartbeats"
+EPOCHS: Final = "epochs and pruning"
+DEEP: Final = "content"
 
 MOST_FINDINGS: Final = 1000
 """Findings of one check in one chain that are listed; more are counted."""
@@ -57,7 +42,7 @@ class Finding:
     """One thing that is not as it must be."""
 
     check: str
-    """One of :data:`CHECKS`."""
+    """Number and name of the check, such as ``7 chain``."""
     chain: str | None
     """The chain it concerns; None when it concerns the whole trail."""
     seq: int | None
@@ -136,22 +121,29 @@ class Verification:
 class Findings:
     """Collects what is found while a trail is checked."""
 
-    def __init__(self) -> None:
+    def __init__(self, labels: Mapping[str, str]) -> None:
+        """
+        Begin; nothing is found yet.
+
+        Args:
+            labels: The name of each check and what a finding calls it, in the order of their numbers.
+        """
         self.findings: list[Finding] = []
         self.doubts: list[str] = []
         self.gaps: list[str] = []
         self.unknown: list[str] = []
         """Why completeness cannot be told."""
         self.notes: list[str] = []
+        self._labels = labels
         self._counts: dict[tuple[str, str | None], int] = {}
         self._seen: set[Finding] = set()
 
     def find(self, check: str, chain: str | None, seq: int | None, message: str) -> None:
-        """Add a finding; of one check in one chain no more than :data:`MOST_FINDINGS` are kept."""
-        finding = Finding(check, chain, seq, message)
+        """Add a finding of the check with that name; of one check in one chain no more than :data:`MOST_FINDINGS` are kept."""
+        finding = Finding(self._labels[check], chain, seq, message)
         if finding in self._seen:
             return
-        number = self._counts[check, chain] = self._counts.get((check, chain), 0) + 1
+        number = self._counts[finding.check, chain] = self._counts.get((finding.check, chain), 0) + 1
         if number <= MOST_FINDINGS:
             self._seen.add(finding)
             self.findings.append(finding)
@@ -162,6 +154,6 @@ class Findings:
             if number > MOST_FINDINGS:
                 self.findings.append(Finding(check, chain, None, f"and {number - MOST_FINDINGS} more of this kind"))
         self._counts.clear()
-        order = list(CHECKS)
+        order = list(self._labels.values())
         last = 1 << 64
         return sorted(self.findings, key=lambda f: (order.index(f.check), f.chain or "", last if f.seq is None else f.seq))

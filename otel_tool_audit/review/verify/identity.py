@@ -7,18 +7,23 @@ Source: PROTOCOL.md, "Files", rules 5, 6 and 8.
 from __future__ import annotations
 
 import hashlib
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from otel_tool_audit.errors import TrailCorrupt, UnsupportedFormat
+from otel_tool_audit.format.events import OPENED, Integrity, kind_of
 from otel_tool_audit.format.line import parse_place
 from otel_tool_audit.format.names import DOCUMENT, OWNER, PRIVATE_STATE, TRAIL_CHAIN, genesis, segment_name, valid_chain
 from otel_tool_audit.format.nesting import read_json
+from otel_tool_audit.record.untrusted import details_of
 from otel_tool_audit.review.source.directory import Folder, UnsafeFileError, pread
 from otel_tool_audit.review.source.location import ReadDocument, Relation
 from otel_tool_audit.review.source.opened import OpenedTrail
 from otel_tool_audit.review.source.segment_order import MAX_LINE
 from otel_tool_audit.review.source.state import KnownPlace, StateView, reason
 from otel_tool_audit.review.verify import findings as f
+
+if TYPE_CHECKING:
+    from otel_tool_audit.review.verify.view import TrailView
 
 
 class Identity(NamedTuple):
@@ -113,16 +118,14 @@ def _begins_with(root: Folder, trail_id: str) -> bool:
     return place == (0, genesis(trail_id, TRAIL_CHAIN).hex().encode())
 
 
-def check_directory(root: Folder, found: Identity, state: StateView, findings: f.Findings) -> None:
+def check_directory(view: TrailView) -> None:
     """
     Check what lies in a trail's directory beside its chains.
 
     Args:
-        root: The directory.
-        found: What the trail is.
-        state: The writers' state directory.
-        findings: Takes what is found.
+        view: The trail; nothing of it is read yet.
     """
+    root, found, findings = view.root, view.found, view.findings
     for name in root.names():
         kind = root.stat(name)
         if name in {DOCUMENT, OWNER, PRIVATE_STATE, *(f"{n}.tmp" for n in (DOCUMENT, OWNER))} or kind is None:
@@ -134,8 +137,8 @@ def check_directory(root: Folder, found: Identity, state: StateView, findings: f
             root.folder(name).close()
         except (OSError, UnsafeFileError) as error:
             findings.find(f.DIRECTORY, name, None, f"{reason(error)}: something else stands where a chain would")
-    if found.relation in {Relation.OWN, Relation.MOVED}:
-        _check_owner(root, state, findings)
+    if view.knows:
+        _check_owner(root, view.state, findings)
     if found.relation is Relation.MOVED and found.place is not None:
         findings.notes.append(f"the trail was moved here from {found.place.resolved}; the next writer records it")
 
@@ -149,9 +152,25 @@ def _check_owner(root: Folder, state: StateView, findings: f.Findings) -> None:
         findings.find(f.DIRECTORY, None, None, f"{root.path}/{OWNER} cannot be read ({error}): it was changed")
     else:
         if state.id is not None and owner != state.id:
-            findings.find(
-                f.DIRECTORY,
-                None,
-                None,
-                f"{root.path}/{OWNER} names another state directory ({str(owner)[:40]!r}): changed, or somebody else wrote here",
-            )
+            what = f"{root.path}/{OWNER} names another state directory ({str(owner)[:40]!r}): changed, or somebody else wrote here"
+            findings.find(f.DIRECTORY, None, None, what)
+
+
+def check_document(view: TrailView) -> None:
+    """
+    Hold ``trail.json`` against the trail's own records, where no state directory has its digest: the last opening says it, or what changed it since.
+
+    Args:
+        view: The trail; all chains are read.
+    """
+    if view.state.private or view.found.relation is not Relation.UNKNOWN:
+        return
+    said: str | None = None
+    for _, record in view.events:
+        if record.get("event") == OPENED:
+            said = details_of(record).get("document_sha256")
+        elif kind_of(record).integrity is Integrity.DOCUMENT:
+            said = details_of(record).get("document_sha256") or said
+    if said is not None and view.found.document is not None and said != view.found.document.sha256:
+        what = f"trail.json is not the one of the last opening (its SHA-256 was {said}): it was changed"
+        view.findings.find(f.DOCUMENT, None, None, what)

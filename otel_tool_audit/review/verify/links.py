@@ -13,12 +13,10 @@ from typing import NamedTuple
 
 from otel_tool_audit.format.line import parse_place
 from otel_tool_audit.review.verify.blocks import Block, check_block
+from otel_tool_audit.review.verify.findings import CHAIN, LINES
 
 Report = Callable[[str, int, str], None]
 """Takes a check's name, a seq and what is wrong there."""
-
-LINES = "6 lines"
-CHAIN = "7 chain"
 
 
 class _Next(NamedTuple):

@@ -17,13 +17,14 @@ from typing import Final, NamedTuple
 from otel_tool_audit.format.names import parse_segment_name, valid_chain
 from otel_tool_audit.host.machine import boot_id
 from otel_tool_audit.review.source.directory import Folder, UnsafeFileError
-from otel_tool_audit.review.source.location import Relation
 from otel_tool_audit.review.source.opened import OpenedTrail
-from otel_tool_audit.review.source.state import StateView
+from otel_tool_audit.review.verify import checks
 from otel_tool_audit.review.verify import findings as f
 from otel_tool_audit.review.verify.chain import snapshot
-from otel_tool_audit.review.verify.identity import check_directory, identify
+from otel_tool_audit.review.verify.chains import find_headless, find_removed
+from otel_tool_audit.review.verify.identity import identify
 from otel_tool_audit.review.verify.verifier import verify_opened
+from otel_tool_audit.review.verify.view import TrailView
 
 VERIFIED_WHOLE: Final = 8 << 20
 """Bytes of lines up to which a trail is verified for every answer: less than a tenth of a second."""
@@ -75,14 +76,17 @@ def quick_verify_opened(trail: OpenedTrail, *, whole: int = VERIFIED_WHOLE) -> C
         TrailCorrupt: As :func:`quick_verify`.
         UnsupportedFormat: Likewise.
     """
-    findings = f.Findings()
+    findings = f.Findings(checks.labels())
     with trail.as_it_lies_now() as opened:
         root, found = identify(opened, findings)
         chains = [] if root is None else _chains(root)
         if root is not None and sum(size for _, size in chains) > whole:
-            check_directory(root, found, opened.state, findings)
-            if found.relation in {Relation.OWN, Relation.MOVED}:
-                _hold_against_heads(root, found.trail_id, [name for name, _ in chains], opened.state, findings)
+            view = TrailView(root, opened.path, found, opened.state, findings, folders=[name for name, _ in chains])
+            for check in checks.CHECKS:
+                if check.before is not None and not check.deep:
+                    check.before(view)
+            if view.knows:
+                _hold_against_heads(view)
             wrong = tuple(f"{finding.where}: {finding.message}" for finding in findings.sorted_findings())
             return Condition(f.BROKEN if wrong else NOT_VERIFIED, wrong)
         verdict = verify_opened(opened, remember=False)
@@ -105,21 +109,19 @@ def _sizes(folder: Folder) -> Iterator[int]:
         yield described.st_size if described else 0
 
 
-def _hold_against_heads(root: Folder, trail_id: str, chains: list[str], view: StateView, findings: f.Findings) -> None:
+def _hold_against_heads(view: TrailView) -> None:
     """Hold each chain's files, and where the last one ends, against the head that its writers keep elsewhere."""
-    boot = boot_id()
-    for name in chains:
-        with contextlib.suppress(OSError, UnsafeFileError), root.folder(name) as folder:
-            taken = snapshot(folder, lambda name=name: view.head(trail_id, name), boot)  # type: ignore[misc]  # mypy infers no type for a lambda's default
+    boot, findings = boot_id(), view.findings
+    for name in view.folders:
+        with contextlib.suppress(OSError, UnsafeFileError), view.root.folder(name) as folder:
+            taken = snapshot(folder, lambda name=name: view.head_of(name), boot)  # type: ignore[misc]  # mypy infers no type for a lambda's default
             if taken.head is None:
-                findings.find(
-                    f.CHAINS, name, None, f"chain {name} has no head, though the state directory knows this trail: added, or the state was damaged"
-                )
+                find_headless(name, findings)
             elif taken.tail is not None and taken.tail.wrong is not None:
                 findings.find(f.HEAD, name, *taken.tail.wrong)
             for seq, message in taken.layout.strangers:
                 findings.find(f.SEGMENTS, name, seq, message)
-    for name in view.head_names(trail_id):
-        head = view.head(trail_id, name)
-        if name not in chains and head is not None and head.written.lines:
-            findings.find(f.CHAINS, name, 0, f"chain {name} is gone with its {head.written.lines} records: removed")
+    for name in view.heads_outside:
+        head = view.head_of(name)
+        if name not in view.folders and head is not None and head.written.lines:
+            find_removed(name, head.written.lines, findings)

@@ -1,5 +1,5 @@
 """
-Seals, and segments that were pruned: a seal is never evidence, but one that differs from its segment is a finding.
+Check 9: seals, and segments that were pruned: a seal is never evidence, but one that differs from its segment is a finding.
 
 Source: PROTOCOL.md, rule 10; FORMAT.md, section 4 ("seal", ``trail.pruned``).
 """
@@ -8,14 +8,19 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from otel_tool_audit.format.names import seal_name, segment_name
 from otel_tool_audit.format.nesting import read_json
 from otel_tool_audit.record.untrusted import details_of, listing, mapping
 from otel_tool_audit.review.source.directory import Folder, UnsafeFileError, pread
 from otel_tool_audit.review.source.segment_order import MAX_LINE, Key, SegmentPart
+from otel_tool_audit.review.verify.block_check import BlockCheck
 from otel_tool_audit.review.verify.blocks import Block
+from otel_tool_audit.review.verify.findings import SEALS
+
+if TYPE_CHECKING:
+    from otel_tool_audit.review.verify.chain import ChainReading
 
 _LARGEST = 1 << 16
 _FIELDS = ("segment", "first_seq", "attempt", "count", "bytes", "sha256", "first_hash", "last_hash")
@@ -36,6 +41,36 @@ class Sealed:
             self.first_hash = block.hashes[:64]
         self.count += block.lines
         self.last_hash = block.last
+
+
+class SealCheck(BlockCheck):
+    """Holds the seal of every segment against its lines, where nothing else is wrong with them."""
+
+    def __init__(self, chain: ChainReading) -> None:
+        super().__init__(chain)
+        self._found = Sealed((0, 0))
+        self._before = 0
+        self._is_sealed = False
+        self._last = False
+
+    def begin_segment(self, part: SegmentPart, *, last: bool) -> bool:
+        """Look for the seal of a segment that is followed by another one."""
+        self._found, self._last = Sealed(part.key), last
+        self._before = len(self.chain.findings.findings)
+        self._is_sealed = not last and part.ending is not None and self.chain.folder.stat(seal_name(part.name)) is not None
+        return self._is_sealed
+
+    def take(self, block: Block) -> None:
+        """Gather what the seal must say."""
+        self._found.add(block)
+
+    def end_segment(self, part: SegmentPart, digest: str | None) -> None:
+        """Compare."""
+        chain = self.chain
+        if self._is_sealed and len(chain.findings.findings) == self._before and not chain.walk.troubled:
+            check_seal(chain.folder, part, self._found, digest, lambda what: chain.find(SEALS, part.key[0], what))
+        elif self._last and seal_name(part.name) in chain.taken.layout.seals:
+            chain.find(SEALS, part.key[0], f"{part.name} is sealed, but no segment follows it: those after it are missing")
 
 
 def check_seal(folder: Folder, part: SegmentPart, found: Sealed, digest: str | None, report: Callable[[str], None]) -> None:

@@ -1,5 +1,5 @@
 """
-What others say that a chain's records were: heartbeats, closings, heads, earlier readers. Each names a count and the hash of the record before it.
+Check 10: what others say that a chain's records were: heartbeats, closings, heads, earlier readers. Each names a count and the hash of the record before it.
 
 Source: FORMAT.md, section 4 (``heads``), section 5; PROTOCOL.md, rule 7.
 """
@@ -8,7 +8,17 @@ from __future__ import annotations
 
 import re
 from array import array
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from otel_tool_audit.review.verify.block_check import BlockCheck
+from otel_tool_audit.review.verify.blocks import Block
+from otel_tool_audit.review.verify.findings import HEAD, HEARTBEATS
+
+if TYPE_CHECKING:
+    from otel_tool_audit.review.verify.chain import ChainReading
+
+HEAD_SOURCE: Final = "the head"
+"""What a claim of the chain's own head calls itself."""
 
 _HASH: Final = re.compile(r"[0-9a-f]{64}").fullmatch
 _WIDTH: Final = 32
@@ -87,3 +97,56 @@ class WitnessedHeads:
     def highest(self) -> Claim | None:
         """Give the claim with the highest count, or None."""
         return self.sorted(len(self) - 1) if len(self) else None
+
+
+class WitnessCheck(BlockCheck):
+    """Compares what others said with the records as they come by; of a run of contradictions only the first is reported."""
+
+    def __init__(self, chain: ChainReading) -> None:
+        super().__init__(chain)
+        self._next = 0
+        self._doubted = False
+        self._last_good = 0
+
+    def take(self, block: Block) -> None:
+        """Compare the claims on these lines."""
+        claims, stop = self.chain.claims, block.first_seq + block.lines
+        while self._next < len(claims):
+            claim = claims.sorted(self._next)
+            if claim.upto > stop:
+                return
+            self._next += 1
+            at = claim.upto - block.first_seq - 1
+            if at < 0:
+                continue
+            if block.hashes[64 * at : 64 * at + 64] == claim.hash:
+                self._doubted, self._last_good = False, claim.upto
+            elif not self._doubted:
+                self._doubted = True
+                self._contradicted(claim)
+
+    def _contradicted(self, claim: Claim) -> None:
+        seq = claim.upto - 1
+        if seq in self.chain.wrong_seqs:
+            return
+        since = f" (or one after {self._last_good - 1})" if 0 < self._last_good < seq else ""
+        check = HEAD if claim.source == HEAD_SOURCE else HEARTBEATS
+        self.chain.find(check, seq, f"record {seq}{since} is not the one that {claim.source} names: rewritten with new hashes")
+
+    def end(self) -> None:
+        """Tell of the first claim that the chain does not reach, unless something that is wrong explains it."""
+        chain = self.chain
+        reached, without_head = chain.walk.seq, chain.taken.tail is None
+        if chain.wrong_seqs and not without_head:
+            return
+        while self._next < len(chain.claims):
+            claim = chain.claims.sorted(self._next)
+            self._next += 1
+            if claim.upto > reached and not any(given_up < claim.upto <= begin for begin, given_up in chain.facts.epochs):
+                what = f"the chain ends before record {reached}, {claim.source} names {claim.upto}"
+                if without_head:
+                    # whoever copies a living trail reads one chain before the other: without a head that looks like a cut
+                    chain.findings.doubts.append(f"{chain.name}: {what}: cut, an older backup, or copied while a writer was at work")
+                else:
+                    chain.find(HEARTBEATS, reached, f"{what}: cut, or an older backup")
+                return

@@ -1,0 +1,67 @@
+"""What is known of a trail while it is verified: one view, which every check looks at and none reads anew."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from otel_tool_audit.format.head import Head
+from otel_tool_audit.format.names import valid_chain
+from otel_tool_audit.review.source.directory import Folder
+from otel_tool_audit.review.source.location import Relation
+from otel_tool_audit.review.source.state import StateView
+from otel_tool_audit.review.verify.chain import ChainResult
+from otel_tool_audit.review.verify.chain_summary import Event
+from otel_tool_audit.review.verify.findings import Findings
+from otel_tool_audit.review.verify.identity import Identity
+from otel_tool_audit.review.verify.witnessed_heads import WitnessedHeads
+
+
+@dataclass
+class TrailView:
+    """
+    A trail while it is verified.
+
+    Attributes:
+        root: The trail's directory.
+        path: Where it lies.
+        found: What the trail is.
+        state: The writers' state directory.
+        findings: Takes what is found.
+        folders: The chains that were there before anything was read.
+        heads: The heads, as each chain was read with it.
+        claims: What others say of each chain.
+        events: The records of chain ``trail``, with their seqs.
+        created: The chains that these say were created.
+        chains: The chains that were read, by name.
+    """
+
+    root: Folder
+    path: str
+    found: Identity
+    state: StateView
+    findings: Findings
+    folders: list[str] = field(default_factory=list)
+    heads: dict[str, Head] = field(default_factory=dict)
+    claims: dict[str, WitnessedHeads] = field(default_factory=dict)
+    events: list[Event] = field(default_factory=list)
+    created: set[str] = field(default_factory=set)
+    chains: list[ChainResult] = field(default_factory=list)
+
+    @property
+    def knows(self) -> bool:
+        """Whether the state directory's heads speak for the files here."""
+        return self.found.relation in {Relation.OWN, Relation.MOVED}
+
+    @cached_property
+    def heads_outside(self) -> set[str]:
+        """The chains that have a head now."""
+        return set(self.state.head_names(self.found.trail_id)) if self.knows else set()
+
+    def head_of(self, name: str) -> Head | None:
+        """Read a chain's head; None when none speaks for it."""
+        return self.state.head(self.found.trail_id, name) if self.knows and valid_chain(name) else None
+
+    def claims_on(self, name: str) -> WitnessedHeads:
+        """Give what others say of a chain, and take what is added to it."""
+        return self.claims.setdefault(name, WitnessedHeads())
