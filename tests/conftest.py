@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 sys.path.insert(0, str(Path(__file__).parent / "real"))
 
@@ -25,6 +26,10 @@ from fixtures import (
     run_jaeger,
     starter,
 )
+
+# how long an example takes says how busy the machine is, and no more
+settings.register_profile("house", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("house")
 
 __all__ = [
     "collector_program",

@@ -29,7 +29,7 @@ def agent(module_starter: Starter, gateway: Program) -> Program:
 def kept(gateway: Program) -> Callable[..., dict]:
     """Wait until the audit file has spans with these numbers or ids, and give them by id."""
 
-    def wait(*numbers: int | bytes, seconds: float = 30) -> dict:
+    def wait(*numbers: int | bytes) -> dict:
         wanted = {(n + 1).to_bytes(8, "big") if isinstance(n, int) else n for n in numbers}
         found: dict = {}
 
@@ -37,7 +37,7 @@ def kept(gateway: Program) -> Callable[..., dict]:
             found.update((s.span_id, s) for s in spans_in(Path(gateway.environment["GATEWAY_AUDIT_DIRECTORY"])))
             return wanted <= found.keys()
 
-        wait_for(there, seconds, lambda: f"{wanted - found.keys()} did not arrive; the gateway said:\n{gateway.text()[-3000:]}")
+        wait_for(there, lambda: f"{wanted - found.keys()} did not arrive; the gateway said:\n{gateway.text()[-3000:]}")
         return {key: found[key] for key in wanted}
 
     return wait

@@ -102,7 +102,7 @@ def test_the_gateway_sends_to_kafka_as_well(starter: Starter, kafka_program: Pat
     gateway = starter.gateway(GATEWAY_AUDIT_TO="[otlp_grpc/loop, kafka/audit]", GATEWAY_KAFKA=f"127.0.0.1:{port}")
     sent = [span(n, **{"gen_ai.tool.call.result": "y" * 50_000}) for n in range(60)]
     assert 200 == send(gateway, request(*sent), name=SENDER, token=TOKEN)
-    wait_for(lambda: total(metrics(gateway), "otelcol_exporter_sent_spans", 'exporter="file/audit"') == 60, 30, gateway.text)
+    wait_for(lambda: total(metrics(gateway), "otelcol_exporter_sent_spans", 'exporter="file/audit"') == 60, gateway.text)
     assert 60 == total(metrics(gateway), "otelcol_exporter_queue_size", 'exporter="kafka/audit"')
     gateway.kill()
     gateway.start()
@@ -114,7 +114,7 @@ def test_the_gateway_sends_to_kafka_as_well(starter: Starter, kafka_program: Pat
         requests = [ExportTraceServiceRequest.FromString(b64decode(line.split(" ")[1])) for line in kafka.text().splitlines()[1:]]
         return {s.span_id: s for r in requests for rs in r.resource_spans for scope in rs.scope_spans for s in scope.spans}
 
-    wait_for(lambda: len(arrived()) == 60, 60, lambda: gateway.text()[-3000:])
+    wait_for(lambda: len(arrived()) == 60, lambda: gateway.text()[-3000:])
     for before in sent:
         after = arrived()[before.span_id]
         assert SENDER == told(after.attributes)["tool_audit.sender"]
@@ -137,10 +137,10 @@ def test_metrics_are_of_every_call_and_sampling_comes_after(starter: Starter, ja
     def counted() -> float:
         return total(metrics(gateway, "tool_metrics"), "tool_calls_total", 'gen_ai_tool_name="get_order"')
 
-    wait_for(lambda: counted() == 200, 30, lambda: f"{counted()} calls are counted")
+    wait_for(lambda: counted() == 200, lambda: f"{counted()} calls are counted")
     assert 7 == total(metrics(gateway, "tool_metrics"), "tool_calls_total", 'status_code="STATUS_CODE_ERROR"')
     assert 200 == total(metrics(gateway), "otelcol_exporter_sent_spans", 'exporter="file/audit"')
-    wait_for(lambda: len(traces(jaeger)) >= 7, 30, "the failed ones are not in Jaeger")
+    wait_for(lambda: len(traces(jaeger)) >= 7, "the failed ones are not in Jaeger")
     assert len(traces(jaeger)) < 60
     failed_ids = {f"{n + 1:x}" for n in range(7)}
     assert failed_ids <= {trace["traceID"].lstrip("0") for trace in traces(jaeger)}
@@ -217,7 +217,7 @@ def test_every_metric_that_is_asked_for_exists(starter: Starter, tmp_path: Path)
     text = "\n".join([*re.findall(r"^ +expr: (.*)$", RULES.read_text(encoding="utf-8"), re.MULTILINE), *expressions()])
     asked = set(re.findall(r"\b(?:up|(?:otelcol|tool|tool_audit)_[a-z_]+)\b(?=[{\[ )<>]|$)", re.sub(r'"[^"]*"', '""', text), re.MULTILINE))
     assert len(asked) > 15
-    wait_for(lambda: asked <= there(), 40, lambda: f"these are not given by anything: {sorted(asked - there())}")
+    wait_for(lambda: asked <= there(), lambda: f"these are not given by anything: {sorted(asked - there())}")
     page = agent.get("trail_metrics", "/metrics")
     assert "somebody_else" not in page
     assert "hunter2" not in page
@@ -230,7 +230,7 @@ def test_a_trail_s_counters_can_be_read_from_its_host_s_collector(starter: Start
     shop = [sys.executable, Path(__file__).with_name("shop.py"), tmp_path / "audit", "150", "--metrics"]
     process = subprocess.Popen(shop, env={**os.environ, "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://{agent.address('grpc')}"})
     try:
-        wait_for(lambda: total(metrics(agent, "trail_metrics"), "tool_audit_calls_total", 'instance="shop-1"') > 20, 60, agent.text)
+        wait_for(lambda: total(metrics(agent, "trail_metrics"), "tool_audit_calls_total", 'instance="shop-1"') > 20, agent.text)
         page = metrics(agent, "trail_metrics")
         assert total(page, "tool_audit_recorded_total", 'job="shop"') > 20
         assert 0 == total(page, "tool_audit_refused_total") == total(page, "tool_audit_lost_total")
@@ -285,7 +285,7 @@ def test_the_readme_s_commands_make_what_the_programs_need(starter: Starter, tmp
     gateway = starter.gateway(GATEWAY_CERT=made["gateway.crt"], GATEWAY_KEY=made["gateway.key"], GATEWAY_SENDERS=made["senders"])
     agent = starter.agent(gateway=gateway, name="agent-1", AGENT_TOKEN_FILE=made["agent.token"])
     assert 200 == send(agent, request(span(1)))
-    wait_for(lambda: total(metrics(gateway), "otelcol_exporter_sent_spans", 'exporter="file/audit"') == 1, 30, agent.text)
+    wait_for(lambda: total(metrics(gateway), "otelcol_exporter_sent_spans", 'exporter="file/audit"') == 1, agent.text)
     if shutil.which("curl") is None:
         return
     here = trial.replace("gateway:4318", f"localhost:{gateway.ports['http']}")

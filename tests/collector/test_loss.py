@@ -24,7 +24,7 @@ from fixtures import SENDER, TOKEN, Starter, certificate, hashed
 from load import Load
 from losing import VARIANTS, lose
 from otlp import ids_in, metrics, record_ids, request, send, span, spans_in, told, total
-from running import Program, wait_for
+from running import PATIENCE, Program, wait_for
 
 import otel_tool_audit as audit
 from otel_tool_audit.cli.app import run as cli
@@ -35,11 +35,11 @@ def audited(gateway: Program) -> list:
     return spans_in(Path(gateway.environment["GATEWAY_AUDIT_DIRECTORY"]))
 
 
-def wait_for_spans(gateway: Program, numbers: set[int], seconds: float = 60) -> list:
+def wait_for_spans(gateway: Program, numbers: set[int]) -> list:
     """Wait until the audit file has spans with these numbers, and give all that it has."""
     wanted = {f"{n:032x}" for n in numbers}
     missing = lambda: wanted - ids_in(Path(gateway.environment["GATEWAY_AUDIT_DIRECTORY"]))  # noqa: E731 - asked twice
-    wait_for(lambda: not missing(), seconds, lambda: f"{len(missing())} of {len(wanted)} did not arrive:\n{gateway.text()[-3000:]}")
+    wait_for(lambda: not missing(), lambda: f"{len(missing())} of {len(wanted)} did not arrive:\n{gateway.text()[-3000:]}")
     found: list = []
 
     def whole() -> bool:
@@ -47,7 +47,7 @@ def wait_for_spans(gateway: Program, numbers: set[int], seconds: float = 60) -> 
         return wanted <= record_ids(found).keys()
 
     # an id may stand in a fragment, while what it is the beginning of is still on its way
-    wait_for(whole, seconds, lambda: f"{sorted(wanted - record_ids(found).keys())} did not arrive whole")
+    wait_for(whole, lambda: f"{sorted(wanted - record_ids(found).keys())} did not arrive whole")
     return found
 
 
@@ -59,7 +59,7 @@ def shop(agent: Program, directory: Path, calls: int) -> Iterator[None]:
     worker = subprocess.Popen([sys.executable, script, directory / "audit", str(calls)], env=environment, stderr=subprocess.PIPE)
     try:
         yield
-        _, told_ = worker.communicate(timeout=90)
+        _, told_ = worker.communicate(timeout=PATIENCE)
     finally:
         worker.kill()
         worker.wait()
@@ -97,15 +97,16 @@ def killed_under_load(starter: Starter, directory: Path, kills: int) -> None:
     chance = random.Random(4)
     with shop(agent, directory, 100 * kills), Load(agent) as load:
         for _ in range(kills):
-            time.sleep(chance.uniform(0.3, 0.9))
+            load.wait_for(60)
+            time.sleep(chance.uniform(0, 0.3))
             victim = chance.choice([agent, gateway])
             victim.kill()
             time.sleep(chance.uniform(0, 0.3))
             victim.start()
     assert len(load.acknowledged) > 50 * kills
     wait_for_spans(gateway, load.acknowledged)
-    wait_for(lambda: settled(agent)[3] == 0, 60, "the agent's queue is not empty")
-    wait_for(lambda: total(metrics(gateway), "otelcol_exporter_queue_size", 'exporter="otlp_grpc/loop"') == 0, 60, "nor the gateway's")
+    wait_for(lambda: settled(agent)[3] == 0, "the agent's queue is not empty")
+    wait_for(lambda: total(metrics(gateway), "otelcol_exporter_queue_size", 'exporter="otlp_grpc/loop"') == 0, "nor the gateway's")
     found = audited(gateway)
     by_record: dict[str, list] = {}
     for one in found:
@@ -142,19 +143,23 @@ def test_after_kills_trail_and_audit_file_agree(starter: Starter, tmp_path: Path
             time.sleep(0.7)
             victim.kill()
             victim.start()
-    wait_for(lambda: settled(agent)[3] == 0, 60, "the agent's queue is not empty")
-    wait_for(lambda: len(record_ids(audited(gateway))) + dropped(tmp_path) >= 200, 60, gateway.text)
+    wait_for(lambda: settled(agent)[3] == 0, "the agent's queue is not empty")
+    wait_for(lambda: total(metrics(gateway), "otelcol_exporter_queue_size", 'exporter="otlp_grpc/loop"') == 0, "nor the gateway's")
+    wait_for(lambda: len(record_ids(audited(gateway))) + dropped(tmp_path) >= 200, gateway.text)
     file = f"{gateway.environment['GATEWAY_AUDIT_DIRECTORY']}/spans.jsonl"
     code = cli(["reconcile", str(tmp_path / "audit"), "--otlp-file", file, "--json"])
     answer = json.loads(capsys.readouterr().out)
-    assert (1 if dropped(tmp_path) else 0) == code, answer
+    # an exporter may give up what arrived all the same
+    missing = hashes(tmp_path).keys() - record_ids(audited(gateway)).keys()
+    assert len(missing) <= dropped(tmp_path)
+    assert (1 if missing else 0) == code, answer
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_what_loses_data_is_as_the_readme_says(starter: Starter, variant: str) -> None:
     """A file exporter alone or a queue in memory loses what it acknowledged; a file with rotation, or a queue on disk, does not."""
-    counted = lose(starter, variant, rounds=2, seconds=0.4)
-    assert counted.acknowledged > 100
+    counted = lose(starter, variant, rounds=2, spans=100)
+    assert counted.acknowledged >= 200
     match variant:
         case "file exporter alone" | "queue in memory before the file":
             assert counted.lost == counted.acknowledged
@@ -168,7 +173,7 @@ def test_a_wrong_token_costs_what_the_counters_say(starter: Starter, tmp_path: P
     agent = starter.agent(gateway=gateway, token="a token that was rotated away")
     with shop(agent, tmp_path, 40):
         assert [200] * 20 == [send(agent, request(span(n))) for n in range(20)]
-    wait_for(lambda: settled(agent)[3] == 0, 30, "the queue is not empty")
+    wait_for(lambda: settled(agent)[3] == 0, "the queue is not empty")
     accepted, sent, failed, queued = settled(agent)
     # an SDK that had to wait may have sent something twice
     assert accepted >= 60
@@ -185,8 +190,8 @@ def test_a_wrong_token_costs_what_the_counters_say(starter: Starter, tmp_path: P
         time.sleep(0.2)
         return settled(agent)[1] > 0
 
-    wait_for(passes, 30, lambda: f"the new token was not read; it said:\n{agent.text()[-2000:]}")
-    wait_for(lambda: settled(agent)[3] == 0, 30, "the queue is not empty")
+    wait_for(passes, lambda: f"the new token was not read; it said:\n{agent.text()[-2000:]}")
+    wait_for(lambda: settled(agent)[3] == 0, "the queue is not empty")
     accepted, sent, failed, queued = settled(agent)
     assert accepted == sent + failed + queued
     assert sent == len(audited(gateway))
@@ -207,12 +212,12 @@ def test_a_wrong_certificate_costs_nothing(starter: Starter, tmp_path: Path) -> 
     show("wrong")
     agent = starter.agent(gateway=gateway, **{name: str(file) for name, file in shown.items()})
     assert [200] * 20 == [send(agent, request(span(n))) for n in range(20)]
-    wait_for(lambda: "Exporting failed. Will retry" in agent.text(), 30, agent.text)
+    wait_for(lambda: "Exporting failed. Will retry" in agent.text(), agent.text)
     assert (20, 0, 0, 20) == settled(agent)
     assert 0 == send(gateway, request(span(99)), name=SENDER, token=TOKEN)
     show("right")
-    wait_for(lambda: settled(agent) == (20, 20, 0, 0), 90, lambda: f"{settled(agent)}; it said:\n{agent.text()[-2000:]}")
-    wait_for(lambda: 20 == len(audited(gateway)), 30, "the file is not whole")
+    wait_for(lambda: settled(agent) == (20, 20, 0, 0), lambda: f"{settled(agent)}; it said:\n{agent.text()[-2000:]}")
+    wait_for(lambda: 20 == len(audited(gateway)), "the file is not whole")
 
 
 def test_a_gateway_that_is_away_costs_nothing(starter: Starter) -> None:
@@ -249,7 +254,7 @@ def test_a_token_is_changed_without_losing_a_span(starter: Starter) -> None:
         senders.write_text(senders.read_text() + f"agent-1b:{hashed('the-new-token')}\n")
         gateway.stop()
         gateway.start()
-        time.sleep(1)
+        load.wait_for(20)
         agent.stop()
         Path(agent.environment["AGENT_TOKEN_FILE"]).write_text("the-new-token")
         agent.environment["AGENT_NAME"] = "agent-1b"
@@ -257,7 +262,7 @@ def test_a_token_is_changed_without_losing_a_span(starter: Starter) -> None:
         senders.write_text(senders.read_text().partition("\n")[2])
         gateway.stop()
         gateway.start()
-        time.sleep(1)
+        load.wait_for(20)
     found = wait_for_spans(gateway, load.acknowledged)
     assert {SENDER, "agent-1b"} == {told(s.attributes)["tool_audit.sender"] for s in found}
     assert 0 == settled(agent)[2]
@@ -273,24 +278,24 @@ def test_a_full_disk_refuses_and_forgets_nothing(starter: Starter, tmp_path: Pat
     # a file that may not grow behaves like one on a full disk, and needs no file system of its own
     resource.prlimit(gateway.pid, resource.RLIMIT_FSIZE, (full, resource.RLIM_INFINITY))
     acknowledged = set()
-    number = 0
     refused = 0
-    while refused < 3:
-        number += 1
-        assert number < 3000, "it never refused"
-        status = send(gateway, request(span(number, padding="x" * 2000)), timeout=5, **who)
-        if status == 200:
-            acknowledged.add(number)
-        else:
-            refused += 1
+    for number in range(1, 3000):
+        # an answer that only takes its time is none
+        status = send(gateway, request(span(number, padding="x" * 2000)), timeout=PATIENCE, **who)
+        acknowledged |= {number} if status == 200 else set()
+        refused += status not in {0, 200}
+        if refused == 3:
+            break
+    assert 3 == refused, "it never refused"
     assert len(acknowledged) > len(record_ids(audited(gateway)))
     # agents' Collectors take what the gateway refuses, and keep it
     with shop(agent, tmp_path, 30):
         pass
-    assert 30 == settled(agent)[0] + dropped(tmp_path)
+    # what was given up for want of an answer may have been taken
+    assert settled(agent)[0] + dropped(tmp_path) >= 30
     resource.prlimit(gateway.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
-    wait_for_spans(gateway, acknowledged, 90)
-    wait_for(lambda: len(hashes(tmp_path).keys() & record_ids(audited(gateway)).keys()) + dropped(tmp_path) >= 30, 90, agent.text)
+    wait_for_spans(gateway, acknowledged)
+    wait_for(lambda: len(hashes(tmp_path).keys() & record_ids(audited(gateway)).keys()) + dropped(tmp_path) >= 30, agent.text)
     assert 0 == total(metrics(gateway), "otelcol_exporter_send_failed_spans", 'exporter="otlp_grpc/loop"')
 
 
@@ -301,7 +306,7 @@ def test_jaeger_s_absence_is_no_business_of_the_audit_pipeline(starter: Starter,
     assert [200] * 20 == [send(gateway, request(span(n)), name=SENDER, token=TOKEN) for n in range(20)]
     assert 20 == len(wait_for_spans(gateway, set(range(20))))
     jaeger.start()
-    wait_for(lambda: total(metrics(gateway), "otelcol_exporter_sent_spans", 'exporter="otlp_grpc/jaeger"') == 20, 60, "Jaeger got nothing")
+    wait_for(lambda: total(metrics(gateway), "otelcol_exporter_sent_spans", 'exporter="otlp_grpc/jaeger"') == 20, "Jaeger got nothing")
     assert '"shop"' in jaeger.get("http", "/api/services")
 
 
@@ -316,7 +321,7 @@ def test_an_agent_s_collector_waits_for_jaeger_itself(starter: Starter, jaeger_p
     agent.kill()
     agent.start()
     jaeger.start()
-    wait_for(lambda: settled(agent)[1:] == (waiting, 0, 0), 60, lambda: agent.text()[-3000:])
+    wait_for(lambda: settled(agent)[1:] == (waiting, 0, 0), lambda: agent.text()[-3000:])
     assert waiting + dropped(tmp_path) >= 50
 
 

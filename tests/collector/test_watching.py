@@ -62,7 +62,7 @@ def watched(module_starter: Starter, prometheus_program: Path, tmp_path_factory:
     ]  # fmt: skip
     prometheus = module_starter.run(command, {}, ports, lambda p: "Server is ready to receive web requests" in p.text())
     made = Watched(prometheus, agent, stranger)
-    wait_for(lambda: 5 == len(made.ask("query", query="up == 1")["result"]), 60, prometheus.text)
+    wait_for(lambda: 5 == len(made.ask("query", query="up == 1")["result"]), prometheus.text)
     return made
 
 
@@ -80,7 +80,7 @@ def test_an_alarm_goes_off_when_the_gateway_refuses_for_good(watched: Watched) -
     """Nothing is wrong until a Collector with a wrong token sends; then that alarm goes off, and names it."""
     assert {} == watched.alarms()
     assert 200 == send(watched.stranger, request(span(1)))
-    wait_for(lambda: ALARM in watched.alarms(), 60, lambda: f"there are only {watched.alarms()}; it said:\n{watched.prometheus.text()[-2000:]}")
+    wait_for(lambda: ALARM in watched.alarms(), lambda: f"there are only {watched.alarms()}; it said:\n{watched.prometheus.text()[-2000:]}")
     (name, labels), *others = watched.alarms().items()
     assert (ALARM, []) == (name, others)
     assert ("critical", "tool-audit-agents", "otlp_grpc/gateway") == (labels["severity"], labels["job"], labels["exporter"])
@@ -94,7 +94,7 @@ def test_every_panel_shows_something(watched: Watched, at_work: None, expression
     def shown() -> list[str]:
         return [series["value"][1] for series in watched.ask("query", query=expression)["result"]]
 
-    wait_for(lambda: bool(shown()) and "NaN" not in shown(), 60, lambda: f"{expression}: {shown()}")
+    wait_for(lambda: bool(shown()) and "NaN" not in shown(), lambda: f"{expression}: {shown()}")
 
 
 def test_what_was_dropped_is_shown_to_the_last_span(watched: Watched) -> None:
@@ -106,5 +106,5 @@ def test_what_was_dropped_is_shown_to_the_last_span(watched: Watched) -> None:
     def dropped() -> int:
         return sum(map(int, read.findall(watched.stranger.get("metrics", "/metrics"))))
 
-    wait_for(lambda: dropped() >= 7, 30, watched.stranger.text)
-    wait_for(lambda: str(dropped()) == watched.ask("query", query=expression)["result"][0]["value"][1], 30, "the panel shows something else")
+    wait_for(lambda: dropped() >= 7, watched.stranger.text)
+    wait_for(lambda: str(dropped()) == watched.ask("query", query=expression)["result"][0]["value"][1], "the panel shows something else")

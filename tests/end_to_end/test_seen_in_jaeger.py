@@ -54,7 +54,7 @@ def arrived(chain: Chain, service: str, number: int) -> list[dict]:
     def there() -> list[dict]:
         return [span for span in jaeger_api.spans(chain.jaeger, service) if "tool_audit.hash" in span["tags"]]
 
-    wait_for(lambda: len(there()) >= number, 60, f"Jaeger never had {number} spans of {service}")
+    wait_for(lambda: len(there()) >= number, f"Jaeger never had {number} spans of {service}")
     return there()
 
 
@@ -83,9 +83,7 @@ def test_the_demo(chain: Chain, tmp_path: Path, reconciled: Reconciled) -> None:
     trail, state = demo / "audit", demo / "state"
     calls = [call for call in audit.TrailReader(trail, state=state).calls() if call["status"] in {"success", "error"}]
     agree(calls, arrived(chain, DEMO, len(calls)))
-    wait_for(
-        lambda: sum(file.read_bytes().count(b'"tool_audit.hash"') for file in chain.audit_files) >= len(calls), 60, "the audit file is not whole"
-    )
+    wait_for(lambda: sum(file.read_bytes().count(b'"tool_audit.hash"') for file in chain.audit_files) >= len(calls), "the audit file is not whole")
 
     held = jaeger_api.everything(chain.jaeger, DEMO) + chain.kept().decode(errors="replace")
     assert "***REDACTED***" in held

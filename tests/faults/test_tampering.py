@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -61,7 +62,8 @@ class Scene:
 
 @pytest.fixture(scope="module", params=[False, True], ids=["closed", "killed"])
 def scene(request: pytest.FixtureRequest, quick_directory: Path) -> Scene:
-    return Scene(quick_directory / str(request.param), killed=request.param)
+    # in another order the same scene may be set up again
+    return Scene(Path(tempfile.mkdtemp(dir=quick_directory)), killed=request.param)
 
 
 @pytest.fixture

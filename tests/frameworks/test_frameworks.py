@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 README = Path(__file__).parents[2] / "examples" / "README.md"
-pytestmark = [pytest.mark.timeout(180, func_only=True)]
+pytestmark = [pytest.mark.timeout(600, func_only=True)]
 
 # what the instrumentations of the GenAI working group need to tell arguments and results
 CONTENT = {"OTEL_SEMCONV_STABILITY_OPT_IN": "gen_ai_latest_experimental", "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT": "SPAN_ONLY"}

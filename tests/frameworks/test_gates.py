@@ -9,7 +9,7 @@ import pytest
 from environments import interpreter
 from telling import ROOT
 
-pytestmark = [pytest.mark.timeout(180, func_only=True)]
+pytestmark = [pytest.mark.timeout(600, func_only=True)]
 
 STORIES = ["pydantic_ai_story", "openai_agents_story", "langchain_story"]
 GET, CANCEL = "get_order", "cancel_order"

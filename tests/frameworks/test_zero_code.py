@@ -12,7 +12,7 @@ from telling import HERE, ROOT, SECRET
 
 import otel_tool_audit as audit
 
-pytestmark = [pytest.mark.timeout(180, func_only=True)]
+pytestmark = [pytest.mark.timeout(600, func_only=True)]
 INSTRUMENT = "from opentelemetry.instrumentation.auto_instrumentation import run; run()"
 
 

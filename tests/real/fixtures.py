@@ -19,7 +19,7 @@ from running import Program, free_ports
 CONFIGURATION = ROOT / "collector-config"
 BUILT_FIRST = frozenset({"collector_program", "compose", "jaeger_program", "kafka_program", "prometheus_program", "promtool"})
 SENDER, TOKEN = "agent-1", "t0ken-of-agent-1-0123456789abcdef"
-LONGEST = 180
+LONGEST = 600
 """Seconds for the body of a test that uses a real program; the program may have to be built before it."""
 
 

@@ -8,7 +8,7 @@ import time
 from typing import Self
 
 from otlp import request, send, span
-from running import Program
+from running import Program, wait_for
 
 
 class Load:
@@ -47,6 +47,11 @@ class Load:
         self._stop.set()
         for thread in self._threads:
             thread.join()
+
+    def wait_for(self, more: int) -> None:
+        """Go on until so many more spans are acknowledged, however long that takes here."""
+        enough = len(self.acknowledged) + more
+        wait_for(lambda: len(self.acknowledged) >= enough, f"{len(self.acknowledged)} spans were acknowledged, {enough} were to be")
 
     def _run(self) -> None:
         while not self._stop.is_set():

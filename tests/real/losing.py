@@ -58,7 +58,7 @@ class Losses(NamedTuple):
     repeated: int
 
 
-def lose(starter: Starter, variant: str, rounds: int, seconds: float = 0.5) -> Losses:
+def lose(starter: Starter, variant: str, rounds: int, spans: int = 500) -> Losses:
     """
     Kill a Collector a number of times and count.
 
@@ -66,7 +66,7 @@ def lose(starter: Starter, variant: str, rounds: int, seconds: float = 0.5) -> L
         starter: Starts it.
         variant: Of :data:`VARIANTS`.
         rounds: How often it is killed.
-        seconds: Under load before each kill.
+        spans: How many it acknowledges before each kill, at least.
     """
     directory = starter.directory / f"losing-{len(starter.started)}"
     directory.mkdir()
@@ -80,7 +80,7 @@ def lose(starter: Starter, variant: str, rounds: int, seconds: float = 0.5) -> L
     for number in range(rounds):
         collector.start()
         with Load(collector, first=1 + number * 1_000_000, again=False) as load:
-            time.sleep(seconds)
+            load.wait_for(spans)
             collector.kill()
         acknowledged |= load.acknowledged
     collector.environment["TO"] = environment["LOOP"]

@@ -12,8 +12,8 @@ import urllib.request
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-READY = 60
-"""Seconds in which a program must be up; they take 0.2, and longer on a machine that also compiles."""
+PATIENCE = 120
+"""Seconds after which something never happens; a busy machine takes its time."""
 
 
 class Program:
@@ -40,7 +40,7 @@ class Program:
     def start(self) -> Program:
         """Run it and wait until it is ready."""
         self.launch()
-        wait_for(lambda: self._ready(self) or not self.alive, READY, self._said)
+        wait_for(lambda: self._ready(self) or not self.alive, self._said)
         if not self.alive:
             raise RuntimeError(self._said())
         return self
@@ -103,9 +103,9 @@ class Program:
         return f"{' '.join(self.command)} is not up; it said:\n{self.text()[-4000:]}"
 
 
-def wait_for(condition: Callable[[], bool], seconds: float, complaint: Callable[[], str] | str) -> None:
-    """Wait until something holds; raise when it never does."""
-    deadline = time.monotonic() + seconds
+def wait_for(condition: Callable[[], bool], complaint: Callable[[], str] | str) -> None:
+    """Wait until something holds, as long as that takes on a busy machine; raise when it never does."""
+    deadline = time.monotonic() + PATIENCE
     while not condition():
         if time.monotonic() > deadline:
             raise TimeoutError(complaint if isinstance(complaint, str) else complaint())
