@@ -20,7 +20,6 @@ REACHABLE_WITHIN: Final = 1.0
 _EXTRAS: Final = {
     "query": (("duckdb", "pyarrow"), "there is no `sql`, no Parquet and no index: long trails are answered slowly"),
     "report": (("jinja2", "typst"), "reports are shown on the terminal and as JSON only, not as HTML or PDF"),
-    "warehouse": (("pg8000", "sqlalchemy", "sqlglot"), "exported files cannot be asked in PostgreSQL, ClickHouse, Trino or Spark"),
 }
 """Of each extra: its packages, and what is not there without them."""
 

@@ -22,7 +22,7 @@ from otel_tool_audit.review.calls.fold import Call, Folding
 from otel_tool_audit.review.calls.ordering import Order
 from otel_tool_audit.review.calls.stream import foldings
 from otel_tool_audit.review.calls.values import Count, ToolStatistics
-from otel_tool_audit.review.index import sql, sql_results
+from otel_tool_audit.review.index import sql_results
 from otel_tool_audit.review.source import byte_search, segments
 from otel_tool_audit.review.source.line_cache import StaleIndexError
 from otel_tool_audit.review.source.records import TrailRecords
@@ -104,7 +104,7 @@ class QueryPlanner:
         engine = self._usable_engine() if query.text is None else None
         if engine is not None:
             with contextlib.suppress(StaleIndexError):
-                answers = engine.ask(*sql_results.statistics_questions(query, every, sql.AT_ONCE))
+                answers = engine.ask(*sql_results.statistics_questions(query, every))
                 self._source.unreadable = engine.unreadable
                 return sql_results.statistics(answers)
         return statistics.by_tool(self._read_all(query), every)
@@ -114,7 +114,7 @@ class QueryPlanner:
         engine = self._usable_engine() if query.text is None else None
         if engine is not None:
             with contextlib.suppress(StaleIndexError):
-                asked = sql_results.statistics_questions(query, every, sql.AT_ONCE)
+                asked = sql_results.statistics_questions(query, every)
                 answers = engine.ask(*asked, *sql_results.counts_questions(query))
                 self._source.unreadable = engine.unreadable
                 return (*sql_results.statistics(answers[: len(asked)]), sql_results.counts(answers[len(asked) :]))

@@ -1,5 +1,5 @@
 """
-Make the environments that have agent frameworks and query engines in them: ``python3 tests/real/environments.py`` prints where they are.
+Make the environments that have agent frameworks in them: ``python3 tests/real/environments.py`` prints where they are.
 
 They come to hundreds of megabytes each, and pin what this package does not; so they are installed apart from it, once, under the
 user's cache directory by the hash of their pins. An environment counts when it has been completed; a lock lets one process make it
@@ -17,8 +17,8 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-PINS = {name: ROOT / ".ci" / "constraints" / f"{name}.txt" for name in ("frameworks", "mcp1", "engines")}
-"""The second has the MCP SDK's version 1, which no environment can have beside version 2; the third has ClickHouse and Spark."""
+PINS = {name: ROOT / ".ci" / "constraints" / f"{name}.txt" for name in ("frameworks", "mcp1")}
+"""The second has the MCP SDK's version 1, which no environment can have beside version 2."""
 
 PATIENCE = 900
 """Seconds that one installation may take; with packages at hand it takes one minute."""

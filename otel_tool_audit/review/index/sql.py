@@ -1,5 +1,5 @@
 """
-The questions as SQL, each written once: for the embedded engine as it stands, for warehouses translated. Pure.
+The questions as SQL for the embedded engine. Pure.
 
 All of them go to a table ``calls`` of :data:`~otel_tool_audit.review.index.columns.COLUMNS`. Values never stand in the text: they are parameters, ``?``.
 
@@ -32,10 +32,8 @@ class SqlQuestion(NamedTuple):
 
 _MICROSECONDS: Final = "CAST(FLOOR(duration_ms * 1000 + 0.5) AS BIGINT)"
 _STATUSES: Final = ", ".join(f"SUM(CASE WHEN status = '{status}' THEN 1 ELSE 0 END)" for status in STATUSES)
-PERCENTILE: Final = "PERCENTILE_DISC({part}) WITHIN GROUP (ORDER BY {value})"
-"""Nearest rank in standard SQL."""
-AT_ONCE: Final = "QUANTILE_DISC({value}, [0.5, 0.95, 0.99])[{nth}]"
-"""Nearest rank in DuckDB, of which all that are wanted are found in one go."""
+# nearest rank, of which DuckDB finds all that are wanted in one go
+_RANKS: Final = ", ".join(f"QUANTILE_DISC({_MICROSECONDS}, [0.5, 0.95, 0.99])[{nth}]" for nth in (1, 2, 3))
 _TAKEN: Final = f"COUNT(duration_ms), SUM({_MICROSECONDS}), MAX({_MICROSECONDS})"
 
 
@@ -95,23 +93,22 @@ def _after(order: Order, tie: tuple[str, str]) -> SqlQuestion:
     return SqlQuestion(f"{order.by} {further} ? OR ({order.by} = ? AND {behind}) OR {order.by} IS NULL", (value, value, *place))
 
 
-def overall(query: Query, percentile: str = PERCENTILE) -> SqlQuestion:
-    """Ask for what totals by a column do not add up to: percentiles and the number of users; as for :func:`totals`."""
+def overall(query: Query) -> SqlQuestion:
+    """Ask for what totals by a column do not add up to: percentiles and the number of users."""
     condition, parameters = where(query)
-    return SqlQuestion(f"SELECT {_ranks(percentile)}, COUNT(DISTINCT user_id) FROM calls WHERE {condition}", parameters)  # noqa: S608 - names of ours
+    return SqlQuestion(f"SELECT {_RANKS}, COUNT(DISTINCT user_id) FROM calls WHERE {condition}", parameters)  # noqa: S608 - names of ours
 
 
-def totals(query: Query, by: str, percentile: str = PERCENTILE) -> SqlQuestion:
+def totals(query: Query, by: str) -> SqlQuestion:
     """
     Count calls: number, outcomes, durations, percentiles, users, first and last.
 
     Args:
         query: Which.
         by: Group by this column.
-        percentile: How the engine writes the nearest rank, with ``{part}``, ``{nth}`` (from 1) and ``{value}``.
     """
     condition, parameters = where(query)
-    what = f"COUNT(*), {_STATUSES}, {_TAKEN}, {_ranks(percentile)}, COUNT(DISTINCT user_id), MIN(timestamp), MAX(timestamp)"
+    what = f"COUNT(*), {_STATUSES}, {_TAKEN}, {_RANKS}, COUNT(DISTINCT user_id), MIN(timestamp), MAX(timestamp)"
     return SqlQuestion(f"SELECT {by}, {what} FROM calls WHERE {condition} GROUP BY {by}", parameters)  # noqa: S608 - names of ours
 
 
@@ -146,7 +143,3 @@ def counts(query: Query, field: str, *, failed_only: bool = False) -> SqlQuestio
         f"SELECT {field}, COUNT(*), SUM(CASE WHEN status = '{ERROR}' THEN 1 ELSE 0 END) FROM calls WHERE {condition}{failed} GROUP BY {field}",  # noqa: S608 - names of ours
         parameters,
     )
-
-
-def _ranks(percentile: str) -> str:
-    return ", ".join(percentile.format(part=part, nth=nth, value=_MICROSECONDS) for nth, part in enumerate(("0.5", "0.95", "0.99"), 1))

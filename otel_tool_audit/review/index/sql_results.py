@@ -1,5 +1,5 @@
 """
-What the questions' rows say, as values; whichever engine answered. Pure.
+What the questions' rows say, as values. Pure.
 
 Source: ARCHITECTURE.md, R14, R16.
 """
@@ -23,9 +23,9 @@ _ADDED = 1 + len(STATUSES) + 2
 """Columns of totals that add up: calls, each status, durations and their sum; then come the longest, four of the engine's, first and last."""
 
 
-def statistics_questions(query: Query, every: str | None, percentile: str = sql.PERCENTILE) -> list[sql.SqlQuestion]:
+def statistics_questions(query: Query, every: str | None) -> list[sql.SqlQuestion]:
     """List what has to be asked for statistics: totals by tool, and what they do not add up to; and the same over time, when asked for."""
-    asked = [sql.overall(query, percentile), sql.totals(query, _TOOL, percentile)]
+    asked = [sql.overall(query), sql.totals(query, _TOOL)]
     return asked if every is None else [*asked, sql.series(query, None, every), sql.series(query, _TOOL, every)]
 
 
