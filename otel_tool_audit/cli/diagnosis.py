@@ -7,6 +7,7 @@ from typing import Final
 import typer
 from rich.text import Text
 
+from otel_tool_audit import exit_codes
 from otel_tool_audit.cli import options as opt
 from otel_tool_audit.cli import output
 from otel_tool_audit.cli.output import Format
@@ -31,7 +32,7 @@ def doctor(directory: opt.Directory = None, *, style: opt.TableOrJson = Format.t
         _print(found)
         if path is None:
             output.say(f"no trail was named: give its directory, or set {variable('trail')}, to have it examined, too", "dim")
-    raise typer.Exit(output.BROKEN if problems else output.GOOD)
+    raise typer.Exit(exit_codes.BROKEN if problems else exit_codes.GOOD)
 
 
 def _print(found: list[CheckResult]) -> None:

@@ -13,6 +13,7 @@ from rich.progress import Progress as Bar
 from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
+from otel_tool_audit import exit_codes
 from otel_tool_audit.access.answer import AnswerStatus, broken_in_words
 from otel_tool_audit.access.question import Question
 from otel_tool_audit.cli import options as opt
@@ -102,7 +103,7 @@ def _check(directory: str | None, folder: str, state: str | None, *, json: bool)
         output.print_json(as_dict(found))
     else:
         _print_checked(found)
-    raise typer.Exit(output.GOOD if found.ok else output.BROKEN)
+    raise typer.Exit(exit_codes.GOOD if found.ok else exit_codes.BROKEN)
 
 
 def _print_checked(found: Checked) -> None:

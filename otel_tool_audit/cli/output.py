@@ -26,10 +26,6 @@ from otel_tool_audit.errors import SettingsError
 from otel_tool_audit.text import printable
 
 NAME: Final = "otel-tool-audit"
-GOOD: Final = 0
-BROKEN: Final = 1
-USAGE: Final = 2
-CANNOT_TELL: Final = 3
 
 SAMPLE: Final = 500
 """Rows that decide how wide a table's columns are; what follows is fitted to them, so that a table of millions streams."""

@@ -105,9 +105,9 @@ def _print(found: Reconciliation, path: str) -> None:
     if shown:
         console.print()
     for finding in shown:
-        told = f"  {output.safe(finding.message)}"
+        message = f"  {output.safe(finding.message)}"
         console.print(
-            Text.assemble(("✗ ", "bold red"), (output.safe(finding.where), "bold"), f"  {finding.call_id}", told, (f"  [{finding.kind}]", "dim"))
+            Text.assemble(("✗ ", "bold red"), (output.safe(finding.where), "bold"), f"  {finding.call_id}", message, (f"  [{finding.kind}]", "dim"))
         )
     left = sum(counts[kind] for kind in _WRONG) - len(shown)
     if left:

@@ -12,6 +12,7 @@ from urllib.parse import quote
 import typer
 from rich.text import Text
 
+from otel_tool_audit import exit_codes
 from otel_tool_audit.access.reader import TrailReader
 from otel_tool_audit.cli import options as opt
 from otel_tool_audit.cli import output
@@ -71,7 +72,7 @@ def show(
             console.print(line)
     leave(status)
     if proof is not None and not proof.ok:
-        raise typer.Exit(output.BROKEN)
+        raise typer.Exit(exit_codes.BROKEN)
 
 
 def _what_there_is(reader: TrailReader, address: re.Match[str] | None) -> str:
@@ -118,10 +119,10 @@ def _place(proof: Proof | None) -> Iterator[tuple[str, Cell]]:
         return
     for name, neighbour in (("before it", proof.before), ("after it", proof.after)):
         if neighbour is not None:
-            told = one_line(neighbour) if neighbour.get("tool_name") else ""
+            call = one_line(neighbour) if neighbour.get("tool_name") else ""
             yield (
                 name,
-                Cell(f"{neighbour['chain']}/{neighbour['seq']}  {neighbour.get('timestamp')}  {neighbour.get('event')}  {told}".rstrip(), "dim"),
+                Cell(f"{neighbour['chain']}/{neighbour['seq']}  {neighbour.get('timestamp')}  {neighbour.get('event')}  {call}".rstrip(), "dim"),
             )
     yield "proof", Cell(f"{proof.in_words()}; `verify` tells of the whole chain", "green" if proof.ok else "bold red")
 

@@ -105,6 +105,7 @@ class IndexWorker(Worker):
             OSError: The segment changes, or cannot be read or copied.
         """
         with self._root.folder(job.chain) as folder, folder.opened(job.name) as descriptor:
+            # of the descriptor, before and after: whatever lies at the name by then, these are the bytes that were read
             before = stamp_of(os.fstat(descriptor))
             found, digest = _extract(descriptor, job.end)
             if stamp_of(os.fstat(descriptor)) != before:
@@ -326,6 +327,8 @@ def _read(path: str) -> bytes:
 
 def _write(path: str, data: bytes) -> None:
     """Put a file in place, whole."""
+    # Not synced: this is a cache, and what a crash leaves of it is noticed by its hash. The name is nobody else's: several readers may
+    # copy the same segment at once, and whose bytes lie there in the end is looked at before the note is written.
     temporary = f"{path}.{os.getpid()}.{secrets.token_hex(4)}.tmp"
     with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600), "wb") as file:
         file.write(data)

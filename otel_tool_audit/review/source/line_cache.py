@@ -98,6 +98,7 @@ class Lines:
             return self._open[key]
         with self._root.folder(chain) as folder:
             descriptor = self._open[key] = folder.file(segment)
+        # the one that was asked for least recently goes; a trail has more segments than a process may have files open
         if len(self._open) > _OPEN:
             os.close(self._open.popitem(last=False)[1])
         return descriptor

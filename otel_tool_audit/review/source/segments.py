@@ -68,15 +68,15 @@ def absent(folder: Folder, layout: SegmentOrder, found: list[Extent]) -> list[st
         layout: How the chain is laid out.
         found: What there is to read.
     """
-    told = [f"segment {segment_name(*m.key)}, which {m.named_by} names, is not there: its records are in no answer" for m in layout.missing]
+    lacking = [f"segment {segment_name(*m.key)}, which {m.named_by} names, is not there: its records are in no answer" for m in layout.missing]
     if found and found[-1].end:
         last_one = found[-1]
         with folder.opened(last_one.part.name) as descriptor:
             start = max(0, last_one.end - MAX_LINE)
             rest = pread(descriptor, last_one.end - start, start).rpartition(b"\n")[2]
         if rest:
-            told.append(f"{last_one.part.name} ends in {len(rest)} bytes of a line that is not whole: torn, it is in no answer")
-    return told
+            lacking.append(f"{last_one.part.name} ends in {len(rest)} bytes of a line that is not whole: torn, it is in no answer")
+    return lacking
 
 
 def lines(folder: Folder, extent: Extent, start: int = 0) -> Iterator[bytes]:

@@ -137,6 +137,8 @@ class Pool:
             return
         if not self._started:
             self._start()
+        # In the order of the jobs, whoever is done first: what comes out must not depend on how quick a core was. And only a few ahead,
+        # or a slow consumer would have the answers of the whole trail in memory.
         waiting: deque[tuple[AnyJob, Future[Any]]] = deque()
         for job in jobs:
             waiting.append((job, self._threads.submit(self._by_helper, job)))
@@ -154,6 +156,7 @@ class Pool:
             self._helpers.put(helper)
 
     def _by_helper(self, job: Any) -> Any:  # noqa: ANN401 - as Worker.do
+        # taken out while it works: its pipes carry one job at a time
         helper = self._helpers.get()
         try:
             return helper.do(job)
