@@ -53,7 +53,7 @@ def observed_call(
     call, withheld = build.observed(spec.name, calling.caller, facts.arguments, facts.tool_call_id, calling.subject)
     start, context, parent = span.start_time, span.context, span.parent
     # how long an interrupted call took, and how it ended, nobody knows
-    done = call if interrupted else build.finished(call, spec, _outcome(span, facts, raised), max(0, (span.end_time or 0) - (start or 0)), withheld)
+    done = call if interrupted else build.ended(call, spec, _outcome(span, facts, raised), max(0, (span.end_time or 0) - (start or 0)), withheld)
     done["timestamp"] = timestamp(start) if start else build.now()
     done["source"] = source
     if context.is_valid:

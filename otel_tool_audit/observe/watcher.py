@@ -183,6 +183,7 @@ class Watcher:
         with self._lock:
             seen = self._same(span, entry, call, facts)
             if seen is None:
+                self.recorder.calls.link(call)
                 seen = self._observe(span, entry, call, claimed, told)
                 seen.nameless = facts.nameless
             else:
@@ -195,6 +196,9 @@ class Watcher:
                         fresh["arguments"], fresh["redactions"] = call["arguments"], call["redactions"]
                     seen.nameless = False
                 self.writing.amend(seen, fresh, call["source"], call["claimed"], told)
+            if not seen.own:
+                # the gate remembers its own calls when they end
+                self.recorder.calls.remember(seen.call)
         return seen
 
     def _observe(self, span: SpanView, entry: SpanNode | None, call: ToolCall, claimed: Mapping[str, str], told: Recorded) -> RecordedCall:
