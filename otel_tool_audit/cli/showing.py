@@ -19,7 +19,7 @@ from otel_tool_audit.cli import output
 from otel_tool_audit.cli.answer_status import leave, open_trail
 from otel_tool_audit.cli.calls import STYLES
 from otel_tool_audit.cli.options import BadUsage, directory_and
-from otel_tool_audit.cli.output import Cell, Format
+from otel_tool_audit.cli.output import Cell
 from otel_tool_audit.review.calls.filters import nearest
 from otel_tool_audit.review.calls.timeline import one_line
 from otel_tool_audit.review.verify.neighbours import Proof
@@ -41,7 +41,7 @@ def show(
     ] = None,
     name: opt.As = None,
     reason: opt.Reason = None,
-    style: opt.TableOrJson = Format.table,
+    style: opt.TableOrJson = "table",
     json: opt.Json = False,
     state: opt.State = None,
 ) -> None:
@@ -62,7 +62,7 @@ def show(
         raise BadUsage(f"there is no {wanted} in {directory}{_what_there_is(reader, address)}")
     proof = reader.proof(str(found["chain"]), int(found["seq"]))
     status = reader.status()
-    if json or style is Format.json:
+    if json or style == "json":
         output.print_json(found | {"proof": None if proof is None else _proof_as_dict(proof), "trail": status.as_dict()})
     else:
         console = output.stdout()

@@ -18,13 +18,13 @@ import hmac
 import io
 import os
 import re
-import secrets
 import time
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, Final, NamedTuple
 
 import orjson
 
+from otel_tool_audit.host.durable import Durability, replace_file
 from otel_tool_audit.review.index.columns import INTEGER, NUMBER, TEXT, arrow
 from otel_tool_audit.review.index.extract import KINDS, PLACES, ROW, Extraction
 from otel_tool_audit.review.source.directory import Folder, Stamp, UnsafeFileError, pread, stamp_of
@@ -115,7 +115,7 @@ class IndexWorker(Worker):
             IndexedSegment(job.chain, job.name, job.end),
             {"trail.segment": f"{job.chain}/{job.name}", "trail.segment.sha256": digest, "trail.segment.end": str(job.end)},
         )
-        _write(job.target, data)
+        replace_file(job.target, [data], Durability.WHOLE)
         loose = sorted((*found.loose, *found.waiting()))
         return {
             "version": VERSION, "chain": job.chain, "name": job.name, "end": job.end, "sha256": digest, "source": before, "rows": len(found),
@@ -300,7 +300,8 @@ class Index:
             if before is None or hashlib.sha256(_read(path)).hexdigest() != note["copy_sha256"] or _stamp(path) != before:
                 raise OSError(f"{path} was changed while it was made")
             said = {**note, "stamp": before}
-            _write(path + ".note", orjson.dumps({**said, "code": self._code(said).hex()}))
+            # not synced: this is a cache, and what a crash leaves of it is noticed by its hash
+            replace_file(path + ".note", [orjson.dumps({**said, "code": self._code(said).hex()})], Durability.WHOLE)
             found[segment] = _copy(segment, path, note, before, note["source"])
         return found
 
@@ -323,13 +324,3 @@ def _stamp(path: str) -> Stamp | None:
 def _read(path: str) -> bytes:
     with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC), "rb") as file:
         return file.read()
-
-
-def _write(path: str, data: bytes) -> None:
-    """Put a file in place, whole."""
-    # Not synced: this is a cache, and what a crash leaves of it is noticed by its hash. The name is nobody else's: several readers may
-    # copy the same segment at once, and whose bytes lie there in the end is looked at before the note is written.
-    temporary = f"{path}.{os.getpid()}.{secrets.token_hex(4)}.tmp"
-    with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600), "wb") as file:
-        file.write(data)
-    os.replace(temporary, path)

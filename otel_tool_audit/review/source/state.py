@@ -18,6 +18,7 @@ from otel_tool_audit import settings
 from otel_tool_audit.format.head import HEAD_BYTES, Head, generations
 from otel_tool_audit.format.names import PRIVATE_STATE, valid_chain, valid_trail_id
 from otel_tool_audit.format.nesting import read_json
+from otel_tool_audit.host.durable import Durability, replace_file
 from otel_tool_audit.host.locks import is_held
 from otel_tool_audit.review.source.directory import Folder, Stamp, UnsafeFileError, pread
 
@@ -220,14 +221,9 @@ class StateView:
 
 def _put(where: str, name: str, data: bytes) -> bool:
     """Put a small private file in place, whole; whether that could be done."""
-    temporary = os.path.join(where, f"{name}.{os.getpid()}.tmp")
     try:
         os.makedirs(where, mode=0o700, exist_ok=True)
-        with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600), "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, os.path.join(where, name))
+        replace_file(os.path.join(where, name), [data], Durability.CONTENT)
     except OSError:
         return False
     return True
