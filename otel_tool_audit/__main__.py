@@ -9,7 +9,8 @@ from __future__ import annotations
 import sys
 from importlib.util import find_spec
 
-from otel_tool_audit.exit_codes import USAGE
+USAGE = 2
+"""Exit code: the command could not be used as given."""
 
 
 def main() -> int:

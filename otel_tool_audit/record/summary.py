@@ -20,8 +20,6 @@ LONGEST_IDENTIFIER: Final = 256
 
 _IDENTIFIERS: Final = frozenset({"id", "status", "count"})
 _OPTIONS: Final = orjson.OPT_NON_STR_KEYS
-_READ_THROUGH: Final = ("__iter__", "__len__", "__getitem__")
-"""Methods by which an object may have to fetch what it stands for."""
 
 Fails = Callable[[Any], object]
 """Tells from a result what failed: something true, best the error itself; anything false: nothing did."""
@@ -62,15 +60,12 @@ def outcome(result: object, *, identifiers: Iterable[str] = (), fails: Fails | N
         fails: Replaces :func:`returned_error`.
 
     Raises:
-        Exception: Whatever *fails* or a strange mapping's own methods raise; the gate tells that apart from the tool's.
+        Exception: Whatever *fails* or a strange result's own methods raise; the gate tells that apart from the tool's.
     """
     if type(result) is dict:
         mapping: Mapping[Any, Any] = result
     else:
-        try:
-            mapping = _as_mapping(result)
-        except Exception:  # noqa: BLE001 - a result that cannot be read identifies nothing, and tells of no error
-            mapping = {}
+        mapping = _as_mapping(result)
     found = {
         key: value
         for key, value in mapping.items()
@@ -101,11 +96,7 @@ def summary(success: bool, identifiers: Mapping[str, Any], length: int, error: s
 
 
 def size(value: object) -> int:
-    """
-    Count the characters of a value's JSON; of what has none, nearly. Never raises.
-
-    What could be read through and is no plain container is not: a query set would ask its database for that. Only its type counts.
-    """
+    """Count the characters of a value's JSON; of what has none, nearly. Never raises."""
     try:
         encoded = orjson.dumps(value, default=_plain, option=_OPTIONS)
     except Exception:  # noqa: BLE001 - too deep, cyclic, foreign: measured piece by piece instead
@@ -117,15 +108,13 @@ def size(value: object) -> int:
 
 
 def _as_mapping(result: object) -> Mapping[Any, Any]:
-    # by its type alone, here and below: isinstance() asks a lazy object for its __class__, which is that of what it would have to fetch
-    kind = type(result)
-    if issubclass(kind, Mapping):
-        return result  # type: ignore[return-value]  # as the line above says
-    if is_dataclass(kind):
-        return {f.name: getattr(result, f.name, None) for f in fields(kind)}
+    if isinstance(result, Mapping):
+        return result
+    if is_dataclass(result) and not isinstance(result, type):
+        return {f.name: getattr(result, f.name, None) for f in fields(result)}
     for name in ("model_dump", "_asdict"):
         # pydantic models and named tuples, without importing either
-        convert = getattr(kind, name, None)
+        convert = getattr(type(result), name, None)
         if callable(convert):
             made = convert(result)
             return made if isinstance(made, Mapping) else {}
@@ -142,35 +131,29 @@ def _plain(value: object) -> object:
     mapping = _as_mapping(value)
     if mapping:
         return dict(mapping)
-    return list(value) if issubclass(type(value), (set, frozenset, tuple)) else _shown(value)  # type: ignore[call-overload]  # as its type says
-
-
-def _shown(value: object) -> str:
-    kind = type(value)
-    if issubclass(kind, (str, bytes, bytearray)) or not any(hasattr(kind, name) for name in _READ_THROUGH):
-        return str(value)
-    return f"<{kind.__name__}>"
+    if isinstance(value, (set, frozenset, tuple)):
+        return list(value)
+    return str(value)
 
 
 def _walked_size(value: object) -> int:
     """Add up leaves and punctuation without recursion; each container counts once, so cycles end."""
     total = 0
     seen: set[int] = set()
-    waiting: list[Any] = [value]
+    waiting = [value]
     while waiting:
         item = waiting.pop()
-        kind = type(item)
-        if issubclass(kind, (Mapping, list, tuple, set, frozenset)):
+        if isinstance(item, (Mapping, list, tuple, set, frozenset)):
             total += 2 + 2 * len(item)
             if id(item) in seen:
                 continue
             seen.add(id(item))
-            if issubclass(kind, Mapping):
+            if isinstance(item, Mapping):
                 total += sum(len(k) + 2 if isinstance(k, str) else 4 for k in item)
                 waiting.extend(item.values())
             else:
                 waiting.extend(item)
-        elif issubclass(kind, (str, bytes, bytearray)):
+        elif isinstance(item, (str, bytes, bytearray)):
             total += len(item) + 2
         else:
             total += _leaf_size(item)
@@ -179,6 +162,6 @@ def _walked_size(value: object) -> int:
 
 def _leaf_size(item: object) -> int:
     try:
-        return len(_shown(item))
+        return len(str(item))
     except Exception:  # noqa: BLE001 - an object that cannot even be shown still has some length
         return len(type(item).__name__)

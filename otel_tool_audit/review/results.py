@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from otel_tool_audit.extras import optional
+from otel_tool_audit.errors import SettingsError
 from otel_tool_audit.review.calls.fold import Call
 from otel_tool_audit.review.calls.ordering import Order
 from otel_tool_audit.review.index import columns
@@ -95,7 +96,10 @@ class Calls(Iterator[Call]):
         Raises:
             SettingsError: pandas or pyarrow is not installed.
         """
-        pd = optional("pandas", "a pandas data frame needs pandas: pip install pandas")
+        try:
+            pd = importlib.import_module("pandas")
+        except ImportError as error:
+            raise SettingsError("a pandas data frame needs pandas: pip install pandas") from error
         return self.arrow().to_pandas(types_mapper=pd.ArrowDtype)
 
     def polars(self) -> Any:  # noqa: ANN401 - as pandas()
@@ -105,4 +109,8 @@ class Calls(Iterator[Call]):
         Raises:
             SettingsError: polars or pyarrow is not installed.
         """
-        return optional("polars", "a polars data frame needs polars: pip install polars").from_arrow(self.arrow())
+        try:
+            import polars as pl  # noqa: PLC0415 - the user's own
+        except ImportError as error:
+            raise SettingsError("a polars data frame needs polars: pip install polars") from error
+        return pl.from_arrow(self.arrow())

@@ -10,8 +10,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from otel_tool_audit import exit_codes
-
 INTACT: Final = "intact"
 BROKEN: Final = "broken"
 COMPLETE: Final = "complete"
@@ -33,6 +31,10 @@ DEEP: Final = "content"
 
 MOST_FINDINGS: Final = 1000
 """Findings of one check in one chain that are listed; more are counted."""
+
+EXIT_GOOD: Final = 0
+EXIT_BROKEN: Final = 1
+EXIT_CANNOT_TELL: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,10 +95,10 @@ class Verification:
         Source: PROTOCOL.md, "Verdicts".
         """
         if self.integrity == BROKEN:
-            return exit_codes.BROKEN
+            return EXIT_BROKEN
         if self.integrity == CANNOT_TELL or (require_complete and self.completeness != COMPLETE):
-            return exit_codes.CANNOT_TELL
-        return exit_codes.GOOD
+            return EXIT_CANNOT_TELL
+        return EXIT_GOOD
 
     def as_dict(self) -> dict[str, Any]:
         """Give it as one JSON object."""
