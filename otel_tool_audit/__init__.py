@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from otel_tool_audit.access.reader import TrailReader
     from otel_tool_audit.capture import execute_tool, tool, tool_call
+    from otel_tool_audit.diagnosis.process import require_active
     from otel_tool_audit.errors import AuditError, AuditUnavailable, SettingsError, TrailCorrupt, TrailTampered, UnsupportedFormat
     from otel_tool_audit.processor import AuditSpanProcessor
     from otel_tool_audit.propagation.context import attribution, carry
     from otel_tool_audit.record.model import SCHEMA_VERSION
     from otel_tool_audit.recording import sanitize
     from otel_tool_audit.review.verify.verifier import verify
-    from otel_tool_audit.setup import Audit, configure, require_active, shutdown
+    from otel_tool_audit.setup import Audit, configure, shutdown
     from otel_tool_audit.trail.trail import Trail
 
 __all__ = [
@@ -61,7 +62,7 @@ _HOMES: Final = {
     "carry": "propagation.context",
     "configure": "setup",
     "execute_tool": "capture",
-    "require_active": "setup",
+    "require_active": "diagnosis.process",
     "sanitize": "recording",
     "shutdown": "setup",
     "tool": "capture",

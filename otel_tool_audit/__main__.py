@@ -9,8 +9,7 @@ from __future__ import annotations
 import sys
 from importlib.util import find_spec
 
-USAGE = 2
-"""Exit code: the command could not be used as given."""
+from otel_tool_audit.exit_codes import USAGE
 
 
 def main() -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
+from otel_tool_audit import exit_codes
 from otel_tool_audit.access.journal import MARK, stored_subject
 from otel_tool_audit.review.reader import UnauditedReader
 from otel_tool_audit.review.reports import Verdict
@@ -47,7 +48,7 @@ class AnswerStatus(NamedTuple):
     @property
     def exit_code(self) -> int:
         """0; 1 when the trail is broken, 3 when the answer may lack what was asked for."""
-        return f.EXIT_BROKEN if self.broken else f.EXIT_GOOD if self.certain else f.EXIT_CANNOT_TELL
+        return exit_codes.BROKEN if self.broken else exit_codes.GOOD if self.certain else exit_codes.CANNOT_TELL
 
     def in_words(self) -> str | None:
         """Tell in one line what is wrong with the trail, or not known; None when nothing is."""

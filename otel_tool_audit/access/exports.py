@@ -17,8 +17,8 @@ from otel_tool_audit.access.answer import AnswerStatus, lacks, recognisable
 from otel_tool_audit.access.journal import SERVICE, Entry, Journal, Reading, stored_subject
 from otel_tool_audit.access.question import moment_of, on_record
 from otel_tool_audit.access.reports import Watching
+from otel_tool_audit.export import formats
 from otel_tool_audit.export import run as running
-from otel_tool_audit.export.files import pyarrow
 from otel_tool_audit.export.manifest import Manifest, verdict_of
 from otel_tool_audit.format.events import EXPORTED
 from otel_tool_audit.review.reader import UnauditedReader
@@ -55,7 +55,7 @@ def export(
         reader: The trail.
         journal: Where it is recorded.
         folder: Where the files go: a directory that is not there yet, is empty, or holds this very export, interrupted.
-        style: ``jsonl``, ``csv`` or ``parquet``.
+        style: Name of their format.
         filters: Which calls.
         said: The words in which the time was given: by them an interrupted export is known again, whatever "7d" means by now.
         verifying: Watches the verification, in bytes.
@@ -66,8 +66,7 @@ def export(
         SettingsError: A filter or the directory cannot be used, or pyarrow is not installed.
         TrailCorrupt: The interrupted export cannot be continued.
     """
-    if style == "parquet":
-        pyarrow()
+    formats.named(style)
     only = {name: value for name, value in filters.items() if value is not None and name not in {"since", "until"}}
     shown = {**only, "subject": stored_subject(str(only["subject"]), reader.trail)} if "subject" in only else only
     # an open end would let calls in that an interrupted part could not see

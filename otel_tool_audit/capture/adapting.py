@@ -11,10 +11,13 @@ Source: ARCHITECTURE.md.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Final
 
-from otel_tool_audit.propagation.context import attribution, current
+from otel_tool_audit.propagation.context import Attribution, attribution, attribution_over, current
+from otel_tool_audit.recognise.caller import is_made_up
 from otel_tool_audit.record.jsonsafe import parse_json
+
+_OF_ONE_CALL: Final = frozenset({"attempt", "retry_of", "trigger"})
 
 Who = Callable[[Any], Mapping[str, Any]]
 """Tells from what a framework hands to its hook who calls: arguments of ``attribution()``, by name."""
@@ -35,9 +38,29 @@ def attributed(known: Mapping[str, Any], who: Who | None, handed: object) -> att
     Raises:
         SettingsError: The answer has a trigger that is unknown, or a number that is none.
     """
-    here = current()
-    values = {name: value for name, value in known.items() if value is not None and here.get(name) is None}
-    return attribution(**{**values, **({} if who is None else who(handed))})
+    return attribution_over(_adapted(current(), known), {} if who is None else who(handed))
+
+
+def _adapted(here: Attribution, known: Mapping[str, Any]) -> Attribution:
+    """
+    Put what a framework knows under what the application said.
+
+    What an adapter said further out is of another agent: that one's call has called this agent. So its agent and model give way to
+    this one's, also where these are not known, and its being a retry is its own. Its conversation goes on, unless its id is made up.
+    """
+    values, adapted = dict(here.values), set(here.adapted)
+    for name in here.adapted:
+        if name in _OF_ONE_CALL or (name in known and name != "conversation"):
+            del values[name]
+            adapted.discard(name)
+    for name, value in known.items():
+        if value is None:
+            continue
+        replaced = name in adapted and is_made_up(values[name]) and not is_made_up(value)
+        if values.get(name) is None or replaced:
+            values[name] = value
+            adapted.add(name)
+    return Attribution(values, here.metadata, here.claimed, frozenset(adapted))
 
 
 def parsed(text: object) -> object:

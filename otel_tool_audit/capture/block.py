@@ -10,14 +10,16 @@ import functools
 import inspect
 from collections.abc import Awaitable, Callable, Mapping
 from types import TracebackType
-from typing import Any, Self, Unpack
+from typing import TYPE_CHECKING, Any, Self, Unpack
 
 from otel_tool_audit.capture.declared import spec_of
 from otel_tool_audit.capture.gate import OpenCall, begin, begin_async
-from otel_tool_audit.capture.joining import NestedCall, delegate
-from otel_tool_audit.record.model import ToolCall
-from otel_tool_audit.recording import Failed, Outcome, Raised, Returned, ToolOptions, ToolSpec, error_text, error_type
-from otel_tool_audit.trail.trail import Trail
+from otel_tool_audit.capture.joining import delegate
+from otel_tool_audit.capture.later import handed_back, handed_back_async, told_instead
+from otel_tool_audit.recording import Failed, Outcome, Raised, Returned, ToolOptions, ToolSpec
+
+if TYPE_CHECKING:
+    from otel_tool_audit.trail.trail import Trail
 
 
 class tool_call:  # noqa: N801 - used like a function, as contextlib's own managers are
@@ -150,15 +152,8 @@ def execute_tool(
         done = None if opened is None else opened.finish(Raised(error))
         if reraise or not isinstance(error, Exception):
             raise
-        return _told(done, error)
-    if inspect.isawaitable(result):
-        # only calling it showed that the handler is async, in all but name
-        if opened is not None:
-            opened.leave()
-        return awaited(opened, result, reraise=reraise)
-    if opened is not None:
-        opened.finish(Returned(result))
-    return result
+        return told_instead(done, error)
+    return handed_back(opened, result, given.values(), reraise=reraise)
 
 
 async def _execute_async(
@@ -171,40 +166,8 @@ async def _execute_async(
         done = None if opened is None else await opened.finish_async(Raised(error))
         if reraise or not isinstance(error, Exception):
             raise
-        return _told(done, error)
-    if opened is not None:
-        await opened.finish_async(Returned(result))
-    return result
-
-
-async def awaited(opened: OpenCall | NestedCall | None, result: Awaitable[Any], *, reraise: bool = True) -> Any:  # noqa: ANN401 - the tool's own
-    """
-    Put the end of a call behind what a plain function gave to await.
-
-    Args:
-        opened: The call; it was entered by the plain function.
-        result: What the function returned.
-        reraise: Whether an exception goes on to the caller.
-    """
-    if opened is not None:
-        opened.enter()
-    try:
-        value = await result
-    except BaseException as error:
-        done = None if opened is None else await opened.finish_async(Raised(error))
-        if reraise or not isinstance(error, Exception):
-            raise
-        return _told(done, error)
-    if opened is not None:
-        await opened.finish_async(Returned(value))
-    return value
-
-
-def _told(done: ToolCall | None, error: Exception) -> dict[str, Any]:
-    """What the caller gets in place of an exception: what is recorded of it."""
-    if done is None:
-        return {"error": error_text(error), "error_type": error_type(error)}
-    return {"error": done["error"], "error_type": done["error_type"]}
+        return told_instead(done, error)
+    return result if opened is None else await handed_back_async(opened, result, given.values())
 
 
 def _is_async(handler: Any) -> bool:  # noqa: ANN401 - any callable

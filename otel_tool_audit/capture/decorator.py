@@ -12,18 +12,19 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Iterable, Mapping
-from types import CoroutineType
-from typing import Any, TypeVar, cast, overload
+from typing import TYPE_CHECKING, Any, TypeVar, cast, overload
 
 from otel_tool_audit.capture.arguments import Binder, binder
-from otel_tool_audit.capture.block import awaited
 from otel_tool_audit.capture.declared import Declared, declare
 from otel_tool_audit.capture.joining import begin_tool, begin_tool_async
+from otel_tool_audit.capture.later import handed_back, handed_back_async
 from otel_tool_audit.capture.streams import wrap_async_generator, wrap_generator
 from otel_tool_audit.errors import SettingsError
 from otel_tool_audit.record.summary import Fails
-from otel_tool_audit.recording import Raised, Returned, ToolSpec, tool_spec
-from otel_tool_audit.trail.trail import Trail
+from otel_tool_audit.recording import Raised, ToolSpec, tool_spec
+
+if TYPE_CHECKING:
+    from otel_tool_audit.trail.trail import Trail
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -145,12 +146,7 @@ def _wrap_function(function: Any, spec: ToolSpec, bind: Binder, trail: Trail | N
         except BaseException as error:
             opened.finish(Raised(error))
             raise
-        if type(result) is CoroutineType:
-            # a plain function that hands on a coroutine: the call ends when that does
-            opened.leave()
-            return awaited(opened, result)
-        opened.finish(Returned(result))
-        return result
+        return handed_back(opened, result, args, kwargs.values())
 
     return wrapper
 
@@ -165,7 +161,6 @@ def _wrap_coroutine(function: Any, spec: ToolSpec, bind: Binder, trail: Trail | 
         except BaseException as error:
             await opened.finish_async(Raised(error))
             raise
-        await opened.finish_async(Returned(result))
-        return result
+        return await handed_back_async(opened, result, args, kwargs.values())
 
     return wrapper

@@ -9,15 +9,17 @@ Source: PEP 380 (delegating to a subgenerator), PEP 525 (asynchronous generators
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Generator
-from typing import Any
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
+from typing import TYPE_CHECKING, Any
 
 from otel_tool_audit.capture.arguments import Binder
 from otel_tool_audit.capture.gate import OpenCall
 from otel_tool_audit.capture.joining import NestedCall, begin_tool, begin_tool_async
 from otel_tool_audit.record.summary import size
 from otel_tool_audit.recording import Closed, Raised, Returned, ToolSpec
-from otel_tool_audit.trail.trail import Trail
+
+if TYPE_CHECKING:
+    from otel_tool_audit.trail.trail import Trail
 
 Stream = Generator[Any, Any, Any]
 AsyncStream = AsyncGenerator[Any, Any]
@@ -40,34 +42,44 @@ def wrap_generator(function: Callable[..., Stream], spec: ToolSpec, bind: Binder
             return (yield from function(*args, **kwargs))
         # begin_tool() entered; between items, and before the first, the consumer's context holds
         opened.leave()
-        length = 0
-        try:
-            # inside of try: arguments that do not fit raise here, before the first item
-            generator = function(*args, **kwargs)
-            step: Callable[[Any], Any] = generator.send
-            value = None
-            while True:
-                item = _within(opened, step, value)
-                length += size(item)
-                try:
-                    value = yield item
-                    step = generator.send
-                except GeneratorExit:
-                    _within(opened, lambda _: generator.close(), None)
-                    raise
-                except BaseException as error:  # noqa: BLE001 - the tool decides what it means
-                    step, value = generator.throw, error
-        except StopIteration as end:
-            opened.finish(Returned(end.value, length if end.value is None else length + size(end.value)))
-            return end.value
-        except GeneratorExit as error:
-            opened.finish(Closed(error))
-            raise
-        except BaseException as error:
-            opened.finish(Raised(error))
-            raise
+        return (yield from stream(opened, lambda: function(*args, **kwargs)))
 
     return wrapper
+
+
+def stream(opened: OpenCall | NestedCall, make: Callable[[], Stream]) -> Stream:
+    """
+    Hand a generator's items on, and end a call with it.
+
+    Args:
+        opened: The call, which was left.
+        make: Gives the generator; what it raises, for arguments that do not fit, is the call's failure.
+    """
+    length = 0
+    try:
+        generator = make()
+        step: Callable[[Any], Any] = generator.send
+        value = None
+        while True:
+            item = _within(opened, step, value)
+            length += size(item)
+            try:
+                value = yield item
+                step = generator.send
+            except GeneratorExit:
+                _within(opened, lambda _: generator.close(), None)
+                raise
+            except BaseException as error:  # noqa: BLE001 - the tool decides what it means
+                step, value = generator.throw, error
+    except StopIteration as end:
+        opened.finish(Returned(end.value, length if end.value is None else length + size(end.value)))
+        return end.value
+    except GeneratorExit as error:
+        opened.finish(Closed(error))
+        raise
+    except BaseException as error:
+        opened.finish(Raised(error))
+        raise
 
 
 def wrap_async_generator(function: Callable[..., AsyncStream], spec: ToolSpec, bind: Binder, trail: Trail | None) -> Callable[..., AsyncStream]:
@@ -80,14 +92,35 @@ def wrap_async_generator(function: Callable[..., AsyncStream], spec: ToolSpec, b
         bind: Names its arguments.
         trail: Its own trail, if it has one.
     """
+    return _async_stream(lambda args, kwargs: begin_tool_async(spec, bind(args, kwargs), trail), function)
 
+
+def async_stream(opened: OpenCall | NestedCall, generator: AsyncStream) -> AsyncStream:
+    """
+    Hand an async generator's items on, and end a call with it.
+
+    Args:
+        opened: The call, which was left.
+        generator: The tool's.
+    """
+
+    async def begun(*_: object) -> OpenCall | NestedCall:
+        return opened
+
+    return _async_stream(begun, lambda: generator)()
+
+
+def _async_stream(
+    begin: Callable[[Any, Any], Awaitable[OpenCall | NestedCall | None]], make: Callable[..., AsyncStream]
+) -> Callable[..., AsyncStream]:
+    # one function for both: an async generator cannot delegate to another one, and what frameworks look at must be one itself
     async def wrapper(*args: Any, **kwargs: Any) -> AsyncStream:  # noqa: ANN401 - the tool's own
-        opened = await begin_tool_async(spec, bind(args, kwargs), trail)
+        opened = await begin(args, kwargs)
         if opened is not None:
             opened.leave()
         length = 0
         try:
-            generator = function(*args, **kwargs)
+            generator = make(*args, **kwargs)
             step: Callable[[Any], Any] = generator.asend
             value = None
             while True:

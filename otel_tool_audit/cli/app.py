@@ -12,6 +12,7 @@ from typing import Annotated, Any, Final
 import typer
 
 import otel_tool_audit
+from otel_tool_audit import exit_codes
 from otel_tool_audit.cli import output
 from otel_tool_audit.cli.calls import calls
 from otel_tool_audit.cli.conversations import timeline
@@ -28,7 +29,7 @@ from otel_tool_audit.cli.showing import show
 from otel_tool_audit.cli.sql import sql
 from otel_tool_audit.cli.statistics import stats
 from otel_tool_audit.cli.verdicts import recover, verify
-from otel_tool_audit.errors import AuditError, SettingsError, TrailTampered
+from otel_tool_audit.errors import AuditError
 
 _CHOICE: Final = re.compile(r"(?:Value error, )?'([^']*)' is not one of ((?:'[^']*'(?:, )?)+)")
 INTERRUPTED: Final = 130
@@ -94,16 +95,16 @@ def run(arguments: Sequence[str]) -> int:
         usage: Any = error
         output.fail(_nearest_first(usage.format_message()))
         output.say(f"try: {usage.ctx.command_path if usage.ctx else output.NAME} --help", "dim")
-        return output.USAGE
+        return exit_codes.USAGE
     except AuditError as error:
         output.fail(str(error))
-        return _code_of(error)
+        return exit_codes.code_of(error)
     except BrokenPipeError:
         _leave_stdout()
         return CLOSED_PIPE
     except (KeyboardInterrupt, typer.Abort):
         return INTERRUPTED
-    return code if isinstance(code, int) else output.GOOD
+    return code if isinstance(code, int) else exit_codes.GOOD
 
 
 def _nearest_first(message: str) -> str:
@@ -114,12 +115,6 @@ def _nearest_first(message: str) -> str:
     valid = re.findall(r"'([^']*)'", found[2])
     listed = ", ".join(sorted(valid, key=lambda value: -difflib.SequenceMatcher(None, found[1].lower(), value.lower()).ratio()))
     return f"{message[: found.start()]}there is no {found[1]!r}; there are: {listed}{message[found.end() :].removeprefix('.')}"
-
-
-def _code_of(error: AuditError) -> int:
-    if isinstance(error, TrailTampered):
-        return output.BROKEN
-    return output.USAGE if isinstance(error, SettingsError) else output.CANNOT_TELL
 
 
 def _leave_stdout() -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Iterable, Mapping
 from datetime import tzinfo
-from itertools import chain
 from typing import Annotated, Any, Final
 
 import typer
@@ -15,11 +14,11 @@ from otel_tool_audit.cli import options as opt
 from otel_tool_audit.cli import output
 from otel_tool_audit.cli.answer_status import leave, open_trail
 from otel_tool_audit.cli.options import BadUsage, choose, trail_directory
-from otel_tool_audit.cli.output import CallsFormat, Cell, Column
-from otel_tool_audit.export import delimited
+from otel_tool_audit.cli.output import Cell, Column
+from otel_tool_audit.export import formats
 from otel_tool_audit.export.document import duration
-from otel_tool_audit.export.files import parquet, pyarrow
 from otel_tool_audit.review.calls.clocks import in_zone, zone_name
+from otel_tool_audit.text import one_of
 
 STYLES: Final = {"success": "green", "error": "red", "interrupted": "yellow", "running": "cyan", "paused": "cyan", "denied": "magenta"}
 
@@ -31,6 +30,14 @@ COLUMNS: Final = (
     Column("TOOK", right=True),
     Column("RECORD"),
 )
+
+
+_OWN: Final = ("table", "json")
+"""How calls are shown beside the formats that they are exported in."""
+
+
+def _formats() -> tuple[str, ...]:
+    return (*_OWN, *formats.names())
 
 
 def calls(
@@ -53,10 +60,7 @@ def calls(
     reason: opt.Reason = None,
     file: opt.Output = None,
     style: Annotated[
-        CallsFormat | None,
-        typer.Option(
-            "--format", metavar="FORMAT", help="table (default), json (one document), jsonl (one object a line), csv or parquet.", show_default=False
-        ),
+        str | None, opt.format_option(f"table (default), json (one document), jsonl (one object a line), {one_of(formats.names()[1:])}.", _formats)
     ] = None,
     json: opt.Json = False,
     state: opt.State = None,
@@ -67,17 +71,15 @@ def calls(
     """
     if limit is not None and limit < 1:
         raise BadUsage("--limit must be 1 or more")
-    chosen = choose(CallsFormat, style, file, json=json)
-    if chosen is CallsFormat.parquet:
-        if file is None:
-            raise BadUsage("Parquet is nothing for a terminal: --output FILE")
-        pyarrow()
+    chosen = choose(_formats(), style, file, json=json)
+    if chosen not in _OWN and not formats.named(chosen).streams and file is None:
+        raise BadUsage(f"{chosen.capitalize()} is nothing for a terminal: --output FILE")
     reader = open_trail(trail_directory(directory), state, name, reason)
     # a page that another may follow needs an order that nothing changes
     order = order_by or ("timestamp" if limit is not None or after is not None else None)
     found = reader.calls(**question.filters(), order_by=order, descending=descending, limit=limit, after=after, verified=verified)
     status = functools.cache(lambda: reader.status(question.only.get("subject")))
-    if chosen is CallsFormat.table:
+    if chosen == "table":
         zone = question.time.zone
         if not output.print_table((Column(f"TIME ({zone_name(zone)})"), *COLUMNS), (row(call, zone) for call in found)):
             output.say("no calls", "dim")
@@ -88,7 +90,7 @@ def calls(
     leave(status())
 
 
-def pieces_of(found: Iterable[Mapping[str, Any]], style: CallsFormat, beside: Callable[[], Mapping[str, Any]]) -> Iterable[str | bytes]:
+def pieces_of(found: Iterable[Mapping[str, Any]], style: str, beside: Callable[[], Mapping[str, Any]]) -> Iterable[str | bytes]:
     """
     Write calls as they are asked for, piece by piece.
 
@@ -97,11 +99,9 @@ def pieces_of(found: Iterable[Mapping[str, Any]], style: CallsFormat, beside: Ca
         style: Any but a table.
         beside: What a JSON document says beside them, once all were given.
     """
-    if style is CallsFormat.parquet:
-        return parquet(found)
-    if style is CallsFormat.csv:
-        return chain([delimited.header()], (delimited.encode([call]) for call in found))
-    return output.json_document("calls", found, beside) if style is CallsFormat.json else output.json_lines(found)
+    if style == "json":
+        return output.json_document("calls", found, beside)
+    return output.json_lines(found) if style == "jsonl" else formats.pieces(style, found)
 
 
 def row(call: Mapping[str, Any], zone: tzinfo) -> tuple[Cell, ...]:

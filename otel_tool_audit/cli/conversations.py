@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterable, Mapping
-from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
@@ -15,19 +14,8 @@ from otel_tool_audit.cli import output
 from otel_tool_audit.cli.answer_status import leave, open_trail
 from otel_tool_audit.cli.calls import pieces_of
 from otel_tool_audit.cli.options import choose, directory_and
-from otel_tool_audit.cli.output import CallsFormat
 from otel_tool_audit.export import markdown
 from otel_tool_audit.review.calls.timeline import line
-
-
-class TimelineFormat(StrEnum):
-    """How a conversation is told."""
-
-    table = "table"
-    json = "json"
-    jsonl = "jsonl"
-    csv = "csv"
-    md = "md"
 
 
 def timeline(
@@ -38,9 +26,7 @@ def timeline(
     name: opt.As = None,
     reason: opt.Reason = None,
     file: opt.Output = None,
-    style: Annotated[
-        TimelineFormat | None, typer.Option("--format", metavar="FORMAT", help="table (default), json, jsonl, csv or md.", show_default=False)
-    ] = None,
+    style: Annotated[str | None, opt.format_option("table (default), json, jsonl, csv or md.", lambda: opt.ROWS)] = None,
     json: opt.Json = False,
     state: opt.State = None,
 ) -> None:
@@ -49,17 +35,17 @@ def timeline(
     What shows a subject's data is recorded in the trail. Exit 1 when the trail is seen to be broken.
     """
     directory, wanted = directory_and(first, conversation, "CONVERSATION")
-    chosen = choose(TimelineFormat, style, file, json=json)
+    chosen = choose(opt.ROWS, style, file, json=json)
     clocks = opt.asked(None, None, None, zone).zone
     reader = open_trail(directory, state, name, reason)
     found = reader.calls(conversation=wanted, recorded_as="timeline")
     status = functools.cache(reader.status)
-    if chosen is TimelineFormat.table:
+    if chosen == "table":
         _print(found, wanted)
-    elif chosen is TimelineFormat.md:
+    elif chosen == "md":
         output.give(markdown.conversation(wanted, found, clocks), file)
     else:
-        output.give(pieces_of(found, CallsFormat(chosen.value), lambda: {"trail": status().as_dict()}), file)
+        output.give(pieces_of(found, chosen, lambda: {"trail": status().as_dict()}), file)
     leave(status())
 
 

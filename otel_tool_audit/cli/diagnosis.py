@@ -7,9 +7,9 @@ from typing import Final
 import typer
 from rich.text import Text
 
+from otel_tool_audit import exit_codes
 from otel_tool_audit.cli import options as opt
 from otel_tool_audit.cli import output
-from otel_tool_audit.cli.output import Format
 from otel_tool_audit.diagnosis.doctor import CheckResult, Level, examine, named_trail
 from otel_tool_audit.settings import variable
 from otel_tool_audit.text import plural
@@ -17,7 +17,7 @@ from otel_tool_audit.text import plural
 _SIGNS: Final = {Level.good: ("✓", "green"), Level.notice: ("·", "cyan"), Level.warning: ("!", "yellow"), Level.problem: ("✗", "bold red")}
 
 
-def doctor(directory: opt.Directory = None, *, style: opt.TableOrJson = Format.table, json: opt.Json = False, state: opt.State = None) -> None:
+def doctor(directory: opt.Directory = None, *, style: opt.TableOrJson = "table", json: opt.Json = False, state: opt.State = None) -> None:
     """Find what could keep calls off the record.
 
     Examines this machine, its settings and, if one is named, a trail. Exit 1 if there is a problem, 0 if there are warnings at most.
@@ -25,13 +25,13 @@ def doctor(directory: opt.Directory = None, *, style: opt.TableOrJson = Format.t
     path = named_trail(directory)
     found = examine(path, state)
     problems = sum(check.level is Level.problem for check in found)
-    if json or style is Format.json:
+    if json or style == "json":
         output.print_json({"ok": not problems, "checks": [check.as_dict() for check in found]})
     else:
         _print(found)
         if path is None:
             output.say(f"no trail was named: give its directory, or set {variable('trail')}, to have it examined, too", "dim")
-    raise typer.Exit(output.BROKEN if problems else output.GOOD)
+    raise typer.Exit(exit_codes.BROKEN if problems else exit_codes.GOOD)
 
 
 def _print(found: list[CheckResult]) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from enum import StrEnum
 from functools import partial
 from typing import Annotated, Any, NoReturn
 
@@ -13,6 +12,7 @@ from rich.progress import Progress as Bar
 from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
+from otel_tool_audit import exit_codes
 from otel_tool_audit.access.answer import AnswerStatus, broken_in_words
 from otel_tool_audit.access.question import Question
 from otel_tool_audit.cli import options as opt
@@ -20,18 +20,11 @@ from otel_tool_audit.cli import output
 from otel_tool_audit.cli.answer_status import open_trail
 from otel_tool_audit.cli.options import BadUsage, trail_directory
 from otel_tool_audit.cli.verdicts import STYLES, progress
+from otel_tool_audit.export import formats
 from otel_tool_audit.export.check import Checked, as_dict, check
 from otel_tool_audit.export.manifest import Manifest
 from otel_tool_audit.review.reader import UnauditedReader
-from otel_tool_audit.text import plural
-
-
-class Files(StrEnum):
-    """What an export's files are."""
-
-    jsonl = "jsonl"
-    csv = "csv"
-    parquet = "parquet"
+from otel_tool_audit.text import one_of, plural
 
 
 def export(
@@ -40,7 +33,7 @@ def export(
     folder: Annotated[
         str | None, typer.Option("--output", "-o", metavar="DIR", help="Where the files go: a new directory.", show_default=False)
     ] = None,
-    style: Annotated[Files, typer.Option("--format", metavar="FORMAT", help="jsonl (default), csv or parquet.", show_default=False)] = Files.jsonl,
+    style: Annotated[str, opt.format_option(f"{formats.names()[0]} (default), {one_of(formats.names()[1:])}.", formats.names)] = formats.names()[0],
     examined: Annotated[
         str | None, typer.Option("--check", metavar="DIR", help="Check the export that lies there; with the trail, against it.", show_default=False)
     ] = None,
@@ -61,7 +54,7 @@ def export(
     if folder is None:
         raise BadUsage("where to? Name a new directory: --output DIR")
     done = open_trail(trail_directory(directory), state, name, reason).export(
-        folder, style.value, said=question.said, verifying=progress, exporting=partial(_bar, "exporting"), going_on=_going_on, **question.filters()
+        folder, style, said=question.said, verifying=progress, exporting=partial(_bar, "exporting"), going_on=_going_on, **question.filters()
     )
     made = done.manifest
     if done.ended is not None and done.ended.obstacle is not None:
@@ -102,7 +95,7 @@ def _check(directory: str | None, folder: str, state: str | None, *, json: bool)
         output.print_json(as_dict(found))
     else:
         _print_checked(found)
-    raise typer.Exit(output.GOOD if found.ok else output.BROKEN)
+    raise typer.Exit(exit_codes.GOOD if found.ok else exit_codes.BROKEN)
 
 
 def _print_checked(found: Checked) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from enum import StrEnum
 from typing import Annotated, Any, Final
 
 import typer
@@ -15,21 +14,13 @@ from otel_tool_audit.cli import output
 from otel_tool_audit.cli.answer_status import leave, open_trail, say
 from otel_tool_audit.cli.calls import COLUMNS, pieces_of, row
 from otel_tool_audit.cli.options import BadUsage, choose, trail_directory
-from otel_tool_audit.cli.output import CallsFormat, Column
+from otel_tool_audit.cli.output import Column
 from otel_tool_audit.export import delimited
 from otel_tool_audit.review.calls.clocks import zone_name
 
+FORMATS: Final = ("table", "json", "jsonl", "csv")
 _WIDTHS: Final = (19, 11, 14, 16, 22, 7, 0)
 """What a table's columns have at least, in characters: its rows are not known yet."""
-
-
-class Shown(StrEnum):
-    """How the latest calls are shown."""
-
-    table = "table"
-    json = "json"
-    jsonl = "jsonl"
-    csv = "csv"
 
 
 def tail(
@@ -40,10 +31,7 @@ def tail(
     count: Annotated[int, typer.Option("--lines", "-n", metavar="N", help="So many of the latest, by default 10.", show_default=False)] = 10,
     name: opt.As = None,
     reason: opt.Reason = None,
-    style: Annotated[
-        Shown | None,
-        typer.Option("--format", help="table (default), json (without -f), jsonl (one object a line) or csv.", metavar="FORMAT", show_default=False),
-    ] = None,
+    style: Annotated[str | None, opt.format_option("table (default), json (without -f), jsonl (one object a line) or csv.", lambda: FORMATS)] = None,
     json: opt.Json = False,
     state: opt.State = None,
 ) -> None:
@@ -51,16 +39,16 @@ def tail(
 
     What shows a subject's data is recorded in the trail. Exit 1 when the trail is seen to be broken, 3 when there is no key to recognise the subject by.
     """
-    chosen = choose(Shown, style, None, json=json)
-    if chosen is Shown.json and follow:
+    chosen = choose(FORMATS, style, None, json=json)
+    if chosen == "json" and follow:
         raise BadUsage("a list that goes on is no JSON document: --format jsonl")
     if count < 0:
         raise BadUsage("--lines must be 0 or more")
     reader = open_trail(trail_directory(directory), state, name, reason)
     end = Tail(reader, count, question.filters(), follow=follow)
     status = reader.status(question.only.get("subject"))
-    if chosen is Shown.json:
-        output.give(pieces_of(reversed(end.latest), CallsFormat.json, lambda: {"trail": status.as_dict()}), None)
+    if chosen == "json":
+        output.give(pieces_of(reversed(end.latest), "json", lambda: {"trail": status.as_dict()}), None)
         leave(status)
         return
     show = _shower(chosen, question, end.latest)
@@ -77,10 +65,10 @@ def tail(
         show(ended)
 
 
-def _shower(style: Shown, question: Question, latest: Sequence[Mapping[str, Any]]) -> Callable[[Mapping[str, Any]], None]:
-    if style is Shown.jsonl:
+def _shower(style: str, question: Question, latest: Sequence[Mapping[str, Any]]) -> Callable[[Mapping[str, Any]], None]:
+    if style == "jsonl":
         return lambda call: output.write_stdout(output.json_lines([call]), flush=True)
-    if style is Shown.csv:
+    if style == "csv":
         output.write_stdout([delimited.header()], flush=True)
         return lambda call: output.write_stdout([delimited.encode([call])], flush=True)
     zone = question.time.zone

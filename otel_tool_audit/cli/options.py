@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, tzinfo
 from enum import StrEnum
-from typing import Annotated, Any, Final, TypeVar, cast
+from typing import Annotated, Any, Final, cast
 
 import typer
 from typer.core import TyperCommand
 
 from otel_tool_audit.access.question import Asked
 from otel_tool_audit.cli import output
-from otel_tool_audit.cli.output import AnswerFormat, Format
 from otel_tool_audit.format.names import DOCUMENT
 from otel_tool_audit.record.model import TRIGGERS
 from otel_tool_audit.review.calls import times
 from otel_tool_audit.settings import variable
+from otel_tool_audit.text import one_of
 
 BadUsage: Final = cast("type[Exception]", typer.BadParameter.__mro__[1])
 """What typer raises for wrong arguments: ``UsageError``, whose home differs between typer's versions."""
-
-
-_Formats = TypeVar("_Formats", bound=StrEnum)
 
 
 class Status(StrEnum):
@@ -43,14 +41,34 @@ def _option(*names: str, help: str, metavar: str | None = None) -> Any:  # noqa:
     return typer.Option(*names, help=help, metavar=metavar, show_default=False, show_envvar=False)
 
 
+def format_option(help: str, names: Callable[[], Sequence[str]]) -> Any:  # noqa: A002, ANN401 - as above
+    """
+    Make the option ``--format``.
+
+    Args:
+        help: What it says of itself.
+        names: Gives the formats that there are.
+    """
+
+    def one(text: str) -> str:
+        if text not in names():
+            raise typer.BadParameter(f"{text!r} is not one of {', '.join(map(repr, names()))}.")
+        return text
+
+    return typer.Option(
+        "--format", metavar="FORMAT", help=help, show_default=False, show_envvar=False, parser=one, autocompletion=lambda: list(names())
+    )
+
+
+ROWS: Final = ("table", "json", "jsonl", "csv", "md")
+"""The formats of rows of any columns."""
+
 Directory = Annotated[str | None, typer.Argument(metavar="DIR", help=f"The trail; by default what {variable('trail')} names.", show_default=False)]
 State = Annotated[
     str | None, _option("--state", metavar="DIR", help=f"The state directory, or 'none'; by default {variable('state')}, else the user's own.")
 ]
-TableOrJson = Annotated[Format, _option("--format", help="table (default) or json.", metavar="FORMAT")]
-TableOrRows = Annotated[
-    AnswerFormat | None, _option("--format", help="table (default), json (one document), jsonl (one object a line), csv or md.", metavar="FORMAT")
-]
+TableOrJson = Annotated[str, format_option("table (default) or json.", lambda: ("table", "json"))]
+TableOrRows = Annotated[str | None, format_option("table (default), json (one document), jsonl (one object a line), csv or md.", lambda: ROWS)]
 Json = Annotated[bool, _option("--json", help="The same as --format json.")]
 
 User = Annotated[str | None, _option("--user", metavar="ID", help="On behalf of this user.")]
@@ -113,12 +131,12 @@ def trail_directory(given: str | None) -> str:
     return path
 
 
-def choose(formats: type[_Formats], style: _Formats | None, file: str | None, *, json: bool) -> _Formats:
+def choose(names: Sequence[str], style: str | None, file: str | None, *, json: bool) -> str:
     """
     Tell in which format a result is wanted: as is said, as the file's name says, else as a table.
 
     Args:
-        formats: Those there are.
+        names: Of the formats that there are.
         style: What ``--format`` says.
         file: What ``--output`` says.
         json: Whether ``--json`` was given.
@@ -128,13 +146,12 @@ def choose(formats: type[_Formats], style: _Formats | None, file: str | None, *,
         SettingsError: The file cannot be written.
     """
     ending = (file or "").rpartition(".")[2].lower()
-    named = next((known for known in formats if known.value == ending), None)
-    chosen = formats("json") if json else style or named or formats("table")
+    chosen = "json" if json else style or (ending if ending in names else "table")
     if file is not None:
-        if chosen.value == "table":
-            endings = [f".{known}" for known in formats if known.value != "table"]
+        if chosen == "table":
+            endings = one_of([f".{known}" for known in names if known != "table"])
             what = "a table is for the terminal" if style is not None else f"the name {file} says none of the formats that there are"
-            raise BadUsage(f"{what}: let it end in {', '.join(endings[:-1])} or {endings[-1]}, or give --format")
+            raise BadUsage(f"{what}: let it end in {endings}, or give --format")
         output.check_file(file)
     return chosen
 

@@ -14,7 +14,6 @@ import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from enum import StrEnum
 from itertools import chain, islice
 from typing import Any, Final, NamedTuple
 
@@ -23,13 +22,10 @@ from rich.console import Console
 from rich.text import Text
 
 from otel_tool_audit.errors import SettingsError
+from otel_tool_audit.host.durable import Durability, replace_file
 from otel_tool_audit.text import printable
 
 NAME: Final = "otel-tool-audit"
-GOOD: Final = 0
-BROKEN: Final = 1
-USAGE: Final = 2
-CANNOT_TELL: Final = 3
 
 SAMPLE: Final = 500
 """Rows that decide how wide a table's columns are; what follows is fitted to them, so that a table of millions streams."""
@@ -46,42 +42,6 @@ _UNSAFE: Final = re.compile(
 
 safe: Final = printable
 """Makes any text fit to stand in a line of output."""
-
-
-class Format(StrEnum):
-    """How a result is printed: for people, or as one JSON document."""
-
-    table = "table"
-    json = "json"
-
-
-class AnswerFormat(StrEnum):
-    """How rows of any columns are given out."""
-
-    table = "table"
-    json = "json"
-    jsonl = "jsonl"
-    csv = "csv"
-    md = "md"
-
-
-class CallsFormat(StrEnum):
-    """How calls are given out."""
-
-    table = "table"
-    json = "json"
-    jsonl = "jsonl"
-    csv = "csv"
-    parquet = "parquet"
-
-
-class ReportFormat(StrEnum):
-    """How a report is given out."""
-
-    table = "table"
-    json = "json"
-    html = "html"
-    pdf = "pdf"
 
 
 class _Console(Console):
@@ -189,10 +149,8 @@ def write_file(pieces: Iterable[str | bytes], path: str) -> None:
     Raises:
         SettingsError: It cannot be written.
     """
-    with _temporary(path) as name:
-        with open(os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0), 0o600), "wb") as target:
-            target.writelines(_encoded(pieces))
-        os.replace(name, path)
+    with _told(path):
+        replace_file(path, _encoded(pieces), Durability.WHOLE)
 
 
 def check_file(path: str) -> None:
@@ -205,23 +163,21 @@ def check_file(path: str) -> None:
     Raises:
         SettingsError: It cannot be written.
     """
-    with _temporary(path) as name:
-        os.close(os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+    probe = f"{path}.{os.getpid()}.tmp"
+    with _told(path):
+        os.close(os.open(probe, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+        os.unlink(probe)
         if os.path.isdir(path):
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
 
 
 @contextmanager
-def _temporary(path: str) -> Iterator[str]:
-    """Name a file beside *path*; what is left of it at the end goes."""
-    name = f"{path}.{os.getpid()}.tmp"
+def _told(path: str) -> Iterator[None]:
+    """Say which file cannot be written, and what to do."""
     try:
-        yield name
+        yield
     except OSError as error:
         raise SettingsError(f"{path} cannot be written ({error.strerror or error}); name another file") from None
-    finally:
-        if os.path.lexists(name):
-            os.unlink(name)
 
 
 def give(pieces: Iterable[str | bytes], file: str | None) -> None:

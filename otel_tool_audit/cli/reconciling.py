@@ -14,7 +14,7 @@ from rich.text import Text
 from otel_tool_audit.cli import options as opt
 from otel_tool_audit.cli import output
 from otel_tool_audit.cli.options import BadUsage, asked, trail_directory
-from otel_tool_audit.cli.output import Cell, Format
+from otel_tool_audit.cli.output import Cell
 from otel_tool_audit.review.reconcile import sources
 from otel_tool_audit.review.reconcile.compare import COUNTS, MISMATCHED, MISSING_IN_BACKEND, MISSING_IN_TRAIL
 from otel_tool_audit.review.reconcile.jaeger import HEADERS, Jaeger
@@ -52,7 +52,7 @@ def reconcile(
     during: opt.During = None,
     time_zone: opt.TimeZone = None,
     allow_missing: _AllowMissing = False,
-    style: opt.TableOrJson = Format.table,
+    style: opt.TableOrJson = "table",
     json: opt.Json = False,
     state: opt.State = None,
 ) -> None:
@@ -70,7 +70,7 @@ def reconcile(
         found = compare_both(
             path, source, now=time.time_ns(), since=within.since, until=within.until, allow_missing=allow_missing, state=state, progress=report
         )
-    if json or style is Format.json:
+    if json or style == "json":
         output.print_json(found.as_dict())
     else:
         _print(found, path)
@@ -105,9 +105,9 @@ def _print(found: Reconciliation, path: str) -> None:
     if shown:
         console.print()
     for finding in shown:
-        told = f"  {output.safe(finding.message)}"
+        message = f"  {output.safe(finding.message)}"
         console.print(
-            Text.assemble(("✗ ", "bold red"), (output.safe(finding.where), "bold"), f"  {finding.call_id}", told, (f"  [{finding.kind}]", "dim"))
+            Text.assemble(("✗ ", "bold red"), (output.safe(finding.where), "bold"), f"  {finding.call_id}", message, (f"  [{finding.kind}]", "dim"))
         )
     left = sum(counts[kind] for kind in _WRONG) - len(shown)
     if left:

@@ -19,7 +19,6 @@ from otel_tool_audit.cli import options as opt
 from otel_tool_audit.cli import output, pages
 from otel_tool_audit.cli.answer_status import open_trail
 from otel_tool_audit.cli.options import BadUsage, choose, trail_directory
-from otel_tool_audit.cli.output import ReportFormat
 from otel_tool_audit.cli.verdicts import progress
 from otel_tool_audit.export import html, pdf
 from otel_tool_audit.export.contents import Heading, access_document, activity_document, conversation_document
@@ -29,7 +28,8 @@ report: Final = typer.Typer(help="Reports that people read: who saw what, and wh
 
 _SLOW_ROWS: Final = 2_000
 
-_Format = Annotated[ReportFormat | None, typer.Option("--format", metavar="FORMAT", help="table (default), json, html or pdf.", show_default=False)]
+FORMATS: Final = ("table", "json", "html", "pdf")
+_Format = Annotated[str | None, opt.format_option("table (default), json, html or pdf.", lambda: FORMATS)]
 
 
 def access(
@@ -50,7 +50,7 @@ def access(
     """
     if "subject" not in question.only:
         raise BadUsage("whose data? Name the subject: --subject ID")
-    asked = _Asked(question, file, choose(ReportFormat, style, file, json=json), open_trail(trail_directory(directory), state, name, reason))
+    asked = _Asked(question, file, choose(FORMATS, style, file, json=json), open_trail(trail_directory(directory), state, name, reason))
     filters = question.filters()
     subject, start, end = (filters.pop(key) for key in ("subject", "since", "until"))
     with asked.short_enough():
@@ -74,7 +74,7 @@ def activity(
     Volume, failures, tools, users, triggers, refused calls, gaps, integrity. Exit 1 when the trail is broken; the report says where. The
     report is recorded in the trail.
     """
-    asked = _Asked(question, file, choose(ReportFormat, style, file, json=json), open_trail(trail_directory(directory), state, name, reason))
+    asked = _Asked(question, file, choose(FORMATS, style, file, json=json), open_trail(trail_directory(directory), state, name, reason))
     filters = question.filters()
     start, end = filters.pop("since"), filters.pop("until")
     asked.give(asked.reader.activity_report(start, end, every=stretch_for(start, end), verifying=progress, **filters), activity_document)
@@ -97,7 +97,7 @@ def conversation(
     """
     if "conversation" not in question.only:
         raise BadUsage("which conversation? Name it: --conversation ID")
-    asked = _Asked(question, file, choose(ReportFormat, style, file, json=json), open_trail(trail_directory(directory), state, name, reason))
+    asked = _Asked(question, file, choose(FORMATS, style, file, json=json), open_trail(trail_directory(directory), state, name, reason))
     filters = question.filters()
     wanted, start, end = (filters.pop(key) for key in ("conversation", "since", "until"))
     with asked.short_enough():
@@ -108,13 +108,13 @@ def conversation(
 class _Asked:
     """A report that was asked for: everything that can be wrong with the question is found before the trail is read."""
 
-    def __init__(self, question: Question, file: str | None, style: ReportFormat, reader: TrailReader) -> None:
+    def __init__(self, question: Question, file: str | None, style: str, reader: TrailReader) -> None:
         _check(style, file)
         self._question = question
         self._file = file
         self._style = style
         self.reader = reader
-        self.most = pdf.MOST_ROWS if style is ReportFormat.pdf else None
+        self.most = pdf.MOST_ROWS if style == "pdf" else None
 
     @contextmanager
     def short_enough(self) -> Iterator[None]:
@@ -141,7 +141,7 @@ class _Asked:
             typer.Exit: The trail is broken, or the subject cannot be recognised.
         """
         document = lay_out(found, self._heading())
-        if self._style is ReportFormat.table:
+        if self._style == "table":
             pages.show(document)
         else:
             output.give(_pieces(found, document, self._style), self._file)
@@ -162,20 +162,20 @@ class _Asked:
         )  # fmt: skip
 
 
-def _check(style: ReportFormat, file: str | None) -> None:
+def _check(style: str, file: str | None) -> None:
     """Find out what a report could not be given for, before the trail is read."""
-    if style is ReportFormat.html:
+    if style == "html":
         html.jinja2()
-    elif style is ReportFormat.pdf:
+    elif style == "pdf":
         pdf.typst()
         if file is None and sys.stdout.isatty():
             raise BadUsage("a PDF is nothing for a terminal: --output FILE")
 
 
-def _pieces(found: Report, document: ReportDocument, style: ReportFormat) -> Iterable[str | bytes]:
-    if style is ReportFormat.html:
+def _pieces(found: Report, document: ReportDocument, style: str) -> Iterable[str | bytes]:
+    if style == "html":
         return html.render(document)
-    if style is ReportFormat.pdf:
+    if style == "pdf":
         rows = sum(len(table.rows) for table in document.tables)
         if rows > _SLOW_ROWS:
             output.say(f"setting {rows:,} rows as PDF takes a while; HTML is quicker", "dim")

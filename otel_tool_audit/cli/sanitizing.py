@@ -10,7 +10,6 @@ from rich.text import Text
 
 from otel_tool_audit.cli import options as opt
 from otel_tool_audit.cli import output
-from otel_tool_audit.cli.output import Format
 from otel_tool_audit.record.jsonsafe import parse_json
 from otel_tool_audit.redaction import Sanitizer
 from otel_tool_audit.settings import Settings
@@ -24,7 +23,7 @@ def sanitize(
         ),
     ] = None,
     *,
-    style: opt.TableOrJson = Format.table,
+    style: opt.TableOrJson = "table",
     json: opt.Json = False,
 ) -> None:
     """Show what would be stored of a value, and what not."""
@@ -35,7 +34,7 @@ def sanitize(
     settings = Settings.resolve()
     found = Sanitizer(secret_keys=settings.secret_keys, keep_keys=settings.keep_keys).value(_parsed(value))
     redactions = [{"path": r.path, "rule": r.rule, "count": r.count} for r in found.redactions]
-    if json or style is Format.json:
+    if json or style == "json":
         output.print_json({"value": found.value, "redactions": redactions})
         return
     console = output.stdout()

@@ -12,13 +12,14 @@ from urllib.parse import quote
 import typer
 from rich.text import Text
 
+from otel_tool_audit import exit_codes
 from otel_tool_audit.access.reader import TrailReader
 from otel_tool_audit.cli import options as opt
 from otel_tool_audit.cli import output
 from otel_tool_audit.cli.answer_status import leave, open_trail
 from otel_tool_audit.cli.calls import STYLES
 from otel_tool_audit.cli.options import BadUsage, directory_and
-from otel_tool_audit.cli.output import Cell, Format
+from otel_tool_audit.cli.output import Cell
 from otel_tool_audit.review.calls.filters import nearest
 from otel_tool_audit.review.calls.timeline import one_line
 from otel_tool_audit.review.verify.neighbours import Proof
@@ -40,7 +41,7 @@ def show(
     ] = None,
     name: opt.As = None,
     reason: opt.Reason = None,
-    style: opt.TableOrJson = Format.table,
+    style: opt.TableOrJson = "table",
     json: opt.Json = False,
     state: opt.State = None,
 ) -> None:
@@ -61,7 +62,7 @@ def show(
         raise BadUsage(f"there is no {wanted} in {directory}{_what_there_is(reader, address)}")
     proof = reader.proof(str(found["chain"]), int(found["seq"]))
     status = reader.status()
-    if json or style is Format.json:
+    if json or style == "json":
         output.print_json(found | {"proof": None if proof is None else _proof_as_dict(proof), "trail": status.as_dict()})
     else:
         console = output.stdout()
@@ -71,7 +72,7 @@ def show(
             console.print(line)
     leave(status)
     if proof is not None and not proof.ok:
-        raise typer.Exit(output.BROKEN)
+        raise typer.Exit(exit_codes.BROKEN)
 
 
 def _what_there_is(reader: TrailReader, address: re.Match[str] | None) -> str:
@@ -118,10 +119,10 @@ def _place(proof: Proof | None) -> Iterator[tuple[str, Cell]]:
         return
     for name, neighbour in (("before it", proof.before), ("after it", proof.after)):
         if neighbour is not None:
-            told = one_line(neighbour) if neighbour.get("tool_name") else ""
+            call = one_line(neighbour) if neighbour.get("tool_name") else ""
             yield (
                 name,
-                Cell(f"{neighbour['chain']}/{neighbour['seq']}  {neighbour.get('timestamp')}  {neighbour.get('event')}  {told}".rstrip(), "dim"),
+                Cell(f"{neighbour['chain']}/{neighbour['seq']}  {neighbour.get('timestamp')}  {neighbour.get('event')}  {call}".rstrip(), "dim"),
             )
     yield "proof", Cell(f"{proof.in_words()}; `verify` tells of the whole chain", "green" if proof.ok else "bold red")
 

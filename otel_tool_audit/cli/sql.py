@@ -15,7 +15,7 @@ from otel_tool_audit.cli import options as opt
 from otel_tool_audit.cli import output
 from otel_tool_audit.cli.answer_status import leave, open_trail
 from otel_tool_audit.cli.options import choose, directory_and
-from otel_tool_audit.cli.output import AnswerFormat, Cell, Column
+from otel_tool_audit.cli.output import Cell, Column
 from otel_tool_audit.export import delimited, markdown
 
 _MEMORY: Final = 4 << 30
@@ -30,9 +30,7 @@ def sql(
     name: opt.As = None,
     reason: opt.Reason = None,
     file: opt.Output = None,
-    style: Annotated[
-        AnswerFormat | None, typer.Option("--format", metavar="FORMAT", help="table (default), json, jsonl, csv or md.", show_default=False)
-    ] = None,
+    style: Annotated[str | None, opt.format_option("table (default), json, jsonl, csv or md.", lambda: opt.ROWS)] = None,
     json: opt.Json = False,
     state: opt.State = None,
 ) -> None:
@@ -42,13 +40,13 @@ def sql(
     Exit 1 when the trail is seen to be broken, 3 when there is no key to recognise the subject by.
     """
     directory, text = directory_and(first, select, "SELECT")
-    chosen = choose(AnswerFormat, style, file, json=json)
+    chosen = choose(opt.ROWS, style, file, json=json)
     reader = open_trail(directory, state, name, reason)
     asked = sys.stdin.read() if text == "-" else text
     with _memory_bounded():
         answer = reader.sql(asked, **question.filters())
     status = reader.status(question.only.get("subject"))
-    if chosen is AnswerFormat.table:
+    if chosen == "table":
         columns = [Column(title.upper(), shrinks=True) for title in answer.names]
         if not output.print_table(columns, ([Cell(_shown(value)) for value in row] for row in answer.rows)):
             output.say("no rows", "dim")
@@ -77,14 +75,14 @@ def _memory_bounded() -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
 
 
-def _pieces(names: tuple[str, ...], rows: list[tuple[Any, ...]], style: AnswerFormat, status: AnswerStatus) -> Iterable[str | bytes]:
-    if style is AnswerFormat.csv:
+def _pieces(names: tuple[str, ...], rows: list[tuple[Any, ...]], style: str, status: AnswerStatus) -> Iterable[str | bytes]:
+    if style == "csv":
         plain = (bool, int, float, str)
         return (delimited.line([v if v is None or isinstance(v, plain) else str(v) for v in row]) for row in (names, *rows))
-    if style is AnswerFormat.md:
+    if style == "md":
         return markdown.table(names, (map(_shown, row) for row in rows))
     objects = (dict(zip(names, row, strict=True)) for row in rows)
-    return output.json_document("rows", objects, lambda: {"trail": status.as_dict()}) if style is AnswerFormat.json else output.json_lines(objects)
+    return output.json_document("rows", objects, lambda: {"trail": status.as_dict()}) if style == "json" else output.json_lines(objects)
 
 
 def _shown(value: Any) -> str:  # noqa: ANN401 - any value of SQL

@@ -13,7 +13,7 @@ from otel_tool_audit.cli import options as opt
 from otel_tool_audit.cli import output
 from otel_tool_audit.cli.answer_status import leave, open_trail
 from otel_tool_audit.cli.options import choose, trail_directory
-from otel_tool_audit.cli.output import AnswerFormat, Cell, Column
+from otel_tool_audit.cli.output import Cell, Column
 from otel_tool_audit.cli.pages import sparkline
 from otel_tool_audit.export import delimited, markdown
 from otel_tool_audit.export.document import duration, percent
@@ -52,15 +52,15 @@ def stats(
 
     What is asked about a subject is recorded in the trail. Exit 1 when the trail is seen to be broken, 3 when there is no key to recognise the subject by.
     """
-    chosen = choose(AnswerFormat, style, file, json=json)
+    chosen = choose(opt.ROWS, style, file, json=json)
     reader = open_trail(trail_directory(directory), state, name, reason)
     total, tools = reader.statistics(every=every, **question.filters())
     status = reader.status(question.only.get("subject"))
     rows = (*tools, total)
-    if chosen is AnswerFormat.json:
+    if chosen == "json":
         found = {"total": dataclasses.asdict(total), "tools": [dataclasses.asdict(tool) for tool in tools], "trail": status.as_dict()}
         output.give([output.as_json(found, indent=2) + "\n"], file)
-    elif chosen is not AnswerFormat.table:
+    elif chosen != "table":
         output.give(_pieces(rows, chosen), file)
     elif not total.calls:
         output.say("no calls", "dim")
@@ -77,11 +77,11 @@ def _longest() -> int:
     return max(_SHORTEST, min(_LONGEST, console.width - _FIGURES_WIDE)) if console.is_terminal else _LONGEST
 
 
-def _pieces(rows: Iterable[ToolStatistics], style: AnswerFormat) -> Iterable[str | bytes]:
+def _pieces(rows: Iterable[ToolStatistics], style: str) -> Iterable[str | bytes]:
     """Write statistics for other programs; tables have a row a tool, and nothing over time."""
-    if style is AnswerFormat.jsonl:
+    if style == "jsonl":
         return output.json_lines(map(dataclasses.asdict, rows))
-    if style is AnswerFormat.csv:
+    if style == "csv":
         return (delimited.line(cells) for cells in (_FIGURES, *([getattr(row, name) for name in _FIGURES] for row in rows)))
     titles = [column.title for column in _COLUMNS[:-1]]
     return markdown.table(titles, ([cell.text for cell in _row(row, ())] for row in rows), [column.right for column in _COLUMNS])

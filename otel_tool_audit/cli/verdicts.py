@@ -14,7 +14,7 @@ from rich.text import Text
 from otel_tool_audit.cli import options as opt
 from otel_tool_audit.cli import output
 from otel_tool_audit.cli.options import BadUsage, trail_directory
-from otel_tool_audit.cli.output import Cell, Format
+from otel_tool_audit.cli.output import Cell
 from otel_tool_audit.review.verify import checks
 from otel_tool_audit.review.verify.findings import Verification
 from otel_tool_audit.review.verify.verifier import verify as verify_trail
@@ -33,7 +33,7 @@ def verify(
     *,
     deep: _Deep = False,
     require_complete: _RequireComplete = False,
-    style: opt.TableOrJson = Format.table,
+    style: opt.TableOrJson = "table",
     json: opt.Json = False,
     state: opt.State = None,
 ) -> None:
@@ -44,7 +44,7 @@ def verify(
     path = trail_directory(directory)
     with progress() as report:
         found = verify_trail(path, state=state, deep=deep, progress=report)
-    if json or style is Format.json:
+    if json or style == "json":
         output.print_json(found.as_dict())
     else:
         print_verification(found, path)

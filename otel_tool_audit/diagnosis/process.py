@@ -118,13 +118,13 @@ def _loggers() -> Iterator[ProcessFinding]:
 
 def _counted(binding: Binding) -> Iterator[ProcessFinding]:
     counters = binding.recorder.trail.counters.snapshot()
-    for name, told, remedy in (
+    for name, what, remedy in (
         ("lost", "records could not be written", "see the log; a trail.gap record tells when"),
         ("unattributed", "calls had no user, conversation or model", "call tools inside `with attribution(…):`"),
         ("spans_dropped", "spans did not reach their backend", "look at OTEL_EXPORTER_OTLP_ENDPOINT and at the Collector"),
     ):
         if counters[name]:
-            yield ProcessFinding(name, ok=False, message=f"{counters[name]} {told}", remedy=remedy)
+            yield ProcessFinding(name, ok=False, message=f"{counters[name]} {what}", remedy=remedy)
     if counters["blocked_loop"]:
         names = ", ".join(sorted(binding.recorder.blocked))
         message = f"{counters['blocked_loop']} calls of sync tools held up an event loop: {names}"

@@ -211,14 +211,14 @@ def _clock(records: list[Mapping[str, Any]]) -> Iterator[CheckResult]:
 
 def _append_only(directories: list[str]) -> CheckResult:
     name = "append-only flag"
-    held = total = 0
+    flagged = total = 0
     for directory in directories:
         for entry in os.scandir(directory):
             if entry.name.endswith(".jsonl") and entry.is_file(follow_symlinks=False):
                 total += 1
-                held += bool(_flags(entry.path) & _APPEND_ONLY)
-    if held:
-        return CheckResult(name, Level.good, f"set on {held} of {plural(total, 'segment')}; root lifts it with `chattr -a FILE`")
+                flagged += bool(_flags(entry.path) & _APPEND_ONLY)
+    if flagged:
+        return CheckResult(name, Level.good, f"set on {flagged} of {plural(total, 'segment')}; root lifts it with `chattr -a FILE`")
     return CheckResult(name, Level.notice, "not set (append_only_flag=True sets it where the host allows it)")
 
 

@@ -12,12 +12,17 @@ Source: RFC 4180; OWASP, "CSV Injection".
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import csv
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
+from otel_tool_audit.export.files import Stored
+from otel_tool_audit.format.nesting import read_json
+from otel_tool_audit.review.calls.fold import Call
+from otel_tool_audit.review.index import columns
 from otel_tool_audit.review.index.columns import COLUMNS, NUMBER, columns_of
 
-NAME: Final = "calls.csv"
+_LONGEST_FIELD: Final = 16 << 20
 _FORMULAS: Final = frozenset("=+-@\t\r\n＝＋－＠'")  # noqa: RUF001 - the full-width forms are meant
 
 
@@ -33,6 +38,20 @@ def encode(calls: Sequence[Mapping[str, Any]]) -> bytes:
     # of most columns few values occur: each is written once; but 0.0 and -0.0 are one key of a dictionary
     cells = [map(_cell if COLUMNS[name] is NUMBER else _Cells().__getitem__, values) for name, values in columns_of(calls).items()]
     return ("\r\n".join(map(",".join, zip(*cells, strict=True))) + "\r\n").encode("utf-8", "backslashreplace")
+
+
+def decode(path: str) -> Iterator[Stored]:
+    """Read the rows of a file."""
+    csv.field_size_limit(_LONGEST_FIELD)
+    with open(path, encoding="utf-8", newline="") as file:
+        for cells in csv.DictReader(file, strict=True):
+            yield Stored(cells, int(cells["seq"]), read_json(original(cells["records"])))
+
+
+def row(call: Call) -> dict[str, str]:
+    """Give what :func:`decode` reads of a call."""
+    fields = columns.row(call)
+    return dict(zip(fields, next(csv.reader([line(fields.values()).decode()], strict=True)), strict=True))
 
 
 def neutral(text: str) -> str:

@@ -15,12 +15,11 @@ from collections.abc import Iterator
 from importlib.resources import files
 from typing import Any, Final
 
-from otel_tool_audit.errors import SettingsError
 from otel_tool_audit.export.charts import COLOURS, NAMED, share, vertical
 from otel_tool_audit.export.document import ReportDocument, Table
+from otel_tool_audit.extras import optional
 
 _PIECES: Final = 1_000
-NEEDED: Final = "reports as HTML need jinja2: pip install 'otel-tool-audit[report]'"
 
 
 def render(report: ReportDocument) -> Iterator[str]:
@@ -61,10 +60,7 @@ def jinja2() -> Any:  # noqa: ANN401 - a module of an extra
     Raises:
         SettingsError: It is not installed.
     """
-    try:
-        return importlib.import_module("jinja2")
-    except ImportError as error:
-        raise SettingsError(NEEDED) from error
+    return optional("jinja2", "reports as HTML need jinja2: pip install 'otel-tool-audit[report]'")
 
 
 def _environment() -> Any:  # noqa: ANN401 - jinja2's, which is imported only here

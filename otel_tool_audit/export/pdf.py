@@ -9,7 +9,6 @@ Source: typst.app/docs; ISO 14289-1 (PDF/UA-1).
 
 from __future__ import annotations
 
-import importlib
 import re
 from dataclasses import replace
 from importlib.resources import files
@@ -20,9 +19,9 @@ import orjson
 from otel_tool_audit.errors import SettingsError
 from otel_tool_audit.export.charts import COLOURS, NAMED, share, vertical
 from otel_tool_audit.export.document import UNSURE, Remarks, ReportDocument
+from otel_tool_audit.extras import optional
 from otel_tool_audit.text import plural
 
-NEEDED: Final = "reports as PDF need typst: pip install 'otel-tool-audit[report]'"
 STANDARD: Final = "ua-1"
 MOST_ROWS: Final = 10_000
 """Rows of one PDF: each takes about 2 ms of a core and 250 kB of memory, and eight fill a page."""
@@ -114,10 +113,7 @@ def typst() -> Any:  # noqa: ANN401 - a module of an extra
     Raises:
         SettingsError: It is not installed.
     """
-    try:
-        return importlib.import_module("typst")
-    except ImportError as error:
-        raise SettingsError(NEEDED) from error
+    return optional("typst", "reports as PDF need typst: pip install 'otel-tool-audit[report]'")
 
 
 def _escape(found: re.Match[str]) -> str:

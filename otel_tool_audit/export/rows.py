@@ -6,17 +6,12 @@ Source: FORMAT.md, section 4 ("A call is the fold of its records").
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
-from otel_tool_audit.export import delimited, jsonl
-from otel_tool_audit.export.delimited import original
-from otel_tool_audit.export.files import pyarrow
-from otel_tool_audit.format.nesting import read_json
+from otel_tool_audit.export import formats
 from otel_tool_audit.review.calls.fold import INTERRUPTED, OUTCOME_FIELDS, RUNNING, Call, fold
 from otel_tool_audit.review.calls.stream import ids_of
-from otel_tool_audit.review.index.columns import row as columns_of
 from otel_tool_audit.review.source import segments
 
 Line = Callable[[str, int], bytes | None]
@@ -24,9 +19,7 @@ Line = Callable[[str, int], bytes | None]
 
 _ADDED: Final = frozenset({*OUTCOME_FIELDS, "continues"})
 """Columns that exports have not always had: an older one says by their absence what a newer one says by nothing."""
-_LONGEST_FIELD: Final = 16 << 20
 _NOTHING: Final = (None, "")
-_BATCH: Final = 10_000
 _MOST_RECORDS: Final = 10_000
 
 
@@ -59,7 +52,7 @@ def rows(path: str, style: str) -> Iterator[Row]:
 
     Args:
         path: The file.
-        style: ``jsonl``, ``csv`` or ``parquet``.
+        style: Name of its format.
 
     Raises:
         SettingsError: The packages of the format are not installed.
@@ -68,25 +61,10 @@ def rows(path: str, style: str) -> Iterator[Row]:
         TypeError: Likewise.
         csv.Error: Likewise.
     """
-    if style == "parquet":
-        for batch in pyarrow().parquet.ParquetFile(path).iter_batches(_BATCH):
-            for found in batch.to_pylist():
-                yield _row(found, found["seq"], read_json(found["records"]), columns_of)
-    elif style == "csv":
-        csv.field_size_limit(_LONGEST_FIELD)
-        with open(path, encoding="utf-8", newline="") as file:
-            for cells in csv.DictReader(file, strict=True):
-                yield _row(cells, int(cells["seq"]), read_json(original(cells["records"])), _cells)
-    else:
-        with open(path, "rb") as lines:
-            for line in lines:
-                said = read_json(line)
-                yield _row(said, said["seq"], said["records"], _written)
-
-
-def _row(said: Mapping[str, Any], seq: int, records: Any, as_row: Callable[[Call], Mapping[str, Any]]) -> Row:  # noqa: ANN401 - a row may say anything
-    # none of these begins as a formula does: CSV has them as they are
-    return Row(said["chain"], seq, said["hash"], said["call_id"], said["status"], records, _same_fields(said, as_row))
+    found = formats.named(style)
+    for said, seq, records in found.decode(path):
+        # none of these begins as a formula does: CSV has them as they are
+        yield Row(said["chain"], seq, said["hash"], said["call_id"], said["status"], records, _same_fields(said, found.row))
 
 
 def _same_fields(said: Mapping[str, Any], as_row: Callable[[Call], Mapping[str, Any]]) -> Callable[[Call], list[str]]:
@@ -101,16 +79,6 @@ def _same_fields(said: Mapping[str, Any], as_row: Callable[[Call], Mapping[str, 
         )
 
     return differing
-
-
-def _cells(call: Call) -> dict[str, str]:
-    texts = next(csv.reader([delimited.line(columns_of(call).values()).decode()], strict=True))
-    return dict(zip(columns_of(call), texts, strict=True))
-
-
-def _written(call: Call) -> dict[str, Any]:
-    found: dict[str, Any] = read_json(jsonl.encode([call]))
-    return found
 
 
 def contradicts(row: Row, line: Line) -> str | None:

@@ -17,9 +17,11 @@ from typing import Any, Final
 
 from otel_tool_audit.errors import SettingsError, TrailCorrupt
 from otel_tool_audit.export import manifest
-from otel_tool_audit.export.files import File, FilePart, Sink, part_of, sink
+from otel_tool_audit.export.files import File, FilePart, Sink
+from otel_tool_audit.export.formats import part_of, sink
 from otel_tool_audit.export.manifest import Manifest
 from otel_tool_audit.format.nesting import read_json
+from otel_tool_audit.host.durable import Durability, replace_file
 from otel_tool_audit.review.calls.fold import Call
 from otel_tool_audit.review.calls.ordering import Order
 from otel_tool_audit.review.results import Calls
@@ -144,7 +146,7 @@ def finish(folder: str, made: Manifest) -> bytes:
         Its bytes.
     """
     data = made.dump()
-    _replace(os.path.join(folder, manifest.NAME), data)
+    replace_file(os.path.join(folder, manifest.NAME), [data], Durability.NAME, alone=True)
     # from here on the export is finished, whether or not this file is still there
     with suppress(FileNotFoundError):
         os.unlink(os.path.join(folder, UNFINISHED))
@@ -169,7 +171,8 @@ def _keep(folder: str, progress: Progress) -> None:
         "asked": progress.asked, "files": [file._asdict() for file in progress.files], "count": progress.count, "first": progress.first,
         "last": progress.last, "last_id": progress.last_id, "about": progress.about,
     }  # fmt: skip
-    _replace(os.path.join(folder, UNFINISHED), json.dumps(fields, ensure_ascii=False, default=str).encode("utf-8", "backslashreplace"))
+    data = json.dumps(fields, ensure_ascii=False, default=str).encode("utf-8", "backslashreplace")
+    replace_file(os.path.join(folder, UNFINISHED), [data], Durability.NAME, alone=True)
 
 
 def _load(path: str) -> Progress:
@@ -180,18 +183,3 @@ def _load(path: str) -> Progress:
         return Progress(files=files, **fields)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise TrailCorrupt(f"{path} cannot be read ({error}); remove its directory and begin anew") from error
-
-
-def _replace(path: str, data: bytes) -> None:
-    temporary = f"{path}.tmp"
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-    with open(descriptor, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, path)
-    descriptor = os.open(os.path.dirname(path), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

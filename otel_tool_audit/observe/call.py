@@ -19,7 +19,8 @@ from otel_tool_audit.recognise.caller import OWN
 from otel_tool_audit.recognise.outcomes import telling
 from otel_tool_audit.record.codec import timestamp
 from otel_tool_audit.record.model import UNKNOWN, ToolCall, new_call
-from otel_tool_audit.recording import CallBuilder, Failed, Outcome, Raised, Returned, plain_spec
+from otel_tool_audit.recording import Failed, Outcome, Raised, Returned, plain_spec
+from otel_tool_audit.recording.builder import CallBuilder
 
 LONGEST_NAME: Final = 200
 """Characters of a tool's name that are recorded."""
@@ -53,7 +54,7 @@ def observed_call(
     call, withheld = build.observed(spec.name, calling.caller, facts.arguments, facts.tool_call_id, calling.subject)
     start, context, parent = span.start_time, span.context, span.parent
     # how long an interrupted call took, and how it ended, nobody knows
-    done = call if interrupted else build.finished(call, spec, _outcome(span, facts, raised), max(0, (span.end_time or 0) - (start or 0)), withheld)
+    done = call if interrupted else build.ended(call, spec, _outcome(span, facts, raised), max(0, (span.end_time or 0) - (start or 0)), withheld)
     done["timestamp"] = timestamp(start) if start else build.now()
     done["source"] = source
     if context.is_valid:

@@ -12,10 +12,13 @@ from typing import Any, Final, NamedTuple
 from otel_tool_audit.propagation.context import Attribution
 from otel_tool_audit.recognise import CallerSource, Roles, ToldCaller, caller_in
 from otel_tool_audit.recognise.caller import BAGGAGE
-from otel_tool_audit.recording import Caller, Identities
+from otel_tool_audit.recording.identity import Caller, Identities
 
 _COLUMNS: Final = {"user": "user_id", "role": "user_role", "agent": "agent", "model": "model", "conversation": "conversation_id"}
 """Names of ``attribution()`` that spans tell, and the record's fields they become."""
+
+_ADAPTED: Final = {"agent": "gen_ai.agent.name", "model": "gen_ai.request.model"}
+"""What an adapter says of an agent, as a span would tell it."""
 
 _MOST: Final = 256
 """Callers that are remembered; a process serves far fewer conversations at a time."""
@@ -84,6 +87,27 @@ class Callers:
         said = {name: answer.value for name, answer in told.items() if answer.value is not None}
         caller = self._identities.told(known, said, claimed)
         return Calling(told, claimed, caller, known.get("subject") or said.get("subject"))
+
+
+def apart(known: Attribution) -> tuple[Attribution, Mapping[str, Any]]:
+    """
+    Take what an adapter said of the call around out of what the application said: it speaks of another call, maybe of another agent.
+
+    Args:
+        known: What holds where a span starts.
+
+    Returns:
+        What the application said, and the adapter's agent and model by names of attributes.
+    """
+    made: tuple[Attribution, Mapping[str, Any]] | None = known.cache.get(apart)
+    if made is None:
+        # the conversation is the same one, whichever agent calls
+        names = known.adapted - {"conversation"}
+        rest = {name: value for name, value in known.values.items() if name not in names}
+        said = {key: known.values[name] for name, key in _ADAPTED.items() if name in names}
+        # remembered, because callers are remembered by what was said: a new one each time would be another caller
+        made = known.cache[apart] = Attribution(rest, known.metadata, known.claimed), said
+    return made
 
 
 def _key(known: Attribution, places: Sequence[CallerSource]) -> tuple[Any, ...] | None:

@@ -15,7 +15,7 @@ from opentelemetry import baggage
 from opentelemetry import context as otel
 
 from otel_tool_audit.observe.call import ASSUMED, is_assumed, new_fields, observed_call, source_of
-from otel_tool_audit.observe.callers import Callers
+from otel_tool_audit.observe.callers import Callers, apart
 from otel_tool_audit.observe.model_spans import Models
 from otel_tool_audit.observe.open_spans import Descendant, OpenSpans, SpanMemory, SpanNode
 from otel_tool_audit.observe.recent_calls import RecentCalls, RecordedCall
@@ -24,11 +24,12 @@ from otel_tool_audit.observe.span_view import SpanView, events_of, plain, scope_
 from otel_tool_audit.observe.writer import Recorded, Writing, together
 from otel_tool_audit.propagation.context import NOBODY
 from otel_tool_audit.recognise import CallerSource, CallFacts, Roles, SpanRole, facts_of, kind_of
-from otel_tool_audit.recognise.caller import ANCESTOR, BAGGAGE, CONTEXT, MODEL_SPAN, OWN
+from otel_tool_audit.recognise.caller import ADAPTER, ANCESTOR, BAGGAGE, CONTEXT, MODEL_SPAN, OWN
 from otel_tool_audit.recognise.convention import NOTHING, FactMatch
 from otel_tool_audit.recognise.sameness import may_be_one
 from otel_tool_audit.record.model import UNKNOWN, ToolCall
-from otel_tool_audit.recording import CALL_KEY, Recorder
+from otel_tool_audit.recording import CALL_KEY
+from otel_tool_audit.recording.recorder import Recorder
 
 OWN_SCOPE: Final = "otel_tool_audit"
 _BARRIERS: Final = frozenset({SpanRole.MODEL, SpanRole.AGENT})
@@ -140,7 +141,8 @@ class Watcher:
                 self._recent.ended(own)
             if entry.parent is not None:
                 entry.parent.add_descendant(Descendant(own, directly=True))
-        attributes = plain(span.attributes) if entry.below else NO_ATTRIBUTES
+        # what the gate put there was known to the calls inside as far as it is true of them: a sub-agent's are not the outer agent's
+        attributes = {key: value for key, value in plain(span.attributes).items() if key not in stamped} if entry.below else NO_ATTRIBUTES
         self._leave(entry, SpanRole.OTHER, attributes, self._roles.found(attributes) if entry.below else NOTHING)
 
     def give_up(self) -> None:
@@ -183,6 +185,7 @@ class Watcher:
         with self._lock:
             seen = self._same(span, entry, call, facts)
             if seen is None:
+                self.recorder.calls.link(call)
                 seen = self._observe(span, entry, call, claimed, told)
                 seen.nameless = facts.nameless
             else:
@@ -195,6 +198,9 @@ class Watcher:
                         fresh["arguments"], fresh["redactions"] = call["arguments"], call["redactions"]
                     seen.nameless = False
                 self.writing.amend(seen, fresh, call["source"], call["claimed"], told)
+            if not seen.own:
+                # the gate remembers its own calls when they end
+                self.recorder.calls.remember(seen.call)
         return seen
 
     def _observe(self, span: SpanView, entry: SpanNode | None, call: ToolCall, claimed: Mapping[str, str], told: Recorded) -> RecordedCall:
@@ -219,6 +225,9 @@ class Watcher:
         context = None if entry is None else entry.context
         known = NOBODY if context is None else self.recorder.calls.identities.with_baggage(context)
         places = [CallerSource(OWN, attributes, found), *self._around(entry)]
+        if known.adapted:
+            known, adapted = apart(known)
+            places.append(CallerSource(ADAPTER, adapted, self._roles.found(adapted)))
         model, request = self._models.asked(span, entry, facts, self._roles)
         if model is not None:
             places.append(model)

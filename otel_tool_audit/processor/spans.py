@@ -14,7 +14,7 @@ from opentelemetry.sdk.trace import Event, ReadableSpan
 from opentelemetry.trace import Link, Status
 
 from otel_tool_audit.observe.span_view import plain
-from otel_tool_audit.redaction import Sanitizer
+from otel_tool_audit.redaction.sanitizer import Sanitizer
 
 FAILED: Final = "tool_audit.sanitizer_failed"
 """Stands alone on a span whose attributes could not be sanitized."""

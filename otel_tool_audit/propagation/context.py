@@ -65,16 +65,24 @@ class Attribution:
         values: Of ``FIELDS`` those that are known.
         metadata: What the application adds.
         claimed: What somebody else said and nobody vouches for, by where it came from.
+        adapted: Names of values that a framework's adapter said, of the agent whose call it is; further in another agent may call.
         cache: What a recorder made of it, so that the same attribution is sanitized once and not for each call.
     """
 
-    __slots__ = ("cache", "claimed", "metadata", "values")
+    __slots__ = ("adapted", "cache", "claimed", "metadata", "values")
 
-    def __init__(self, values: Mapping[str, Any] = _NOTHING, metadata: Mapping[str, Any] = _NOTHING, claimed: Mapping[str, Any] = _NOTHING) -> None:
+    def __init__(
+        self,
+        values: Mapping[str, Any] = _NOTHING,
+        metadata: Mapping[str, Any] = _NOTHING,
+        claimed: Mapping[str, Any] = _NOTHING,
+        adapted: frozenset[str] = frozenset(),
+    ) -> None:
         """Take the mappings as they are; the caller no longer changes them."""
         self.values = values
         self.metadata = metadata
         self.claimed = claimed
+        self.adapted = adapted
         self.cache: dict[Any, Any] = {}
 
     def __repr__(self) -> str:
@@ -88,7 +96,7 @@ class Attribution:
 
     def joined(self, values: Mapping[str, Any], metadata: Mapping[str, Any], claimed: Mapping[str, Any] = _NOTHING) -> Attribution:
         """Make the attribution that holds inside this one: new values win, the others stay."""
-        return Attribution({**self.values, **values}, {**self.metadata, **metadata}, {**self.claimed, **claimed})
+        return Attribution({**self.values, **values}, {**self.metadata, **metadata}, {**self.claimed, **claimed}, self.adapted - values.keys())
 
 
 NOBODY: Final = Attribution()
@@ -200,7 +208,7 @@ class attribution:  # noqa: N801 - used like a function, as contextlib's own man
     Source: ARCHITECTURE.md.
     """
 
-    __slots__ = ("_metadata", "_tokens", "_values")
+    __slots__ = ("_base", "_metadata", "_tokens", "_values")
 
     def __init__(
         self,
@@ -226,12 +234,13 @@ class attribution:  # noqa: N801 - used like a function, as contextlib's own man
         for name in metadata:
             _tell_of_slip(name)
         self._metadata = metadata
+        self._base: Attribution | None = None
         self._tokens: list[Any] = []
 
     def __enter__(self) -> Attribution:
         """Let the values hold from here on."""
         before = otel.get_value(KEY)
-        made = current().joined(self._values, self._metadata)
+        made = (current() if self._base is None else self._base).joined(self._values, self._metadata)
         self._tokens.append((made, otel.attach(otel.set_value(KEY, made)), _said.set(_Said(made, before))))
         return made
 
@@ -282,6 +291,22 @@ class attribution:  # noqa: N801 - used like a function, as contextlib's own man
         copy = type(self)()
         copy._values, copy._metadata = self._values, self._metadata  # noqa: SLF001 - another one of our own
         return copy
+
+
+def attribution_over(base: Attribution, said: Mapping[str, Any]) -> attribution:
+    """
+    Let values hold over an attribution instead of over the one that holds where the block is entered.
+
+    Args:
+        base: What an adapter made of that one.
+        said: Arguments of ``attribution()``.
+
+    Raises:
+        SettingsError: A trigger is unknown, or a number is none.
+    """
+    made = attribution(**said)
+    made._base = base  # noqa: SLF001 - of this module
+    return made
 
 
 @functools.lru_cache(256)

@@ -24,9 +24,11 @@ CONTEXT: Final = "context"
 BAGGAGE: Final = "baggage"
 ANCESTOR: Final = "ancestor"
 MODEL_SPAN: Final = "model_span"
+ADAPTER: Final = "adapter"
+"""What a framework's adapter knew of the call around; an agent further in may have another name and model."""
 
 _IN_METADATA: Final = (c.USER, c.ROLE, c.CONVERSATION, c.SESSION, c.AGENT)
-_RANKS: Final = {name: at for at, name in enumerate((OWN, CONTEXT, ANCESTOR, MODEL_SPAN, BAGGAGE))}
+_RANKS: Final = {name: at for at, name in enumerate((OWN, CONTEXT, ANCESTOR, MODEL_SPAN, ADAPTER, BAGGAGE))}
 """Places in the order in which they are believed; baggage comes last: what it says is only claimed."""
 
 _MADE_UP: Final = re.compile(r"^[0-9a-f]{8}-?[0-9a-f]{4}-?[1-8][0-9a-f]{3}-?[0-9a-f]{4}-?[0-9a-f]{12}$", re.IGNORECASE)

@@ -20,6 +20,8 @@ LONGEST_IDENTIFIER: Final = 256
 
 _IDENTIFIERS: Final = frozenset({"id", "status", "count"})
 _OPTIONS: Final = orjson.OPT_NON_STR_KEYS
+_READ_THROUGH: Final = ("__iter__", "__len__", "__getitem__")
+"""Methods by which an object may have to fetch what it stands for."""
 
 Fails = Callable[[Any], object]
 """Tells from a result what failed: something true, best the error itself; anything false: nothing did."""
@@ -60,12 +62,15 @@ def outcome(result: object, *, identifiers: Iterable[str] = (), fails: Fails | N
         fails: Replaces :func:`returned_error`.
 
     Raises:
-        Exception: Whatever *fails* or a strange result's own methods raise; the gate tells that apart from the tool's.
+        Exception: Whatever *fails* or a strange mapping's own methods raise; the gate tells that apart from the tool's.
     """
     if type(result) is dict:
         mapping: Mapping[Any, Any] = result
     else:
-        mapping = _as_mapping(result)
+        try:
+            mapping = _as_mapping(result)
+        except Exception:  # noqa: BLE001 - a result that cannot be read identifies nothing, and tells of no error
+            mapping = {}
     found = {
         key: value
         for key, value in mapping.items()
@@ -96,7 +101,11 @@ def summary(success: bool, identifiers: Mapping[str, Any], length: int, error: s
 
 
 def size(value: object) -> int:
-    """Count the characters of a value's JSON; of what has none, nearly. Never raises."""
+    """
+    Count the characters of a value's JSON; of what has none, nearly. Never raises.
+
+    What could be read through and is no plain container is not: a query set would ask its database for that. Only its type counts.
+    """
     try:
         encoded = orjson.dumps(value, default=_plain, option=_OPTIONS)
     except Exception:  # noqa: BLE001 - too deep, cyclic, foreign: measured piece by piece instead
@@ -108,13 +117,15 @@ def size(value: object) -> int:
 
 
 def _as_mapping(result: object) -> Mapping[Any, Any]:
-    if isinstance(result, Mapping):
-        return result
-    if is_dataclass(result) and not isinstance(result, type):
-        return {f.name: getattr(result, f.name, None) for f in fields(result)}
+    # by its type alone, here and below: isinstance() asks a lazy object for its __class__, which is that of what it would have to fetch
+    kind = type(result)
+    if issubclass(kind, Mapping):
+        return result  # type: ignore[return-value]  # as the line above says
+    if is_dataclass(kind):
+        return {f.name: getattr(result, f.name, None) for f in fields(kind)}
     for name in ("model_dump", "_asdict"):
         # pydantic models and named tuples, without importing either
-        convert = getattr(type(result), name, None)
+        convert = getattr(kind, name, None)
         if callable(convert):
             made = convert(result)
             return made if isinstance(made, Mapping) else {}
@@ -131,29 +142,35 @@ def _plain(value: object) -> object:
     mapping = _as_mapping(value)
     if mapping:
         return dict(mapping)
-    if isinstance(value, (set, frozenset, tuple)):
-        return list(value)
-    return str(value)
+    return list(value) if issubclass(type(value), (set, frozenset, tuple)) else _shown(value)  # type: ignore[call-overload]  # as its type says
+
+
+def _shown(value: object) -> str:
+    kind = type(value)
+    if issubclass(kind, (str, bytes, bytearray)) or not any(hasattr(kind, name) for name in _READ_THROUGH):
+        return str(value)
+    return f"<{kind.__name__}>"
 
 
 def _walked_size(value: object) -> int:
     """Add up leaves and punctuation without recursion; each container counts once, so cycles end."""
     total = 0
     seen: set[int] = set()
-    waiting = [value]
+    waiting: list[Any] = [value]
     while waiting:
         item = waiting.pop()
-        if isinstance(item, (Mapping, list, tuple, set, frozenset)):
+        kind = type(item)
+        if issubclass(kind, (Mapping, list, tuple, set, frozenset)):
             total += 2 + 2 * len(item)
             if id(item) in seen:
                 continue
             seen.add(id(item))
-            if isinstance(item, Mapping):
+            if issubclass(kind, Mapping):
                 total += sum(len(k) + 2 if isinstance(k, str) else 4 for k in item)
                 waiting.extend(item.values())
             else:
                 waiting.extend(item)
-        elif isinstance(item, (str, bytes, bytearray)):
+        elif issubclass(kind, (str, bytes, bytearray)):
             total += len(item) + 2
         else:
             total += _leaf_size(item)
@@ -162,6 +179,6 @@ def _walked_size(value: object) -> int:
 
 def _leaf_size(item: object) -> int:
     try:
-        return len(str(item))
+        return len(_shown(item))
     except Exception:  # noqa: BLE001 - an object that cannot even be shown still has some length
         return len(type(item).__name__)

@@ -15,7 +15,7 @@ import orjson
 from opentelemetry.context import Context
 
 from otel_tool_audit import semconv
-from otel_tool_audit.keys.pseudonyms import is_pseudonym
+from otel_tool_audit.keys.pseudonyms import Keyring, is_pseudonym
 from otel_tool_audit.policy.retention import class_of
 from otel_tool_audit.record.codec import cut, timestamp
 from otel_tool_audit.record.model import DENIED, PAUSED, ToolCall, new_call
@@ -27,7 +27,9 @@ from otel_tool_audit.recording.outcomes import Closed, Denied, Failed, Outcome, 
 from otel_tool_audit.recording.pauses import Pauses
 from otel_tool_audit.recording.retries import Retries
 from otel_tool_audit.recording.spec import ToolSpec, plain_spec
-from otel_tool_audit.redaction import Keyring, RedactedValues, Redaction, Sanitizer, ToolRules
+from otel_tool_audit.redaction.redacted_values import RedactedValues
+from otel_tool_audit.redaction.sanitizer import Sanitizer
+from otel_tool_audit.redaction.values import Redaction, ToolRules
 from otel_tool_audit.settings import Settings
 
 LONGEST_ARGUMENTS: Final = 32_768
@@ -51,6 +53,7 @@ class CallBuilder:
         clock: Nanoseconds since the Unix epoch.
         ids: Makes call ids, 32 hex digits each, never twice the same.
         pauses: Calls that wait, for those that go on with them.
+        retries: Calls that failed, for those that try again.
     """
 
     def __init__(
@@ -80,7 +83,7 @@ class CallBuilder:
         self._keyring = keyring
         self._unattributed = unattributed
         self._identifiers = frozenset(settings.result_identifiers)
-        self._retries = Retries()
+        self.retries = Retries()
         self.pauses = Pauses()
         self._second = (-1, "")
 
@@ -123,15 +126,19 @@ class CallBuilder:
         told[semconv.TOOL_ARGUMENTS] = self._put_arguments(call, arguments, rules, withheld)
         if tool_call_id is not None:
             call["tool_call_id"] = told[semconv.TOOL_CALL_ID] = self._identifier(call, tool_call_id, "tool_call_id")
-        if call["trigger"] == "retry" or (call["attempt"] or 0) > 1:
-            self._retries.link(call)
+        self.link(call)
+        if call["retry_of"] is not None or call["attempt"] is not None:
             told.update({name: call.get(field) for name, field in semconv.RETRY if call.get(field) is not None})
-        self.pauses.link(call)
         return call, told, withheld
+
+    def link(self, call: ToolCall) -> None:
+        """Say of a call that begins which earlier one it tries again, or goes on with."""
+        self.retries.link(call)
+        self.pauses.link(call)
 
     def finished(self, call: ToolCall, spec: ToolSpec, outcome: Outcome, elapsed: int | None, withheld: RedactedValues) -> ToolCall:
         """
-        Make the call that has ended.
+        Make the call that has ended, and remember it for those that try again or go on.
 
         Args:
             call: As it was started.
@@ -140,6 +147,21 @@ class CallBuilder:
             elapsed: Nanoseconds; None when nothing ran or was waited for.
             withheld: What must not be shown.
         """
+        done = self.ended(call, spec, outcome, elapsed, withheld)
+        self.remember(done)
+        return done
+
+    def remember(self, call: ToolCall) -> None:
+        """Keep of a call that has ended, and is on record under its id, what later ones ask for."""
+        if call["success"] is None:
+            self.pauses.remember(call)
+        elif call["success"]:
+            self.retries.succeeded(call)
+        else:
+            self.retries.failed(call)
+
+    def ended(self, call: ToolCall, spec: ToolSpec, outcome: Outcome, elapsed: int | None, withheld: RedactedValues) -> ToolCall:
+        """As :meth:`finished`, without remembering: it may turn out to be a call that is on record already."""
         match outcome:
             case Returned():
                 return self._returned(call, spec, outcome, elapsed, withheld)
@@ -152,7 +174,6 @@ class CallBuilder:
                 done = self._ended(call, elapsed, removed)
                 done["outcome"] = PAUSED
                 done["waits_for"] = {"kind": kind, "reason": said}
-                self.pauses.remember(done)
                 return done
             case Denied(rule, reason, by):
                 (forbids, said, who), removed = self._words((rule, reason, by), "denial", withheld)
@@ -318,7 +339,6 @@ class CallBuilder:
         if failure is not None:
             done["error"] = message = failure.message
             done["error_type"] = failure.type
-            self._retries.remember(call)
         done["result_summary"] = summary(failure is None, identifiers, length, message)
         return done
 

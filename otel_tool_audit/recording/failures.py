@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Iterator
+from typing import Final, NamedTuple
 
 from otel_tool_audit.errors import AuditError, AuditUnavailable
 
@@ -20,12 +21,40 @@ class RecordedFailure(NamedTuple):
     type: str | None
 
 
+_MOST_LEAVES: Final = 16
+
+
 def error_text(error: BaseException) -> str:
-    """Give an exception's message; its type's name where it has none (``CancelledError``) or cannot be shown."""
+    """
+    Give an exception's message; its type's name where it has none (``CancelledError``) or cannot be shown.
+
+    Args:
+        error: Any; of a group each exception in it is named, because the group's own message only counts them.
+    """
+    text = _own_text(error)
+    if not isinstance(error, BaseExceptionGroup):
+        return text
+    leaves = list(_leaves(error))
+    shown = [f"{error_type(leaf)}: {_own_text(leaf)}" for leaf in leaves[:_MOST_LEAVES]]
+    more = [f"and {len(leaves) - _MOST_LEAVES} more"] if len(leaves) > _MOST_LEAVES else []
+    return f"{text}: {'; '.join([*shown, *more])}"
+
+
+def _own_text(error: BaseException) -> str:
     try:
         return str(error) or type(error).__name__
     except Exception:  # noqa: BLE001 - an exception's own __str__ may do anything
         return f"<{type(error).__name__} that cannot be shown>"
+
+
+def _leaves(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]:
+    waiting: list[BaseException] = [group]
+    while waiting:
+        error = waiting.pop()
+        if isinstance(error, BaseExceptionGroup):
+            waiting.extend(reversed(error.exceptions))
+        else:
+            yield error
 
 
 def error_type(error: BaseException) -> str:

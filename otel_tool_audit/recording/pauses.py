@@ -9,15 +9,13 @@ Source: FORMAT.md, section 4 (``continues``).
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
-from otel_tool_audit.record.model import PAUSED, UNKNOWN, ToolCall
+from otel_tool_audit.record.model import PAUSED, ToolCall
+from otel_tool_audit.recording.earlier import EarlierCall, earlier, may_follow
 
 _MOST: Final = 4096
 """Pauses that are remembered; the oldest are forgotten first, and what goes on with one is then told by its ``tool_call_id`` alone."""
-
-_CALLER: Final = ("conversation_id", "user_id")
 
 
 class Pauses:
@@ -26,7 +24,7 @@ class Pauses:
     def __init__(self) -> None:
         # re-entrant, as every lock that a call's end takes: the collector may end one in a thread that holds it
         self._lock = threading.RLock()
-        self._paused: dict[tuple[str, str], ToolCall] = {}
+        self._paused: dict[tuple[str, str], EarlierCall] = {}
 
     def remember(self, call: ToolCall) -> None:
         """Remember a call if it is paused and has an id by which it can be found again."""
@@ -38,7 +36,7 @@ class Pauses:
             self._paused.pop(key, None)
             if len(self._paused) >= _MOST:
                 del self._paused[next(iter(self._paused))]
-            self._paused[key] = call
+            self._paused[key] = earlier(call)
 
     def link(self, call: ToolCall) -> None:
         """Say of a call that begins which paused one it goes on with; of another user or conversation it is none."""
@@ -47,9 +45,5 @@ class Pauses:
             return
         with self._lock:
             paused = self._paused.get((call["tool_name"], number))
-        if paused is not None and paused["call_id"] != call["call_id"] and _same_caller(paused, call):
-            call["continues"] = paused["call_id"]
-
-
-def _same_caller(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
-    return all(UNKNOWN in {one[name], other[name]} or one[name] == other[name] for name in _CALLER)
+        if paused is not None and may_follow(call, paused):
+            call["continues"] = paused.call_id

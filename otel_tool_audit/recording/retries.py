@@ -10,37 +10,58 @@ import threading
 from typing import Final
 
 from otel_tool_audit.record.model import UNKNOWN, ToolCall
+from otel_tool_audit.recording.earlier import EarlierCall, earlier, may_follow
 
 _MOST: Final = 4096
 """Failures that are remembered; the oldest are forgotten first, and a retry of one then has to say so itself."""
 
 
 class Retries:
-    """Remembers the last failure of each tool in each conversation."""
+    """Remembers the last failure of each tool in each conversation, and of each id that a provider gave."""
 
     def __init__(self) -> None:
         # re-entrant: the collector may close a generator that is a tool, which fails, in a thread that holds it
         self._lock = threading.RLock()
-        self._failed: dict[tuple[str, str], tuple[str, int]] = {}
+        self._failed: dict[tuple[str, str, bool], EarlierCall] = {}
 
-    def remember(self, call: ToolCall) -> None:
-        """Remember a call that failed. Without a conversation nothing is: another user's failure may not be linked."""
-        if call["conversation_id"] == UNKNOWN:
-            return
-        key = (call["conversation_id"], call["tool_name"])
+    def failed(self, call: ToolCall) -> None:
+        """Remember a call that failed."""
         with self._lock:
-            self._failed.pop(key, None)
-            if len(self._failed) >= _MOST:
-                del self._failed[next(iter(self._failed))]
-            self._failed[key] = (call["call_id"], call["attempt"] or 1)
+            for key in _keys(call):
+                self._failed.pop(key, None)
+                if len(self._failed) >= _MOST:
+                    del self._failed[next(iter(self._failed))]
+                self._failed[key] = earlier(call)
+
+    def succeeded(self, call: ToolCall) -> None:
+        """Forget what failed under the id of a call that went well: whoever gives out an id again does not try again."""
+        number = call["tool_call_id"]
+        if number is not None and self._failed:
+            with self._lock:
+                self._failed.pop((number, call["tool_name"], True), None)
 
     def link(self, call: ToolCall) -> None:
-        """Fill in what a retry did not say itself: which attempt it is, and of which call."""
-        with self._lock:
-            failed = self._failed.get((call["conversation_id"], call["tool_name"]))
-        if failed is None:
+        """
+        Fill in what a retry did not say itself: which attempt it is, and of which call.
+
+        It is one when it says so, or when the tool has failed before under the provider's id of the call.
+        """
+        said = call["trigger"] == "retry" or (call["attempt"] or 0) > 1
+        if not self._failed or not (said or call["tool_call_id"]):
             return
-        if call["retry_of"] is None:
-            call["retry_of"] = failed[0]
-        if call["attempt"] is None:
-            call["attempt"] = failed[1] + 1
+        for key in _keys(call):
+            with self._lock:
+                before = self._failed.get(key)
+            if before is not None and may_follow(call, before) and (said or key[2]):
+                if call["retry_of"] is None:
+                    call["retry_of"] = before.call_id
+                if call["attempt"] is None:
+                    call["attempt"] = before.attempt + 1
+                return
+
+
+def _keys(call: ToolCall) -> list[tuple[str, str, bool]]:
+    """Name what a failure is found by, best first. Without an id or a conversation it is not: another user's failure may not be linked."""
+    number, conversation, tool = call["tool_call_id"], call["conversation_id"], call["tool_name"]
+    by_id = [] if number is None else [(number, tool, True)]
+    return by_id if conversation == UNKNOWN else [*by_id, (conversation, tool, False)]

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from otel_tool_audit.errors import SettingsError
+from otel_tool_audit.extras import optional
 from otel_tool_audit.review.calls.fold import Call
 from otel_tool_audit.review.calls.ordering import Order
 from otel_tool_audit.review.index import columns
@@ -96,10 +95,7 @@ class Calls(Iterator[Call]):
         Raises:
             SettingsError: pandas or pyarrow is not installed.
         """
-        try:
-            pd = importlib.import_module("pandas")
-        except ImportError as error:
-            raise SettingsError("a pandas data frame needs pandas: pip install pandas") from error
+        pd = optional("pandas", "a pandas data frame needs pandas: pip install pandas")
         return self.arrow().to_pandas(types_mapper=pd.ArrowDtype)
 
     def polars(self) -> Any:  # noqa: ANN401 - as pandas()
@@ -109,8 +105,4 @@ class Calls(Iterator[Call]):
         Raises:
             SettingsError: polars or pyarrow is not installed.
         """
-        try:
-            import polars as pl  # noqa: PLC0415 - the user's own
-        except ImportError as error:
-            raise SettingsError("a polars data frame needs polars: pip install polars") from error
-        return pl.from_arrow(self.arrow())
+        return optional("polars", "a polars data frame needs polars: pip install polars").from_arrow(self.arrow())

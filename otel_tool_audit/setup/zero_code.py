@@ -26,11 +26,13 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.sampling import Sampler
 
 from otel_tool_audit.diagnosis.process import require_active
-from otel_tool_audit.errors import AuditError, SettingsError, TrailTampered
+from otel_tool_audit.errors import AuditError, SettingsError
+from otel_tool_audit.exit_codes import CANNOT_TELL, code_of
 from otel_tool_audit.processor import RecordAll
 from otel_tool_audit.settings import Settings, is_required, slips, variable
 from otel_tool_audit.setup import exporter_takeover
-from otel_tool_audit.setup.audit import Audit, configure, new_provider, shutdown
+from otel_tool_audit.setup.assembly import new_provider
+from otel_tool_audit.setup.audit import Audit, configure, shutdown
 
 _SAMPLERS: Final = "opentelemetry_traces_sampler"
 _DEFAULT_ROOT: Final = "parentbased_always_on"
@@ -40,7 +42,6 @@ _SET_UP: Final = "opentelemetry.instrumentation.auto_instrumentation"
 """Where OpenTelemetry logs that its set-up failed."""
 
 _REFUSED: Final = "auditing could not start, so this process does not"
-_BROKEN, _USAGE, _CANNOT_TELL = 1, 2, 3
 
 
 def before_instrumentation() -> None:
@@ -146,9 +147,9 @@ def _start(provider: trace.TracerProvider) -> None:
             return
         require_active()
     except AuditError as error:
-        _failed(str(error), _code_of(error))
+        _failed(str(error), code_of(error))
     except Exception as error:  # noqa: BLE001 - whatever it is, the agent would run unaudited
-        _failed(f"{type(error).__name__}: {error}", _CANNOT_TELL)
+        _failed(f"{type(error).__name__}: {error}", CANNOT_TELL)
 
 
 def _configured(provider: trace.TracerProvider) -> Audit:
@@ -172,7 +173,7 @@ def _end_with_it(record: logging.LogRecord) -> bool:
     if record.levelno >= logging.ERROR and record.exc_info:
         error = record.exc_info[1]
         _say(f"{_REFUSED}: OpenTelemetry's own set-up failed ({type(error).__name__}: {error})")
-        _leave(_CANNOT_TELL)
+        _leave(CANNOT_TELL)
     return True
 
 
@@ -192,12 +193,6 @@ def _end(reason: str, code: int) -> NoReturn:
     _say(f"{_REFUSED}: {reason}")
     shutdown()
     raise SystemExit(code)
-
-
-def _code_of(error: AuditError) -> int:
-    if isinstance(error, TrailTampered):
-        return _BROKEN
-    return _USAGE if isinstance(error, SettingsError) else _CANNOT_TELL
 
 
 def _say(message: str) -> None:

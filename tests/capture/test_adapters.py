@@ -12,7 +12,7 @@ from pydantic_ai import Agent, ModelRetry
 from pydantic_ai.models.test import TestModel
 
 import otel_tool_audit as audit
-from otel_tool_audit.capture.adapting import by_name, parsed
+from otel_tool_audit.capture.adapting import attributed, by_name, parsed
 from otel_tool_audit.capture.mcp import audit_server, outgoing
 from otel_tool_audit.capture.pydantic_ai import AuditCapability
 from otel_tool_audit.propagation.header import AttributionHeader
@@ -74,6 +74,54 @@ def test_what_the_application_says_beats_what_the_framework_knows(trail):
         asyncio.run(support(who=lambda _: {"model": "from who"}).run("open it", deps=""))
     call = trail.calls()[-1]
     assert ("usr_1", "outer", "from who") == (call["user_id"], call["agent"], call["model"])
+
+
+def nested(outer, inner):
+    with attributed(outer, None, None), audit.tool_call("ask", {}), attributed(inner, None, None), audit.tool_call("look", {}):
+        pass
+
+
+def test_a_sub_agents_calls_are_its_own(trail):
+    """What an adapter said further out is of the agent that called this one, and so is its being a retry; the conversation goes on."""
+    nested(
+        {"agent": "main", "model": "m-main", "conversation": "conv_1", "attempt": 2, "trigger": "retry"},
+        {"agent": "expert", "model": "m-sub", "conversation": "01a223f4-8183-7537-b251-eb26be3abbee"},
+    )
+    ask, look = trail.calls()
+    assert ("main", "m-main", 2, "retry") == tuple(ask[name] for name in ("agent", "model", "attempt", "trigger"))
+    assert ("expert", "m-sub", None, None) == tuple(look[name] for name in ("agent", "model", "attempt", "trigger"))
+    assert {"conv_1"} == {ask["conversation_id"], look["conversation_id"]}
+
+
+def test_a_sub_agent_without_a_name_does_not_get_the_outer_ones(trail):
+    """No name is better than another agent's; an adapter that knows of no agents says nothing of them."""
+    nested({"agent": "main", "model": "m-main"}, {"agent": None, "model": None})
+    assert (None, "unknown") == (trail.calls()[1]["agent"], trail.calls()[1]["model"])
+    nested({"agent": "main", "model": "m-main"}, {})
+    assert ("main", "m-main") == (trail.calls()[3]["agent"], trail.calls()[3]["model"])
+
+
+def test_a_named_conversation_takes_the_place_of_one_that_an_adapter_made_up(trail):
+    """Further in somebody knew it better; what the application said holds everywhere."""
+    nested({"conversation": "01a223f4-8183-7537-b251-eb26be3abbee"}, {"conversation": "conv_1"})
+    with audit.attribution(agent="support", conversation="conv_2"):
+        nested({"agent": "main", "conversation": "conv_1"}, {"agent": "expert"})
+    assert ["conv_1", "conv_2", "conv_2"] == [call["conversation_id"] for call in trail.calls()[1:]]
+    assert {"support"} == {call["agent"] for call in trail.calls()[2:]}
+
+
+def test_spans_of_a_sub_agent_inside_a_gated_call_are_the_sub_agents(trail):
+    """What they tell of agent and model counts more than what the adapter said of the call around; that counts where they tell nothing."""
+    tracer = trail.audit.provider.get_tracer("another.instrumentation")
+    tool = {"gen_ai.operation.name": "execute_tool"}
+    agent = {"gen_ai.operation.name": "invoke_agent", "gen_ai.agent.name": "expert", "gen_ai.request.model": "m-sub"}
+    with attributed({"agent": "main", "model": "m-main", "attempt": 2}, None, None), audit.tool_call("ask", {}):
+        with tracer.start_as_current_span("invoke_agent", attributes=agent), tracer.start_as_current_span("look", attributes=tool):
+            pass
+        with tracer.start_as_current_span("find", attributes=tool):
+            pass
+    found = {call["tool_name"]: (call["agent"], call["model"], call["attempt"]) for call in trail.calls()}
+    assert {"ask": ("main", "m-main", 2), "look": ("expert", "m-sub", None), "find": ("main", "m-main", None)} == found
 
 
 class Handlers:

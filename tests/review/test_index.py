@@ -158,13 +158,13 @@ def test_searching_finds_what_reading_all_finds(made: Made, monkeypatch: pytest.
 def _searches(made: Made) -> list[byte_search.SearchHits]:
     """What the first round says of each segment of chain ``general``."""
     with open_root(str(made.path)) as root:
-        desk = byte_search.SearchWorker(root)
+        worker = byte_search.SearchWorker(root)
         segments = sorted((made.path / "general").glob("*.jsonl"))
         found = [
-            desk.do(byte_search.SearchTask("general", one.name, one.stat().st_size, "user_id", frozenset({"usr_1"}), sealed=one != segments[-1]))
+            worker.do(byte_search.SearchTask("general", one.name, one.stat().st_size, "user_id", frozenset({"usr_1"}), sealed=one != segments[-1]))
             for one in segments
         ]
-        desk.close()
+        worker.close()
     return found
 
 

@@ -97,9 +97,9 @@ class _Story:
         environment = {**os.environ, "OTEL_TRACES_EXPORTER": "none"}
         command = [sys.executable, "-m", _WORKER, self._trail, self._state]
         with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment) as worker:  # noqa: S603 - our own module
-            told = worker.stdout.readline() if worker.stdout is not None else b""
+            line = worker.stdout.readline() if worker.stdout is not None else b""
             worker.send_signal(signal.SIGKILL)
-        if told != b"inside\n":
+        if line != b"inside\n":
             message = f"the demo's worker did not start; try: {' '.join(command)}"
             raise SettingsError(message)
         self._timeline("conv_dora")
@@ -112,11 +112,11 @@ class _Story:
         for call in self._reader().calls(conversation=CONVERSATIONS[0].name):
             for redaction in call["redactions"]:
                 self._columns((call["tool_name"], "bold", 18), (redaction["path"], "", 22), (f"rule {redaction['rule']}", "dim", 0))
-        held = b"".join(_contents(self._trail))
-        leaked = [secret for secret in (CARRIER_KEY, CARD) if secret.encode() in held]
+        stored = b"".join(_contents(self._trail))
+        leaked = [secret for secret in (CARRIER_KEY, CARD) if secret.encode() in stored]
         self._console.print()
         self._text(
-            f"Searched for in all {len(held):,} bytes of the trail: the carrier's key and the card number. "
+            f"Searched for in all {len(stored):,} bytes of the trail: the carrier's key and the card number. "
             + ("FOUND!" if leaked else "Neither is there.")
         )
 

@@ -75,28 +75,28 @@ def foldings(records: Iterable[dict[str, Any]], amendments: Amendments) -> Itera
         records: Ordered by time, ``chain`` added.
         amendments: Those among them.
     """
-    held: dict[str, Folding] = {}
+    waiting: dict[str, Folding] = {}
     late: dict[str, Folding] = {}
     for record in records:
         own = record.get("call_id")
         if not isinstance(own, str):
             continue
         call_id = amendments.names.get(own, own)
-        folding = held.get(call_id) or late.get(call_id)
+        folding = waiting.get(call_id) or late.get(call_id)
         if folding is None:
-            folding = held[call_id] = Folding(call_id)
+            folding = waiting[call_id] = Folding(call_id)
         folding.add(record)
         if call_id in late and amendments.complete(folding):
             yield late.pop(call_id)
-        while held:
-            first = next(iter(held))
-            if amendments.complete(held[first]):
-                yield held.pop(first)
-            elif len(held) > _WINDOW:
-                late[first] = held.pop(first)
+        while waiting:
+            first = next(iter(waiting))
+            if amendments.complete(waiting[first]):
+                yield waiting.pop(first)
+            elif len(waiting) > _WINDOW:
+                late[first] = waiting.pop(first)
             else:
                 break
-    yield from heapq.merge(late.values(), held.values(), key=lambda folding: folding.timestamp)
+    yield from heapq.merge(late.values(), waiting.values(), key=lambda folding: folding.timestamp)
 
 
 def ids_of(record: Record) -> set[str]:

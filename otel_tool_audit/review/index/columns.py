@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
-from otel_tool_audit.errors import SettingsError
+from otel_tool_audit.extras import optional
 from otel_tool_audit.review.calls.filters import as_text
 from otel_tool_audit.review.calls.fold import FIELDS
 
@@ -137,8 +137,4 @@ def arrow() -> Any:  # noqa: ANN401 - a module
     Raises:
         SettingsError: It is not installed.
     """
-    try:
-        import pyarrow as pa  # noqa: PLC0415 - an extra
-    except ImportError as error:
-        raise SettingsError("tables need pyarrow: pip install 'otel-tool-audit[query]'") from error
-    return pa
+    return optional("pyarrow", "tables need pyarrow: pip install 'otel-tool-audit[query]'")

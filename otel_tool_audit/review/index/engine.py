@@ -65,7 +65,7 @@ class Engine:
         self._index = index
         self._extents = extents
         self._is_alive = is_alive
-        self._tails: dict[str, OpenSegment] = {}
+        self._open: dict[str, OpenSegment] = {}
         self._lines = Lines(root)
         self._unindexed = UnindexedCalls((), self._lines)
         self._copies: list[Copy] = []
@@ -119,8 +119,8 @@ class Engine:
         """Give the records of the trail's own life, of all chains, as of the last question; a line that is none counts as unreadable."""
         for copy in self._copies:
             yield from self._records(copy.segment.chain, copy.segment.name, copy.events)
-        for tail in self._tails.values():
-            yield from self._records(tail.chain, tail.name, tail.found.events)
+        for segment in self._open.values():
+            yield from self._records(segment.chain, segment.name, segment.found.events)
 
     def _records(self, chain: str, segment: str, places: Iterable[tuple[int, int]]) -> Iterator[dict[str, Any]]:
         for at, size in places:
@@ -131,13 +131,16 @@ class Engine:
                 self.unreadable += 1
 
     def _stable(self, ask: Callable[[], Any]) -> Any:  # noqa: ANN401 - what *ask* gives
+        # Believed only if every copy is afterwards still the file that it was before: DuckDB opens copies by their paths, so whoever
+        # may write the cache could put another one there between our look and its reading.
         for _ in range(_TRIES):
             try:
                 self.refresh()
                 found = ask()
-            except (FileNotFoundError, UnsafeFileError) as error:
+            except (OSError, UnsafeFileError) as error:
                 raise StaleIndexError(f"no index: {error}") from error
             except duckdb.Error:
+                # of copies that were changed meanwhile any error may come; of copies that were not, it is ours
                 if self._index.unchanged(self._copies):
                     raise
                 continue
@@ -154,41 +157,44 @@ class Engine:
         Args:
             progress: Told of segments copied and to copy.
         """
+        # First of all: what is sealed or appended after this look is not in the answer, and nothing is in it twice.
         extents = self._extents()
         sealed = [IndexedSegment(chain, extent.part.name, extent.end) for chain, found in extents.items() for extent in found[:-1]]
         copies = self._index.copies(sealed, cores(), progress)
-        opened = {chain: self._tail(chain, found[-1]) for chain, found in extents.items() if found}
-        state = ([(copy.segment, copy.stamp) for copy in copies], [(tail.chain, tail.name, tail.at) for tail in opened.values()])
+        opened = {chain: self._open_segment(chain, found[-1]) for chain, found in extents.items() if found}
+        state = ([(copy.segment, copy.stamp) for copy in copies], [(segment.chain, segment.name, segment.at) for segment in opened.values()])
         if state == self._state:
             self._publish_folded()
             return
         if [(copy.segment, copy.stamp) for copy in copies] != [(copy.segment, copy.stamp) for copy in self._copies]:
+            # a segment that was put in another one's place must not be read through the old one's descriptor
             self._lines.close()
             if self._copies:
                 # what was remembered of files that are gone is forgotten with it
                 self._database.close()
                 self._database = _connected()
             self.unreadable = 0
-            self._loose = [told for copy in copies for told in self._told(copy.segment.chain, copy.segment.name, copy.loose)]
+            self._loose = [ref for copy in copies for ref in self._refs(copy.segment.chain, copy.segment.name, copy.loose)]
             self._unread = self.unreadable
-        self._copies, self._tails = copies, opened
+        self._copies, self._open = copies, opened
         self._publish_rows()
         self.unreadable = self._unread
         self._fold_the_rest()
+        # last: if anything above failed, the next question begins anew
         self._state = state
 
-    def _tail(self, chain: str, extent: segments.Extent) -> OpenSegment:
-        known = self._tails.get(chain)
+    def _open_segment(self, chain: str, extent: segments.Extent) -> OpenSegment:
+        known = self._open.get(chain)
         with self._root.folder(chain) as folder:
             if known is not None and known.name == extent.part.name and known.read_on(folder, extent.end):
                 return known
-            tail = OpenSegment(chain, extent.part.name)
-            tail.read_on(folder, extent.end)
-            return tail
+            segment = OpenSegment(chain, extent.part.name)
+            segment.read_on(folder, extent.end)
+            return segment
 
     def _publish_rows(self) -> None:
         """Make the view of whole calls: those of the copies and those of the open segments."""
-        parts = [to_table(tail.found.columns, tail.chain, tail.name) for tail in self._tails.values()]
+        parts = [to_table(segment.found.columns, segment.chain, segment.name) for segment in self._open.values()]
         self._database.register("open_rows", arrow().concat_tables(parts) if parts else to_table([()] * len(ROW), "", ""))
         view = "SELECT * FROM open_rows"
         if any(copy.rows for copy in self._copies):
@@ -199,18 +205,19 @@ class Engine:
     def _fold_the_rest(self) -> None:
         """Fold the calls that are no rows: by their loose lines, and the lines of rows that turn out to belong to them."""
         loose = list(self._loose)
-        for tail in self._tails.values():
-            loose += self._told(tail.chain, tail.name, sorted((*tail.found.loose, *tail.found.waiting())))
-        ids = sorted(set().union(*map(ids_of, loose)) | self._told_twice())
+        for opened in self._open.values():
+            # also starts that still wait for their end: it may stand in a segment to come
+            loose += self._refs(opened.chain, opened.name, sorted((*opened.found.loose, *opened.found.waiting())))
+        ids = sorted(set().union(*map(ids_of, loose)) | self._in_several_segments())
         rows = self._database.execute(
             f"SELECT call_id, {_PLACE} FROM whole WHERE call_id IN (SELECT unnest(?::VARCHAR[]))", [ids]  # noqa: S608 - names of ours
         ).fetchall() if ids else []  # fmt: skip
         for _, chain, segment, first_at, first_bytes, last_at, last_bytes in rows:
             places = {(first_at, first_bytes), (last_at, last_bytes)}
-            told = list(self._told(chain, segment, places))
-            if len(told) != len(places):
+            refs = list(self._refs(chain, segment, places))
+            if len(refs) != len(places):
                 raise StaleIndexError(f"{chain}/{segment} does not hold what the index says")
-            loose += told
+            loose += refs
         self._unindexed = UnindexedCalls(loose, self._lines)
         taken = sorted({row[0] for row in rows})
         self._database.execute("CREATE OR REPLACE TEMP TABLE taken AS SELECT unnest(?::VARCHAR[]) AS id", [taken])
@@ -218,7 +225,7 @@ class Engine:
         self._living = None
         self._publish_folded()
 
-    def _told(self, chain: str, segment: str, places: Iterable[tuple[int, int]]) -> Iterator[RecordRef]:
+    def _refs(self, chain: str, segment: str, places: Iterable[tuple[int, int]]) -> Iterator[RecordRef]:
         """Read lines, and keep what tells which call they are of; a line that is no record counts as unreadable."""
         for at, size in places:
             line = Line(chain, segment, at, size)
@@ -228,13 +235,14 @@ class Engine:
             else:
                 self.unreadable += 1
 
-    def _told_twice(self) -> set[str]:
+    def _in_several_segments(self) -> set[str]:
         """List the calls that are rows of several segments."""
         found = self._database.execute("SELECT call_id FROM whole GROUP BY call_id HAVING COUNT(*) > 1").fetchall()
         return {row[0] for row in found}
 
     def _publish_folded(self) -> None:
         """Make the table of folded calls and the view that questions go to; anew when a writer died since."""
+        # only a call without an end depends on who lives, and there are few of them; all the rest is as it was
         living = tuple(map(self._is_alive, self._unindexed.open))
         if living == self._living:
             return

@@ -38,14 +38,14 @@ KINDS: Final = {name: COLUMNS.get(name, INTEGER) for name in ROW}
 """Of each column of a row, what :data:`~otel_tool_audit.review.index.columns.COLUMNS` calls its kind."""
 
 _FOLDED: Final = tuple(name for name in KEPT if name != "timestamp")
-_TOLD: Final = ("event", "call_id", "seq", "timestamp", *_FOLDED, "success", "error")
-_told = itemgetter(*_TOLD)
+_READ: Final = ("event", "call_id", "seq", "timestamp", *_FOLDED, "success", "error")
+_fields_of = itemgetter(*_READ)
 _EVENT, _CALL, _SEQ, _TIME = range(4)
-_NAMES: Final = frozenset(_TOLD)
-_OUTCOME: Final = tuple(map(_TOLD.index, ("success", "error", "error_type", "duration_ms")))
+_NAMES: Final = frozenset(_READ)
+_OUTCOME: Final = tuple(map(_READ.index, ("success", "error", "error_type", "duration_ms")))
 _COUNTED: Final = ("turn_number", "attempt", "first_seq", "last_seq")
 """Integers that somebody else chose."""
-_SUCCESS: Final = _TOLD.index("success")
+_SUCCESS: Final = _READ.index("success")
 _STATUS: Final = {True: SUCCESS, False: ERROR, (PAUSED,): PAUSED, (DENIED,): DENIED}
 """By what a line says came of the call: its ``success``, or in its place a tuple (no JSON is one) of its ``outcome``."""
 _UNUSUAL: Final = ("joins", "outcome")
@@ -65,7 +65,7 @@ class Loose(NamedTuple):
 
 
 _Line = tuple[tuple[Any, ...], int, int]
-"""A line of a call: the values of :data:`_TOLD`, its offset and length in bytes."""
+"""A line of a call: the values of :data:`_READ`, its offset and length in bytes."""
 
 
 class Extraction:
@@ -140,7 +140,7 @@ class Extraction:
         """Read what lines say of calls; of a line that is loose, or tells of the trail's own life, nothing."""
         try:
             records = list(map(orjson.loads, lines))
-            found = list(map(_told, records))
+            found = list(map(_fields_of, records))
             # what may be too deep for a record is looked at line by line
             brackets = max(map(bytes.count, lines, repeat(b"{"))) + max(map(bytes.count, lines, repeat(b"[")))
             unusual = brackets > MAX_NESTING or any(any(map(contains, records, repeat(name))) for name in _UNUSUAL)
@@ -158,9 +158,9 @@ class Extraction:
             # a line that is no record is loose as well: whoever reads it counts it
             self.loose.append(Loose(at, len(line)))
         else:
-            told = _told(record)
+            fields = _fields_of(record)
             outcome = None if isinstance(record["success"], bool) else record.get("outcome")
-            return (*told[:_SUCCESS], (outcome,), *told[_SUCCESS + 1 :]) if isinstance(outcome, str) else told
+            return (*fields[:_SUCCESS], (outcome,), *fields[_SUCCESS + 1 :]) if isinstance(outcome, str) else fields
         return ()
 
     def _take(self, firsts: list[_Line], lasts: list[_Line]) -> None:
@@ -188,17 +188,17 @@ def _columns(firsts: list[_Line], lasts: list[_Line]) -> list[Sequence[Any]] | N
     if not alone and any(value is not None for at in _OUTCOME for value in before[at]):
         # a start that says what only an end can know
         return None
-    told = dict(zip(_TOLD, after if alone else map(_folded, before, after), strict=True))
-    durations = told["duration_ms"]
+    fields = dict(zip(_READ, after if alone else map(_folded, before, after), strict=True))
+    durations = fields["duration_ms"]
     if int in set(map(type, durations)):
-        told["duration_ms"] = [float(value) if type(value) is int else value for value in durations]
-    told |= {
-        "timestamp": before[_TIME], "status": _statuses(told["success"], told["error"], told["error_type"]),
+        fields["duration_ms"] = [float(value) if type(value) is int else value for value in durations]
+    fields |= {
+        "timestamp": before[_TIME], "status": _statuses(fields["success"], fields["error"], fields["error_type"]),
         "first_seq": before[_SEQ], "first_at": [at for _, at, _ in firsts], "first_bytes": [size for _, _, size in firsts],
         "last_seq": after[_SEQ], "last_at": [at for _, at, _ in lasts], "last_bytes": [size for _, _, size in lasts],
     }  # fmt: skip
-    fitting = None not in told["timestamp"] and all(_ALLOWED[kind].issuperset(map(type, told[name])) for name, kind in KINDS.items())
-    return [told[name] for name in ROW] if fitting and all(_small(told[name]) for name in _COUNTED) else None
+    fitting = None not in fields["timestamp"] and all(_ALLOWED[kind].issuperset(map(type, fields[name])) for name, kind in KINDS.items())
+    return [fields[name] for name in ROW] if fitting and all(_small(fields[name]) for name in _COUNTED) else None
 
 
 def _folded(before: Sequence[Any], after: Sequence[Any]) -> Sequence[Any]:

@@ -76,7 +76,7 @@ class FetchWorker(Worker):
 class IndexedRows(Iterator[Call]):
     """The calls that an index found, in its order, read as they are asked for; to be gone through once."""
 
-    def __init__(self, root: Folder, lines: Lines, table: Any, query: Query, held: UnindexedCalls, is_alive: Lives) -> None:  # noqa: ANN401 - an Arrow table
+    def __init__(self, root: Folder, lines: Lines, table: Any, query: Query, unindexed: UnindexedCalls, is_alive: Lives) -> None:  # noqa: ANN401 - an Arrow table
         """
         Begin.
 
@@ -85,14 +85,14 @@ class IndexedRows(Iterator[Call]):
             lines: Reads its lines.
             table: Columns as :data:`Row` has them.
             query: What the calls are held against.
-            held: The calls that are no rows of one segment, by the offset in their row.
+            unindexed: The calls that are no rows of one segment, by the offset in their row.
             is_alive: Tells whether a writer lives.
         """
         self._root = root
         self._lines = lines
         self._table = table
         self._query = query
-        self._unindexed = held
+        self._unindexed = unindexed
         self._is_alive = is_alive
         self._at = 0
         self._next: Iterator[Call] = iter(())
@@ -138,22 +138,22 @@ class IndexedRows(Iterator[Call]):
     def _by_pool(self, pool: Pool, work: Callable[[list[Call]], Made], size: int) -> Iterator[Made]:
         try:
             while True:
-                # what is held here cannot be read by a helper: it is no line of one segment
+                # what this process holds cannot be read by a helper: it is no line of one segment
                 jobs = (Fetch(rows, self._query, work) for rows in iter(lambda: self._rows(size), []))
-                ours: list[Row] = []
+                own: list[Row] = []
 
-                def theirs(jobs: Iterator[Fetch] = jobs, ours: list[Row] = ours) -> Iterator[Fetch]:
+                def for_helpers(jobs: Iterator[Fetch] = jobs, own: list[Row] = own) -> Iterator[Fetch]:
                     for job in jobs:
                         if any(segment == FOLDED for _, segment, *_ in job.rows):
-                            ours.extend(job.rows)
+                            own.extend(job.rows)
                             return
                         yield job
 
-                for _, one in pool.imap(theirs()):
+                for _, one in pool.imap(for_helpers()):
                     yield one
-                if not ours:
+                if not own:
                     return
-                yield work(self._calls(ours))
+                yield work(self._calls(own))
         except StaleIndexError as stale:
             raise self._changed(stale) from stale
 

@@ -47,6 +47,8 @@ class OpenSegment:
             False when the file is another one, or no longer holds what was read: then begin anew.
         """
         with folder.opened(self.name) as descriptor:
+            # An inode may be used again, and a file that was cut and written anew may be longer than it was: so the last bytes that were
+            # read must stand where they stood. A byte that was changed before them is `verify`'s to find: what was read is remembered.
             inode = os.fstat(descriptor).st_ino
             if self.at and (inode != self._inode or end < self.at or pread(descriptor, len(self._last), self.at - len(self._last)) != self._last):
                 return False

@@ -15,6 +15,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final, NamedTuple, Self
 
 from otel_tool_audit.errors import SettingsError
+from otel_tool_audit.extras import optional
 from otel_tool_audit.review.calls.filters import as_text
 from otel_tool_audit.review.index import columns
 
@@ -58,12 +59,9 @@ class Sandbox:
         Raises:
             SettingsError: DuckDB or pyarrow is not installed, or the tables do not fit into memory.
         """
-        try:
-            import duckdb  # noqa: PLC0415 - an extra
+        duckdb = optional("duckdb", "SQL needs DuckDB: pip install 'otel-tool-audit[query]'")
+        from otel_tool_audit.review.index import database  # noqa: PLC0415 - needs it
 
-            from otel_tool_audit.review.index import database  # noqa: PLC0415 - needs it
-        except ImportError as error:
-            raise SettingsError("SQL needs DuckDB: pip install 'otel-tool-audit[query]'") from error
         self._duckdb = duckdb
         self._database = database.connect(MEMORY)
         pa = columns.arrow()

@@ -18,13 +18,13 @@ import hmac
 import io
 import os
 import re
-import secrets
 import time
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, Final, NamedTuple
 
 import orjson
 
+from otel_tool_audit.host.durable import Durability, replace_file
 from otel_tool_audit.review.index.columns import INTEGER, NUMBER, TEXT, arrow
 from otel_tool_audit.review.index.extract import KINDS, PLACES, ROW, Extraction
 from otel_tool_audit.review.source.directory import Folder, Stamp, UnsafeFileError, pread, stamp_of
@@ -105,6 +105,7 @@ class IndexWorker(Worker):
             OSError: The segment changes, or cannot be read or copied.
         """
         with self._root.folder(job.chain) as folder, folder.opened(job.name) as descriptor:
+            # of the descriptor, before and after: whatever lies at the name by then, these are the bytes that were read
             before = stamp_of(os.fstat(descriptor))
             found, digest = _extract(descriptor, job.end)
             if stamp_of(os.fstat(descriptor)) != before:
@@ -114,7 +115,7 @@ class IndexWorker(Worker):
             IndexedSegment(job.chain, job.name, job.end),
             {"trail.segment": f"{job.chain}/{job.name}", "trail.segment.sha256": digest, "trail.segment.end": str(job.end)},
         )
-        _write(job.target, data)
+        replace_file(job.target, [data], Durability.WHOLE)
         loose = sorted((*found.loose, *found.waiting()))
         return {
             "version": VERSION, "chain": job.chain, "name": job.name, "end": job.end, "sha256": digest, "source": before, "rows": len(found),
@@ -227,7 +228,7 @@ class Index:
         return _stamp(copy.path) == copy.stamp and self._source(copy.segment) == copy.source
 
     def _source(self, segment: IndexedSegment) -> Stamp | None:
-        with contextlib.suppress(FileNotFoundError, UnsafeFileError), self._root.folder(segment.chain) as folder:
+        with contextlib.suppress(OSError, UnsafeFileError), self._root.folder(segment.chain) as folder:
             return folder.stamp(segment.name)
         return None
 
@@ -299,7 +300,8 @@ class Index:
             if before is None or hashlib.sha256(_read(path)).hexdigest() != note["copy_sha256"] or _stamp(path) != before:
                 raise OSError(f"{path} was changed while it was made")
             said = {**note, "stamp": before}
-            _write(path + ".note", orjson.dumps({**said, "code": self._code(said).hex()}))
+            # not synced: this is a cache, and what a crash leaves of it is noticed by its hash
+            replace_file(path + ".note", [orjson.dumps({**said, "code": self._code(said).hex()})], Durability.WHOLE)
             found[segment] = _copy(segment, path, note, before, note["source"])
         return found
 
@@ -322,11 +324,3 @@ def _stamp(path: str) -> Stamp | None:
 def _read(path: str) -> bytes:
     with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC), "rb") as file:
         return file.read()
-
-
-def _write(path: str, data: bytes) -> None:
-    """Put a file in place, whole."""
-    temporary = f"{path}.{os.getpid()}.{secrets.token_hex(4)}.tmp"
-    with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600), "wb") as file:
-        file.write(data)
-    os.replace(temporary, path)

@@ -50,12 +50,12 @@ class RecordRef:
 class UnindexedCalls:
     """Calls by number, from 0, each with its lines in the order in which they are folded."""
 
-    def __init__(self, told: Iterable[RecordRef], lines: Lines) -> None:
+    def __init__(self, refs: Iterable[RecordRef], lines: Lines) -> None:
         """
         Group records to calls.
 
         Args:
-            told: All records of these calls, and all amendments.
+            refs: All records of these calls, and all amendments.
             lines: Reads the trail; stays the caller's.
         """
         self._lines = lines
@@ -64,7 +64,7 @@ class UnindexedCalls:
         self._begins, self._numbers, self._at, self._bytes = array("Q", [0]), array("L"), array("Q"), array("L")
         self.open: list[str] = []
         """The writers of calls that have not ended, one for each."""
-        self._group(_by_time(told))
+        self._group(_by_time(refs))
 
     def __len__(self) -> int:
         """How many calls there are."""
@@ -73,18 +73,18 @@ class UnindexedCalls:
     def _group(self, ordered: list[RecordRef]) -> None:
         names = Amendments(ordered).names
         groups: dict[str, list[RecordRef]] = {}
-        for told in ordered:
-            if isinstance(told.call_id, str):
-                groups.setdefault(names.get(told.call_id, told.call_id), []).append(told)
+        for ref in ordered:
+            if isinstance(ref.call_id, str):
+                groups.setdefault(names.get(ref.call_id, ref.call_id), []).append(ref)
         numbers: dict[tuple[str, str], int] = {}
         for name, group in groups.items():
             self._names.append(name)
-            for told in group:
-                self._numbers.append(numbers.setdefault((told.chain, told.segment), len(numbers)))
-                self._at.append(told.at)
-                self._bytes.append(told.bytes)
+            for ref in group:
+                self._numbers.append(numbers.setdefault((ref.chain, ref.segment), len(numbers)))
+                self._at.append(ref.at)
+                self._bytes.append(ref.bytes)
             self._begins.append(len(self._at))
-            if not any(told.event in {FINISHED, OBSERVED} for told in group):
+            if not any(ref.event in {FINISHED, OBSERVED} for ref in group):
                 self.open.append(group[0].writer)
         self._files = list(numbers)
 
@@ -113,9 +113,9 @@ class UnindexedCalls:
         return (self.call(number, is_alive) for number in range(len(self)))
 
 
-def _by_time(told: Iterable[RecordRef]) -> list[RecordRef]:
+def _by_time(refs: Iterable[RecordRef]) -> list[RecordRef]:
     """Order records as a reader does: of a chain as written, chains by time."""
     chains: dict[str, list[RecordRef]] = {}
-    for one in sorted(told, key=lambda one: (one.chain, one.seq)):
+    for one in sorted(refs, key=lambda one: (one.chain, one.seq)):
         chains.setdefault(one.chain, []).append(one)
     return list(heapq.merge(*chains.values(), key=lambda one: one.timestamp))

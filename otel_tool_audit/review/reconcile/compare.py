@@ -141,10 +141,10 @@ def _judge(found: Comparison, there: Sequence[Recorded], here: Sequence[Exported
     here = _once(found, here)
     stamped = [span for span in here if span.hash is not None]
     counts["without record"] += len(here) - len(stamped)
-    wrong = [(span, told) for span in stamped if (told := _contradiction(span, there, terms.trail_id)) is not None]
+    wrong = [(span, message) for span in stamped if (message := _contradiction(span, there, terms.trail_id)) is not None]
     if wrong:
-        for span, told in wrong:
-            found.find(_about(MISMATCHED, span, told))
+        for span, message in wrong:
+            found.find(_about(MISMATCHED, span, message))
     elif stamped:
         counts["agreed"] += inside
     elif inside:
@@ -163,8 +163,8 @@ def _judge_unseen(found: Comparison, there: Sequence[Recorded], terms: Terms) ->
     elif last.at >= terms.settled:
         found.counts["on the way"] += 1
     else:
-        told = "no span of the backend names this call: lost or sampled on its way, or the record was added afterwards"
-        found.find(Discrepancy(MISSING_IN_BACKEND, last.call.hex(), f"{last.chain}/{last.seq}", told))
+        message = "no span of the backend names this call: lost or sampled on its way, or the record was added afterwards"
+        found.find(Discrepancy(MISSING_IN_BACKEND, last.call.hex(), f"{last.chain}/{last.seq}", message))
 
 
 def _judge_unrecorded(found: Comparison, here: Sequence[ExportedSpan], terms: Terms) -> None:
@@ -178,8 +178,8 @@ def _judge_unrecorded(found: Comparison, here: Sequence[ExportedSpan], terms: Te
         elif span.chain is not None and span.seq is not None and span.seq < terms.pruned.get(span.chain, 0):
             found.counts["pruned"] += 1
         else:
-            told = "the backend has this call's hash, the trail has no record of the call: removed, or written anew, after it was exported"
-            found.find(_about(MISSING_IN_TRAIL, span, told))
+            message = "the backend has this call's hash, the trail has no record of the call: removed, or written anew, after it was exported"
+            found.find(_about(MISSING_IN_TRAIL, span, message))
 
 
 def _contradiction(span: ExportedSpan, there: Sequence[Recorded], trail_id: str) -> str | None:
@@ -190,11 +190,11 @@ def _contradiction(span: ExportedSpan, there: Sequence[Recorded], trail_id: str)
         if record.hash == span.hash and span.seq in {None, record.seq} and span.chain in {None, record.chain}:
             return None
     at = next((record for record in there if (record.chain, record.seq) == (span.chain, span.seq)), None)
-    told = (span.hash or b"").hex()
+    named = (span.hash or b"").hex()
     if at is not None:
-        return f"the trail's record has hash {at.hash.hex()}, the backend's span says {told}: the record was changed after it was exported"
+        return f"the trail's record has hash {at.hash.hex()}, the backend's span says {named}: the record was changed after it was exported"
     places = ", ".join(f"{record.chain}/{record.seq}" for record in there)
-    return f"the backend's span names {_address(span)} with hash {told}, the trail has this call at {places}: that record was removed, or written anew, after export"
+    return f"the backend's span names {_address(span)} with hash {named}, the trail has this call at {places}: that record was removed, or written anew, after export"
 
 
 def _once(found: Comparison, here: Sequence[ExportedSpan]) -> Sequence[ExportedSpan]:
@@ -207,8 +207,8 @@ def _once(found: Comparison, here: Sequence[ExportedSpan]) -> Sequence[ExportedS
     return single
 
 
-def _about(kind: str, span: ExportedSpan, told: str) -> Discrepancy:
-    return Discrepancy(kind, span.call.hex(), _address(span), told, span.trace.hex(), span.span.hex())
+def _about(kind: str, span: ExportedSpan, message: str) -> Discrepancy:
+    return Discrepancy(kind, span.call.hex(), _address(span), message, span.trace.hex(), span.span.hex())
 
 
 def _address(span: ExportedSpan) -> str:

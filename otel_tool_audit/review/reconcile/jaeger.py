@@ -130,8 +130,8 @@ class JaegerWorker(Worker):
                 packed += found[0]
                 tally.add(found[1])
             elif asked.until - asked.since < _SHORTEST:
-                told = f"more than {depth:,} traces began within {asked.until - asked.since} ns: not all of them could be read"
-                return JaegerAnswer([], 0, {}, f"{job.name}: {told}; reconcile with the Collector's files instead (--otlp-file)")
+                message = f"more than {depth:,} traces began within {asked.until - asked.since} ns: not all of them could be read"
+                return JaegerAnswer([], 0, {}, f"{job.name}: {message}; reconcile with the Collector's files instead (--otlp-file)")
             else:
                 middle = (asked.since + asked.until) // 2
                 pending += [Window(middle, asked.until), Window(asked.since, middle)]

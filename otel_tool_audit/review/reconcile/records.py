@@ -167,19 +167,19 @@ class TrailSide:
             for chain, group in groupby(pool.imap(pieces), key=lambda done: done[0].chain):
                 begun, pruned = None, False
                 for _, answer in group:
-                    told = RecordedCalls(*answer)
-                    begun = told.begun if begun is None else begun
-                    pruned = pruned or told.pruned
-                    self._take(told)
-                    yield told.packed
+                    piece = RecordedCalls(*answer)
+                    begun = piece.begun if begun is None else begun
+                    pruned = pruned or piece.pruned
+                    self._take(piece)
+                    yield piece.packed
                 if pruned and begun is not None:
                     self.pruned[chain] = begun
 
-    def _take(self, told: RecordedCalls) -> None:
-        self.unreadable += told.unreadable
-        self.first = min(self.first or told.first, told.first or self.first)
-        self._counted.update(told.counted)
-        for ids in told.joins:
+    def _take(self, piece: RecordedCalls) -> None:
+        self.unreadable += piece.unreadable
+        self.first = min(self.first or piece.first, piece.first or self.first)
+        self._counted.update(piece.counted)
+        for ids in piece.joins:
             self._join(set(ids))
 
     def _join(self, ids: set[bytes]) -> None:
@@ -216,8 +216,8 @@ def _usual(line: bytes, chain: bytes) -> tuple[int, int, bytes] | None:
         return None
     at += int(rest) * 1000
     seq, (span, unsampled) = int(number), end.groups()
-    told = (event != b"started") * ENDED | (span != b"null") * TRACED | (unsampled is None) * SAMPLED
-    return seq, at, packed_record(unhexlify(call), chain, seq, leaf_digest(line[:-_TRAILER] + b"}"), at, told)
+    flags = (event != b"started") * ENDED | (span != b"null") * TRACED | (unsampled is None) * SAMPLED
+    return seq, at, packed_record(unhexlify(call), chain, seq, leaf_digest(line[:-_TRAILER] + b"}"), at, flags)
 
 
 @lru_cache(256)

@@ -10,6 +10,7 @@ import os
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from otel_tool_audit import exit_codes
 from otel_tool_audit.record.codec import timestamp
 from otel_tool_audit.review.calls.filters import Moment, moment
 from otel_tool_audit.review.reader import UnauditedReader
@@ -30,7 +31,7 @@ _MARGIN: Final = 60 * 1_000_000_000
 """A span starts a little before or after its call does; by so many nanoseconds more than was asked for is read of the backend."""
 
 _DAY: Final = 86_400 * 1_000_000_000
-_EXIT: Final = {AGREES: 0, DISAGREES: 1, CANNOT_TELL: 3}
+_EXIT: Final = {AGREES: exit_codes.GOOD, DISAGREES: exit_codes.BROKEN, CANNOT_TELL: exit_codes.CANNOT_TELL}
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +74,7 @@ class Reconciliation:
     def as_dict(self) -> dict[str, Any]:
         """Give it as JSON prints it."""
         found, counts = self.comparison, self.comparison.counts
-        told = {MISSING_IN_BACKEND, MISSING_IN_TRAIL, MISMATCHED}
+        wrong = {MISSING_IN_BACKEND, MISSING_IN_TRAIL, MISMATCHED}
         return {
             "verdict": self.verdict,
             "trail_id": self.trail_id,
@@ -84,7 +85,7 @@ class Reconciliation:
             "spans_read": self.spans_read,
             "other_trails": sorted(found.other_trails),
             "findings": [finding._asdict() for finding in found.findings],
-            "findings_left_out": sum(counts[kind] for kind in told) - len(found.findings),
+            "findings_left_out": sum(counts[kind] for kind in wrong) - len(found.findings),
             "doubts": self.doubts,
             "notes": self.notes,
         }

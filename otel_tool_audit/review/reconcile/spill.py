@@ -46,11 +46,11 @@ _LAST: Final = b"\xff" * _KEY
 
 def pack_recorded(record: Recorded) -> bytes:
     """Pack a record; in order, they are by call, and each call's as written."""
-    told = record.ended * ENDED | record.traced * TRACED | record.sampled * SAMPLED
-    return packed_record(record.call, record.chain.encode(), record.seq, record.hash, record.at, told)
+    flags = record.ended * ENDED | record.traced * TRACED | record.sampled * SAMPLED
+    return packed_record(record.call, record.chain.encode(), record.seq, record.hash, record.at, flags)
 
 
-def packed_record(call: bytes, chain: bytes, seq: int, digest: bytes, at: int, told: int) -> bytes:
+def packed_record(call: bytes, chain: bytes, seq: int, digest: bytes, at: int, flags: int) -> bytes:
     """
     Pack a record's values, as :func:`pack_recorded` does.
 
@@ -60,17 +60,17 @@ def packed_record(call: bytes, chain: bytes, seq: int, digest: bytes, at: int, t
         seq: As there.
         digest: As there.
         at: As there.
-        told: :data:`ENDED`, :data:`TRACED` and :data:`SAMPLED`, as far as they hold.
+        flags: :data:`ENDED`, :data:`TRACED` and :data:`SAMPLED`, as far as they hold.
     """
-    return _RECORDED.pack(call, seq, call, digest, at, told) + chain
+    return _RECORDED.pack(call, seq, call, digest, at, flags) + chain
 
 
 def pack_seen(span: ExportedSpan) -> bytes:
     """Pack a span; in order, they are by call, and each call's by time."""
     call, trail, chain, seq, digest, trace, own, at = span
-    told = (seq is not None) * _SEQ | (digest is not None) * _HASH
+    flags = (seq is not None) * _SEQ | (digest is not None) * _HASH
     stream = f"{trail or ''}/{chain or ''}".encode("utf-8", "surrogatepass")
-    return _SEEN.pack(call, at, own, trace, call, seq or 0, digest or b"", told) + stream
+    return _SEEN.pack(call, at, own, trace, call, seq or 0, digest or b"", flags) + stream
 
 
 class Heap:
@@ -197,18 +197,18 @@ class Spill:
         """Give the records by call, each call's in written order."""
         fields, size = _LEAVE_KEY[0].unpack_from, _LEAVE_KEY[0].size
         for key, rest in self._by_call(self._recorded):
-            seq, call, digest, at, told = fields(rest)
-            yield key, Recorded(call, rest[size:].decode(), seq, digest, told & ENDED > 0, at, told & TRACED > 0, told & SAMPLED > 0)
+            seq, call, digest, at, flags = fields(rest)
+            yield key, Recorded(call, rest[size:].decode(), seq, digest, flags & ENDED > 0, at, flags & TRACED > 0, flags & SAMPLED > 0)
 
     def spans(self) -> Iterator[tuple[bytes, ExportedSpan]]:
         """Give the spans by call."""
         fields, size = _LEAVE_KEY[1].unpack_from, _LEAVE_KEY[1].size
         for key, rest in self._by_call(self._seen):
-            at, own, trace, call, seq, digest, told = fields(rest)
+            at, own, trace, call, seq, digest, flags = fields(rest)
             trail, _, chain = rest[size:].decode("utf-8", "surrogatepass").partition("/")
             yield (
                 key,
-                ExportedSpan(call, trail or None, chain or None, seq if told & _SEQ else None, digest if told & _HASH else None, trace, own, at),
+                ExportedSpan(call, trail or None, chain or None, seq if flags & _SEQ else None, digest if flags & _HASH else None, trace, own, at),
             )
 
     def _by_call(self, heap: Heap) -> Iterator[tuple[bytes, bytes]]:

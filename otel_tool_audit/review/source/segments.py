@@ -10,10 +10,10 @@ import json
 from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
 
+from otel_tool_audit.format.head import Head
 from otel_tool_audit.format.line import leaf_hash, parse_place, split_line
 from otel_tool_audit.format.names import segment_name
 from otel_tool_audit.format.nesting import read_json
-from otel_tool_audit.review.source.chain_end import HeadView, expected_end
 from otel_tool_audit.review.source.directory import Folder, pread
 from otel_tool_audit.review.source.segment_order import MAX_LINE, SegmentOrder, SegmentPart, order_segments
 
@@ -35,24 +35,26 @@ class Extent(NamedTuple):
     end: int
 
 
-def extents(folder: Folder, view: HeadView | None) -> list[Extent]:
+def extents(folder: Folder, head: Head | None, boot: bytes | None = None) -> list[Extent]:
     """
     Tell what there is to read of a chain, first to last.
 
     Args:
         folder: The chain's directory.
-        view: The head that speaks for these files, or None: then the last segment is read to its last whole line.
+        head: The head that speaks for these files, or None: then the last segment is read to its last whole line.
+        boot: This boot's id; after a crash of the host the head says nothing of the end.
     """
-    return extents_of(folder, order_segments(folder, view.head if view is not None else None), view)
+    return extents_of(order_segments(folder, head), head, boot)
 
 
-def extents_of(folder: Folder, layout: SegmentOrder, view: HeadView | None) -> list[Extent]:
+def extents_of(layout: SegmentOrder, head: Head | None, boot: bytes | None) -> list[Extent]:
     """Tell what there is to read of a chain that is laid out; as for :func:`extents`."""
     found = [Extent(part, part.end) for part in layout.parts]
-    if view is not None and found and found[-1].part.key == (view.head.first_seq, view.head.attempt):
+    if head is not None and found and found[-1].part.key == (head.first_seq, head.attempt) and (head.clean or head.boot == boot):
         last = found[-1]
-        with folder.opened(last.part.name) as descriptor:
-            end = expected_end(view, descriptor, last.part.size, None).end
+        end = head.written.offset
+        if head.pending.lines and last.part.size == end + head.pending.size:
+            end = last.part.size
         found[-1] = last._replace(end=min(end, last.part.size))
     return found
 
@@ -66,15 +68,15 @@ def absent(folder: Folder, layout: SegmentOrder, found: list[Extent]) -> list[st
         layout: How the chain is laid out.
         found: What there is to read.
     """
-    told = [f"segment {segment_name(*m.key)}, which {m.named_by} names, is not there: its records are in no answer" for m in layout.missing]
+    lacking = [f"segment {segment_name(*m.key)}, which {m.named_by} names, is not there: its records are in no answer" for m in layout.missing]
     if found and found[-1].end:
         last_one = found[-1]
         with folder.opened(last_one.part.name) as descriptor:
             start = max(0, last_one.end - MAX_LINE)
             rest = pread(descriptor, last_one.end - start, start).rpartition(b"\n")[2]
         if rest:
-            told.append(f"{last_one.part.name} ends in {len(rest)} bytes of a line that is not whole: torn, it is in no answer")
-    return told
+            lacking.append(f"{last_one.part.name} ends in {len(rest)} bytes of a line that is not whole: torn, it is in no answer")
+    return lacking
 
 
 def lines(folder: Folder, extent: Extent, start: int = 0) -> Iterator[bytes]:

@@ -52,7 +52,7 @@ class BlockWorker(Worker):
 
         Raises:
             UnsafeFileError: The file is not what it was.
-            TrailUnreadable: It could not be read.
+            OSError: As the system says.
         """
         descriptor = self._descriptor(job.chain, job.name)
         if not job.digest:

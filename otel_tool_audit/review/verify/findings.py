@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from otel_tool_audit import exit_codes
+
 INTACT: Final = "intact"
 BROKEN: Final = "broken"
 COMPLETE: Final = "complete"
@@ -31,10 +33,6 @@ DEEP: Final = "content"
 
 MOST_FINDINGS: Final = 1000
 """Findings of one check in one chain that are listed; more are counted."""
-
-EXIT_GOOD: Final = 0
-EXIT_BROKEN: Final = 1
-EXIT_CANNOT_TELL: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,10 +93,10 @@ class Verification:
         Source: PROTOCOL.md, "Verdicts".
         """
         if self.integrity == BROKEN:
-            return EXIT_BROKEN
+            return exit_codes.BROKEN
         if self.integrity == CANNOT_TELL or (require_complete and self.completeness != COMPLETE):
-            return EXIT_CANNOT_TELL
-        return EXIT_GOOD
+            return exit_codes.CANNOT_TELL
+        return exit_codes.GOOD
 
     def as_dict(self) -> dict[str, Any]:
         """Give it as one JSON object."""

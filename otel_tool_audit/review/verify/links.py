@@ -50,13 +50,13 @@ class LinkCheck:
         self._report = report
         self._accept = accept
         self._start = seq
-        self._unindexed: bytes | None = None
+        self._waiting: bytes | None = None
         self._broken = 0
 
     @property
     def troubled(self) -> bool:
         """Whether something is still open: a line whose judgement waits for the next, or lines that hold no hash."""
-        return self._unindexed is not None or self._broken > 0
+        return self._waiting is not None or self._broken > 0
 
     def follows(self, block: Block) -> bool:
         """Tell whether a block goes on exactly where the walk stands."""
@@ -76,18 +76,18 @@ class LinkCheck:
             checked: What :func:`check_block` made of them.
         """
         if checked is not None:
-            if self._unindexed is not None:
-                held, self._unindexed = self._unindexed, None
-                self._line(held, _Next(checked.first_seq, checked.previous))
+            if self._waiting is not None:
+                line, self._waiting = self._waiting, None
+                self._line(line, _Next(checked.first_seq, checked.previous))
             if not self._broken and checked.first_seq == self.seq and self.last in {checked.previous, None}:
                 self.take(checked)
                 return
         lines = data.split(b"\n")
         torn = lines.pop()
         for line in lines:
-            if self._unindexed is not None:
-                self._line(self._unindexed, _place(line))
-            self._unindexed = line
+            if self._waiting is not None:
+                self._line(self._waiting, _place(line))
+            self._waiting = line
         if torn:
             self.end()
             self._broken += 1
@@ -99,10 +99,10 @@ class LinkCheck:
         Args:
             following: The hash that something outside names for the last record, if it is known.
         """
-        if self._unindexed is not None:
-            held, self._unindexed = self._unindexed, None
-            place = _place(held)
-            self._line(held, _Next(place.seq + 1, following) if place is not None and following is not None else None)
+        if self._waiting is not None:
+            line, self._waiting = self._waiting, None
+            place = _place(line)
+            self._line(line, _Next(place.seq + 1, following) if place is not None and following is not None else None)
 
     def settle(self, count: int | None) -> None:
         """Report what is still open at the end of the chain; *count* is what the chain should have reached, if that is known."""
