@@ -228,7 +228,7 @@ class Index:
         return _stamp(copy.path) == copy.stamp and self._source(copy.segment) == copy.source
 
     def _source(self, segment: IndexedSegment) -> Stamp | None:
-        with contextlib.suppress(OSError, UnsafeFileError), self._root.folder(segment.chain) as folder:
+        with contextlib.suppress(FileNotFoundError, UnsafeFileError), self._root.folder(segment.chain) as folder:
             return folder.stamp(segment.name)
         return None
 

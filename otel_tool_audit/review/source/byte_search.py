@@ -101,7 +101,7 @@ class SearchWorker(Worker):
 
         Raises:
             UnsafeFileError: The file is not what it was.
-            OSError: As the system says.
+            TrailUnreadable: It could not be read.
         """
         descriptor = self._descriptor(job.chain, job.name)
         if job.ids is not None:
@@ -116,7 +116,7 @@ class SearchWorker(Worker):
             with self._root.folder(job.chain) as folder:
                 seal = read_json(folder.read(seal_name(job.name), _LARGEST_SEAL))
             return str(seal["sha256"]) if seal["bytes"] == job.end else None
-        except (OSError, UnsafeFileError, ValueError, KeyError, TypeError):
+        except (FileNotFoundError, UnsafeFileError, ValueError, KeyError, TypeError):
             return None
 
 

@@ -7,7 +7,6 @@ Source: PROTOCOL.md, rules 6 and 8; FORMAT.md, section 4.
 from __future__ import annotations
 
 import hashlib
-import os
 from enum import Enum
 from typing import Any, Final, NamedTuple
 
@@ -15,7 +14,7 @@ from otel_tool_audit.errors import TrailCorrupt, UnsupportedFormat
 from otel_tool_audit.format.names import DOCUMENT, FORMAT, valid_trail_id
 from otel_tool_audit.format.nesting import read_json
 from otel_tool_audit.review.source.directory import Folder, UnsafeFileError
-from otel_tool_audit.review.source.state import KnownPlace, StateView, reason
+from otel_tool_audit.review.source.state import KnownPlace, StateView
 
 _LARGEST: Final = 1 << 20
 
@@ -86,8 +85,8 @@ def read_document(root: Folder) -> ReadDocument:
     except FileNotFoundError as error:
         message = f"{root.path} holds no {DOCUMENT}; this is no trail"
         raise TrailCorrupt(message) from error
-    except (OSError, UnsafeFileError) as error:
-        message = f"{path} cannot be read ({reason(error)})"
+    except UnsafeFileError as error:
+        message = f"{path} cannot be read ({error})"
         raise TrailCorrupt(message) from error
     return parse_document(data, path)
 
@@ -114,7 +113,7 @@ def relation(root: Folder, place: KnownPlace | None, resolved: str) -> Relation:
             there = read_document(old)
             if there.trail_id == place.trail_id and old.identity != root.identity:
                 return Relation.COPY
-    except (OSError, UnsafeFileError, TrailCorrupt, UnsupportedFormat):
+    except (FileNotFoundError, UnsafeFileError, TrailCorrupt, UnsupportedFormat):
         return Relation.MOVED
     return Relation.MOVED
 
@@ -141,11 +140,11 @@ def open_root(path: str) -> Folder:
     """
     try:
         root = Folder.at(path)
-        os.listdir(root.descriptor)
+        root.names()
     except UnsafeFileError as refused:
         message = f"{refused}; give the trail's own directory"
         raise TrailCorrupt(message) from refused
-    except OSError as error:
+    except FileNotFoundError as error:
         message = f"there is no trail to read at {path} ({error.strerror})"
         raise TrailCorrupt(message) from error
     return root

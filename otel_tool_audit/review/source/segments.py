@@ -10,10 +10,10 @@ import json
 from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
 
-from otel_tool_audit.format.head import Head
 from otel_tool_audit.format.line import leaf_hash, parse_place, split_line
 from otel_tool_audit.format.names import segment_name
 from otel_tool_audit.format.nesting import read_json
+from otel_tool_audit.review.source.chain_end import HeadView, expected_end
 from otel_tool_audit.review.source.directory import Folder, pread
 from otel_tool_audit.review.source.segment_order import MAX_LINE, SegmentOrder, SegmentPart, order_segments
 
@@ -35,26 +35,24 @@ class Extent(NamedTuple):
     end: int
 
 
-def extents(folder: Folder, head: Head | None, boot: bytes | None = None) -> list[Extent]:
+def extents(folder: Folder, view: HeadView | None) -> list[Extent]:
     """
     Tell what there is to read of a chain, first to last.
 
     Args:
         folder: The chain's directory.
-        head: The head that speaks for these files, or None: then the last segment is read to its last whole line.
-        boot: This boot's id; after a crash of the host the head says nothing of the end.
+        view: The head that speaks for these files, or None: then the last segment is read to its last whole line.
     """
-    return extents_of(order_segments(folder, head), head, boot)
+    return extents_of(folder, order_segments(folder, view.head if view is not None else None), view)
 
 
-def extents_of(layout: SegmentOrder, head: Head | None, boot: bytes | None) -> list[Extent]:
+def extents_of(folder: Folder, layout: SegmentOrder, view: HeadView | None) -> list[Extent]:
     """Tell what there is to read of a chain that is laid out; as for :func:`extents`."""
     found = [Extent(part, part.end) for part in layout.parts]
-    if head is not None and found and found[-1].part.key == (head.first_seq, head.attempt) and (head.clean or head.boot == boot):
+    if view is not None and found and found[-1].part.key == (view.head.first_seq, view.head.attempt):
         last = found[-1]
-        end = head.written.offset
-        if head.pending.lines and last.part.size == end + head.pending.size:
-            end = last.part.size
+        with folder.opened(last.part.name) as descriptor:
+            end = expected_end(view, descriptor, last.part.size, None).end
         found[-1] = last._replace(end=min(end, last.part.size))
     return found
 

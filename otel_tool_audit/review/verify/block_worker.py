@@ -52,7 +52,7 @@ class BlockWorker(Worker):
 
         Raises:
             UnsafeFileError: The file is not what it was.
-            OSError: As the system says.
+            TrailUnreadable: It could not be read.
         """
         descriptor = self._descriptor(job.chain, job.name)
         if not job.digest:

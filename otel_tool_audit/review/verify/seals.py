@@ -92,7 +92,7 @@ def check_seal(folder: Folder, part: SegmentPart, found: Sealed, digest: str | N
         says = {key: seal.get(key) for key in (*_FIELDS, "first_timestamp", "last_timestamp")}
     except FileNotFoundError:
         return
-    except (OSError, UnsafeFileError, ValueError, AttributeError) as error:
+    except (UnsafeFileError, ValueError, AttributeError) as error:
         report(f"the seal {name} cannot be read ({error})")
         return
     is_so = {
@@ -152,7 +152,7 @@ def _check_kept_seal(folder: Folder, segment: dict[str, Any], report: Callable[[
     name = seal_name(segment_name(first_seq, attempt if type(attempt) is int else 0))
     try:
         digest = hashlib.sha256(folder.read(name, _LARGEST)).hexdigest()
-    except (OSError, UnsafeFileError) as error:
+    except (FileNotFoundError, UnsafeFileError) as error:
         report(first_seq, f"the seal {name} of a pruned segment cannot be read ({error}): it had to stay")
         return
     if digest != segment.get("seal_sha256"):
