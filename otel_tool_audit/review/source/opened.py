@@ -11,10 +11,11 @@ import os
 from collections.abc import Iterator
 from typing import Self
 
+from otel_tool_audit.format.document import TrailDocument
 from otel_tool_audit.format.names import DOCUMENT
 from otel_tool_audit.review.source.chain_end import HeadView
 from otel_tool_audit.review.source.directory import Folder, Stamp, UnsafeFileError, reading, resolve, stamp_of
-from otel_tool_audit.review.source.location import ReadDocument, Relation, open_root, place_of, read_document, relation
+from otel_tool_audit.review.source.location import Relation, open_root, place_of, read_document, relation
 from otel_tool_audit.review.source.state import KnownPlace, StateView
 
 
@@ -44,7 +45,7 @@ class OpenedTrail:
         self.given_state = state
         self.state = StateView.of(self.path, state)
         self._root: Folder | None = None
-        self._document: tuple[Stamp, ReadDocument] | None = None
+        self._document: tuple[Stamp, TrailDocument] | None = None
         self._relation: tuple[KnownPlace, Stamp | None, Relation] | None = None
 
     def __enter__(self) -> Self:
@@ -72,7 +73,7 @@ class OpenedTrail:
         return self._root
 
     @property
-    def document(self) -> ReadDocument:
+    def document(self) -> TrailDocument:
         """
         What ``trail.json`` says.
 

@@ -11,13 +11,14 @@ import hashlib
 from typing import TYPE_CHECKING, NamedTuple
 
 from otel_tool_audit.errors import TrailCorrupt, TrailUnreadable, UnsupportedFormat
+from otel_tool_audit.format.document import TrailDocument
 from otel_tool_audit.format.events import OPENED, Integrity, kind_of
 from otel_tool_audit.format.line import parse_place
 from otel_tool_audit.format.names import DOCUMENT, OWNER, PRIVATE_STATE, TRAIL_CHAIN, genesis, segment_name, valid_chain
 from otel_tool_audit.format.nesting import read_json
 from otel_tool_audit.record.untrusted import details_of
 from otel_tool_audit.review.source.directory import Folder, UnsafeFileError, pread
-from otel_tool_audit.review.source.location import ReadDocument, Relation
+from otel_tool_audit.review.source.location import Relation
 from otel_tool_audit.review.source.opened import OpenedTrail
 from otel_tool_audit.review.source.segment_order import MAX_LINE
 from otel_tool_audit.review.source.state import KnownPlace, StateView, reason
@@ -39,7 +40,7 @@ class Identity(NamedTuple):
     """
 
     trail_id: str
-    document: ReadDocument | None
+    document: TrailDocument | None
     place: KnownPlace | None
     relation: Relation
 
@@ -78,7 +79,7 @@ def identify(trail: OpenedTrail, findings: f.Findings) -> tuple[Folder | None, I
 def _identify_in(trail: OpenedTrail, root: Folder, places: list[KnownPlace], here: KnownPlace | None, findings: f.Findings) -> Identity:
     if here is not None and here.creating:
         return Identity(here.trail_id, None, here, Relation.CREATING)
-    document: ReadDocument | None = None
+    document: TrailDocument | None = None
     try:
         document = trail.document
     except (TrailCorrupt, UnsupportedFormat) as error:
