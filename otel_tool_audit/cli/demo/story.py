@@ -8,7 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from rich.cells import cell_len
 from rich.console import Console
@@ -27,6 +27,9 @@ from otel_tool_audit.review.calls.timeline import one_line
 from otel_tool_audit.review.verify.findings import Verification
 from otel_tool_audit.review.verify.verifier import verify
 from otel_tool_audit.settings import variable
+
+if TYPE_CHECKING:
+    from otel_tool_audit.review.reader import UnauditedReader
 
 _MARGIN: Final = 3
 _WIDEST: Final = 110
@@ -108,7 +111,7 @@ class _Story:
 
     def _secrets_are_kept_out(self) -> None:
         self._step("What was kept out")
-        for call in self._reader().unaudited.calls(conversation=CONVERSATIONS[0].name):
+        for call in self._reader().calls(conversation=CONVERSATIONS[0].name):
             for redaction in call["redactions"]:
                 self._columns((call["tool_name"], "bold", 18), (redaction["path"], "", 22), (f"rule {redaction['rule']}", "dim", 0))
         stored = b"".join(_contents(self._trail))
@@ -161,19 +164,20 @@ class _Story:
 
     # --- asking the trail
 
-    def _reader(self) -> audit.TrailReader:
-        return audit.TrailReader(self._trail, state=self._state)
+    def _reader(self) -> UnauditedReader:
+        # the story is about the agent: whoever watches it is no part of its evidence
+        return audit.TrailReader(self._trail, state=self._state).unaudited
 
     def _verify(self) -> Verification:
         return verify(self._trail, state=self._state)
 
     def _interrupted(self) -> str:
-        call = next(iter(self._reader().unaudited.calls(status="interrupted")))
+        call = next(iter(self._reader().calls(status="interrupted")))
         return f"{call['chain']}/{call['seq']}"
 
     def _target(self) -> tuple[Mapping[str, Any], str, int]:
         """Find the record of the refund: the record, its segment, and the index of its line there."""
-        for index, record in enumerate(self._reader().unaudited.records("financial")):
+        for index, record in enumerate(self._reader().records("financial")):
             if record["event"] == FINISHED and record["tool_name"] == "issue_refund":
                 return record, os.path.join(self._trail, "financial", "000000000000.jsonl"), index
         raise AssertionError
@@ -249,7 +253,7 @@ class _Story:
             self._text("The spans went nowhere: OTEL_EXPORTER_OTLP_ENDPOINT is not set. Set it to see them in Jaeger, Phoenix or Tempo.")
             return
         last: Mapping[str, Any] = {}
-        for record in self._reader().unaudited.records("trail"):
+        for record in self._reader().records("trail"):
             last = record["details"]["counters"] if "counters" in (record.get("details") or {}) else last
         sent, dropped = last.get("spans_forwarded", 0), last.get("spans_dropped", 0)
         lost = f", of which {dropped} could not be delivered: is it running?" if dropped else "."
