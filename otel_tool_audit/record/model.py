@@ -18,6 +18,9 @@ SCHEMA_VERSION: Final = 1
 UNKNOWN: Final = "unknown"
 """Stands for a user, conversation or model that nobody named (R6)."""
 
+REDACTED: Final = "***REDACTED***"
+"""Stands where something was removed that may not be stored."""
+
 TRIGGERS: Final = ("user_request", "proactive", "retry", "follow_up", "system")
 """Why a call was made (R8)."""
 

@@ -15,14 +15,12 @@ from typing import Any, Final, NamedTuple
 
 from otel_tool_audit.format.events import EPOCH, SEGMENT_OPENED
 from otel_tool_audit.format.head import NONE, ZERO_HASH, Head, Previous
-from otel_tool_audit.format.line import HASH_TRAILER, MAX_BODY, leaf_hash, split_line
+from otel_tool_audit.format.line import MAX_LINE, leaf_hash, split_line
 from otel_tool_audit.format.names import parse_segment_name, segment_name
 from otel_tool_audit.format.nesting import read_json
 from otel_tool_audit.record.untrusted import details_of
 from otel_tool_audit.review.source.directory import Folder, UnsafeFileError, described, pread
 
-MAX_LINE: Final = MAX_BODY - 1 + HASH_TRAILER
-"""The longest line with its LF, in bytes."""
 _SHORT: Final = 4096
 _REMEMBERED: Final = 1024
 

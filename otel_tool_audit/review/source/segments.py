@@ -6,19 +6,18 @@ Source: FORMAT.md, sections 2 and 3.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterator
+from functools import partial
 from typing import Any, Final, NamedTuple
 
-from otel_tool_audit.format.line import leaf_hash, parse_place, split_line
+from otel_tool_audit.format.line import BLOCK, MAX_LINE, Read, leaf_hash, parse_place, split_line, whole_blocks
 from otel_tool_audit.format.names import segment_name
 from otel_tool_audit.format.nesting import read_json
 from otel_tool_audit.review.source.chain_end import HeadView, expected_end
 from otel_tool_audit.review.source.directory import Folder, pread
-from otel_tool_audit.review.source.segment_order import MAX_LINE, SegmentOrder, SegmentPart, order_segments
-
-BLOCK: Final = 1 << 20
-"""Bytes that are read at once."""
+from otel_tool_audit.review.source.segment_order import SegmentOrder, SegmentPart, order_segments
 
 _NEAR: Final = 16 << 10
 """Bytes that are searched line by line."""
@@ -99,18 +98,27 @@ def whole_lines(descriptor: int, start: int, stop: int) -> Iterator[bytes]:
         start: From which byte on; a line begins there.
         stop: Before which byte.
     """
-    rest, at = b"", start
-    while at < stop:
-        block = pread(descriptor, min(BLOCK, stop - at), at)
-        if not block:
-            break
-        at += len(block)
-        whole = (rest + block).split(b"\n")
-        rest = whole.pop()
-        if len(rest) > MAX_LINE:
-            # no line is that long: what stands here is none, and must not fill the memory
-            rest = rest[-MAX_LINE:]
-        yield from whole
+    for block in whole_blocks(partial(pread, descriptor), start, stop):
+        yield from block.split(b"\n")[:-1]
+
+
+def digested(descriptor: int, digest: hashlib._Hash) -> Read:
+    """Make a reader of a segment that hashes every byte it gives."""
+
+    def read(size: int, at: int) -> bytes:
+        data = pread(descriptor, size, at)
+        digest.update(data)
+        return data
+
+    return read
+
+
+def sha256_of(descriptor: int, start: int, end: int) -> str:
+    """Hash a part of a file, in hex."""
+    found = hashlib.sha256()
+    for at in range(start, end, BLOCK):
+        found.update(pread(descriptor, min(BLOCK, end - at), at))
+    return found.hexdigest()
 
 
 def line_end(descriptor: int, stop: int, end: int) -> int:

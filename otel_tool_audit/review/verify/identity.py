@@ -13,14 +13,13 @@ from typing import TYPE_CHECKING, NamedTuple
 from otel_tool_audit.errors import TrailCorrupt, TrailUnreadable, UnsupportedFormat
 from otel_tool_audit.format.document import TrailDocument
 from otel_tool_audit.format.events import OPENED, Integrity, kind_of
-from otel_tool_audit.format.line import parse_place
+from otel_tool_audit.format.line import MAX_LINE, parse_place
 from otel_tool_audit.format.names import DOCUMENT, OWNER, PRIVATE_STATE, TRAIL_CHAIN, genesis, segment_name, valid_chain
 from otel_tool_audit.format.nesting import read_json
 from otel_tool_audit.record.untrusted import details_of
 from otel_tool_audit.review.source.directory import Folder, UnsafeFileError, pread
 from otel_tool_audit.review.source.location import Relation
 from otel_tool_audit.review.source.opened import OpenedTrail
-from otel_tool_audit.review.source.segment_order import MAX_LINE
 from otel_tool_audit.review.source.state import KnownPlace, StateView, reason
 from otel_tool_audit.review.verify import findings as f
 

@@ -10,11 +10,12 @@ import hashlib
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from otel_tool_audit.format.line import MAX_LINE
 from otel_tool_audit.format.names import seal_name, segment_name
 from otel_tool_audit.format.nesting import read_json
 from otel_tool_audit.record.untrusted import details_of, listing, mapping
 from otel_tool_audit.review.source.directory import Folder, UnsafeFileError, pread
-from otel_tool_audit.review.source.segment_order import MAX_LINE, Key, SegmentPart
+from otel_tool_audit.review.source.segment_order import Key, SegmentPart
 from otel_tool_audit.review.verify.block_check import BlockCheck
 from otel_tool_audit.review.verify.blocks import Block
 from otel_tool_audit.review.verify.findings import SEALS
