@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from otel_tool_audit.access.reader import TrailReader
-    from otel_tool_audit.capture import execute_tool, tool, tool_call
+    from otel_tool_audit.capture import execute_tool, retention_for, tool, tool_call
     from otel_tool_audit.diagnosis.process import require_active
     from otel_tool_audit.errors import AuditError, AuditUnavailable, SettingsError, TrailCorrupt, TrailTampered, UnsupportedFormat
     from otel_tool_audit.processor import AuditSpanProcessor
@@ -39,6 +39,7 @@ __all__ = [
     "configure",
     "execute_tool",
     "require_active",
+    "retention_for",
     "sanitize",
     "shutdown",
     "tool",
@@ -63,6 +64,7 @@ _HOMES: Final = {
     "configure": "setup",
     "execute_tool": "capture",
     "require_active": "diagnosis.process",
+    "retention_for": "capture",
     "sanitize": "recording",
     "shutdown": "setup",
     "tool": "capture",
