@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 from otel_tool_audit.errors import TrailUnreadable
-from otel_tool_audit.format.events import CHAIN_CREATED, EPOCH, EVENTS, OPENED, RECOVERED, Integrity, kind_of
+from otel_tool_audit.format.events import CHAIN_CREATED, EPOCH, EVENTS, OPENED, RECOVERED, SEGMENT_OPENED, Integrity, kind_of
 from otel_tool_audit.format.names import TRAIL_CHAIN, parse_segment_name, valid_chain
 from otel_tool_audit.host.machine import cores
 from otel_tool_audit.record.untrusted import details_of, listing, mapping
@@ -263,6 +263,7 @@ class _Verifying:
                     f"chain {result.name} ends in {result.torn} bytes of a line that is not whole: a copy taken while a writer was at work?"
                 )
             findings.doubts.extend(_doubts(result))
+            findings.notes.extend(_notes(result))
         for seq, record in view.events:
             if record.get("event") == OPENED:
                 for mark in map(mapping, listing(details_of(record).get("heads"))):
@@ -301,6 +302,15 @@ def _doubts(result: ChainResult) -> Iterator[str]:
                 yield _unvouched(result.name, begin, end)
         if event.doubt and event is not epoch:
             yield event.in_words(event.doubt, f"{result.name}/{seq}", details_of(record))
+
+
+def _notes(result: ChainResult) -> Iterator[str]:
+    """Say what a crash or a kill left at the end of a chain, and what was set aside because nobody vouched for it."""
+    if result.tail is not None and result.tail.note is not None:
+        yield f"chain {result.name}: {result.tail.note}"
+    for seq, record in result.facts.events:
+        if record.get("event") == SEGMENT_OPENED and details_of(record).get("reason") == "unvouched":
+            yield f"lines that nobody vouches for stood at the end of chain {result.name} after the host went down: added, and set aside at {result.name}/{seq}"
 
 
 def _unvouched(chain: str, begin: int, end: int) -> str:
