@@ -169,6 +169,26 @@ def test_who_is_told_hears_of_the_record_first(clinic: Path) -> None:
         assert [f"trail/{readings(clinic)[0]['seq']}"] == [entry.address for entry in told]
 
 
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda r, _: r.calls(toll="x"),
+        lambda r, _: r.calls(status="failed"),
+        lambda r, _: r.calls(subject="patient-1", since="yesterday"),
+        lambda r, _: r.access_report("patient-1", "yesterday"),
+        lambda r, _: r.statistics(subject="patient-1", every="dya"),
+        lambda r, out: r.export(out, subject="patient-1", toll="x"),
+        lambda r, out: r.export(out, "docx", subject="patient-1"),
+    ],
+    ids=["filter", "status", "time", "report", "stretch", "export", "format"],
+)
+def test_a_question_that_cannot_be_understood_leaves_nothing(clinic: Path, tmp_path: Path, ask: Callable[[Any, Path], Any]) -> None:
+    """No record says that somebody read what nobody was given, and no directory is made."""
+    with pytest.raises(audit.SettingsError):
+        ask(reader(clinic), tmp_path / "out")
+    assert ([], False) == (readings(clinic), (tmp_path / "out").exists())
+
+
 # --- where nothing may be written
 
 

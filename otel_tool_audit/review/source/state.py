@@ -130,15 +130,6 @@ class StateView:
             message = f"{self.path}/places cannot be read as what it is ({error})"
             raise UnsafeFileError(message) from error
 
-    def knows(self, trail_id: str) -> bool:
-        """Tell whether a writer of this state has ever known the trail."""
-        if self._folder is None:
-            return False
-        with contextlib.suppress(UnsafeFileError):
-            if any(place.trail_id == trail_id for place in self.places()):
-                return True
-        return bool(self.head_names(trail_id))
-
     def head_names(self, trail_id: str) -> list[str]:
         """List the chains that have a head file, valid or not."""
         with contextlib.suppress(FileNotFoundError, UnsafeFileError), self._heads(trail_id) as heads:
