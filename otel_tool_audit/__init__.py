@@ -23,54 +23,18 @@ if TYPE_CHECKING:
     from otel_tool_audit.trail.trail import Trail
 
 __all__ = [
-    "SCHEMA_VERSION",
-    "Audit",
-    "AuditError",
-    "AuditSpanProcessor",
-    "AuditUnavailable",
-    "SettingsError",
-    "Trail",
-    "TrailCorrupt",
-    "TrailReader",
-    "TrailTampered",
-    "UnsupportedFormat",
-    "attribution",
-    "carry",
-    "configure",
-    "execute_tool",
-    "require_active",
-    "retention_for",
-    "sanitize",
-    "shutdown",
-    "tool",
-    "tool_call",
-    "verify",
-]
+    "SCHEMA_VERSION", "Audit", "AuditError", "AuditSpanProcessor", "AuditUnavailable", "SettingsError", "Trail", "TrailCorrupt", "TrailReader",
+    "TrailTampered", "UnsupportedFormat", "attribution", "carry", "configure", "execute_tool", "require_active", "retention_for", "sanitize",
+    "shutdown", "tool", "tool_call", "verify",
+]  # fmt: skip
 
 _HOMES: Final = {
-    "SCHEMA_VERSION": "record.model",
-    "Audit": "setup",
-    "AuditError": "errors",
-    "AuditSpanProcessor": "processor",
-    "AuditUnavailable": "errors",
-    "SettingsError": "errors",
-    "Trail": "trail.trail",
-    "TrailCorrupt": "errors",
-    "TrailReader": "access.reader",
-    "TrailTampered": "errors",
-    "UnsupportedFormat": "errors",
-    "attribution": "propagation.context",
-    "carry": "propagation.context",
-    "configure": "setup",
-    "execute_tool": "capture",
-    "require_active": "diagnosis.process",
-    "retention_for": "capture",
-    "sanitize": "recording",
-    "shutdown": "setup",
-    "tool": "capture",
-    "tool_call": "capture",
-    "verify": "review.verify.verifier",
-}
+    "SCHEMA_VERSION": "record.model", "Audit": "setup", "AuditError": "errors", "AuditSpanProcessor": "processor", "AuditUnavailable": "errors",
+    "SettingsError": "errors", "Trail": "trail.trail", "TrailCorrupt": "errors", "TrailReader": "access.reader", "TrailTampered": "errors",
+    "UnsupportedFormat": "errors", "attribution": "propagation.context", "carry": "propagation.context", "configure": "setup",
+    "execute_tool": "capture", "require_active": "diagnosis.process", "retention_for": "capture", "sanitize": "recording", "shutdown": "setup",
+    "tool": "capture", "tool_call": "capture", "verify": "review.verify.verifier",
+}  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401 - as many types as public names

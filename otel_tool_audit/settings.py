@@ -304,14 +304,8 @@ def _pairs(value: object, source: str) -> Mapping[str, str]:
 
 
 _READERS: Final[Mapping[str, Callable[[object, str], Any]]] = {
-    "str": _text,
-    "str | None": _text,
-    "bool": _flag,
-    "int": _whole,
-    "float": _number,
-    "tuple[str, ...]": _names,
-    "Mapping[str, str]": _pairs,
-}
+    "str": _text, "str | None": _text, "bool": _flag, "int": _whole, "float": _number, "tuple[str, ...]": _names, "Mapping[str, str]": _pairs,
+}  # fmt: skip
 
 
 def _check(settings: Settings) -> None:

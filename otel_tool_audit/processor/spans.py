@@ -39,19 +39,10 @@ class SpanCopy(ReadableSpan):
     ) -> None:
         """Take everything else from *original*."""
         super().__init__(
-            name=name,
-            context=original.context,
-            parent=original.parent,
-            resource=resource,
-            attributes=attributes,
-            events=events,
-            links=links,
-            kind=original.kind,
-            status=status,
-            start_time=original.start_time,
-            end_time=original.end_time,
+            name=name, context=original.context, parent=original.parent, resource=resource, attributes=attributes, events=events, links=links,
+            kind=original.kind, status=status, start_time=original.start_time, end_time=original.end_time,
             instrumentation_scope=original.instrumentation_scope,
-        )
+        )  # fmt: skip
         self._dropped = (original.dropped_attributes, original.dropped_events, original.dropped_links)
 
     @property

@@ -33,20 +33,8 @@ KEY: Final = otel.create_key("tool-audit-attribution")
 """Where the context keeps the :class:`Attribution`."""
 
 FIELDS: Final = (
-    "user",
-    "role",
-    "agent",
-    "model",
-    "conversation",
-    "turn",
-    "trigger",
-    "purpose",
-    "subject",
-    "client_ip",
-    "user_agent",
-    "attempt",
-    "retry_of",
-)
+    "user", "role", "agent", "model", "conversation", "turn", "trigger", "purpose", "subject", "client_ip", "user_agent", "attempt", "retry_of",
+)  # fmt: skip
 """The names that :class:`attribution` knows; all others are metadata."""
 
 _RECORDED_AS: Final = {"user_id": "user", "user_role": "role", "conversation_id": "conversation", "turn_number": "turn"}

@@ -58,18 +58,10 @@ def _open(settings: Settings, provider: trace.TracerProvider) -> Trail:
         named = str(provider.resource.attributes.get(SERVICE_NAME, _UNNAMED))
         service = None if named.startswith(_UNNAMED) else named
     return Trail.open(
-        str(settings.trail),
-        state=settings.state,
-        service=service,
-        durability=cast("Durability", settings.durability),
-        segment_bytes=settings.segment_bytes,
-        segment_seconds=settings.segment_seconds,
-        heartbeat_seconds=settings.heartbeat_seconds,
-        group=settings.group,
-        append_only_flag=settings.append_only_flag,
-        pseudonym_key=settings.pseudonym_key,
-        queue_size=settings.queue_size,
-    )
+        str(settings.trail), state=settings.state, service=service, durability=cast("Durability", settings.durability),
+        segment_bytes=settings.segment_bytes, segment_seconds=settings.segment_seconds, heartbeat_seconds=settings.heartbeat_seconds,
+        group=settings.group, append_only_flag=settings.append_only_flag, pseudonym_key=settings.pseudonym_key, queue_size=settings.queue_size,
+    )  # fmt: skip
 
 
 def _sdk(provider: trace.TracerProvider, settings: Settings) -> trace.TracerProvider:
