@@ -19,8 +19,7 @@ from otel_tool_audit.recognise.caller import OWN
 from otel_tool_audit.recognise.outcomes import telling
 from otel_tool_audit.record.codec import timestamp
 from otel_tool_audit.record.model import UNKNOWN, ToolCall, new_call
-from otel_tool_audit.recording import Failed, Outcome, Raised, Returned, plain_spec
-from otel_tool_audit.recording.builder import CallBuilder
+from otel_tool_audit.recording import CallBuilder, Failed, Outcome, Raised, Returned, plain_spec
 
 LONGEST_NAME: Final = 200
 """Characters of a tool's name that are recorded."""
@@ -51,7 +50,8 @@ def observed_call(
         interrupted: The span never ended, so nothing is known of the outcome.
     """
     spec = plain_spec(facts.tool_name[:LONGEST_NAME])
-    call, withheld = build.observed(spec.name, calling.caller, facts.arguments, facts.tool_call_id, calling.subject)
+    trace_id = span.context.trace_id if span.context.is_valid else None
+    call, withheld = build.observed(spec.name, calling.caller, facts.arguments, facts.tool_call_id, calling.subject, trace_id)
     start, context, parent = span.start_time, span.context, span.parent
     # how long an interrupted call took, and how it ended, nobody knows
     done = call if interrupted else build.ended(call, spec, _outcome(span, facts, raised), max(0, (span.end_time or 0) - (start or 0)), withheld)

@@ -28,8 +28,7 @@ from otel_tool_audit.processor.neighbours import exporting_neighbours, processor
 from otel_tool_audit.processor.sampler import follows_callers, records_all
 from otel_tool_audit.processor.spans import SpanSanitizer
 from otel_tool_audit.propagation.context import current_context
-from otel_tool_audit.recording import OWN_SPANS_ENDING, Binding, bind
-from otel_tool_audit.recording.recorder import Recorder
+from otel_tool_audit.recording import OWN_SPANS_ENDING, Binding, Recorder, bind
 from otel_tool_audit.settings import Settings
 from otel_tool_audit.trail.trail import Trail
 
@@ -69,7 +68,7 @@ class AuditSpanProcessor(SpanProcessor):
         self.recorder = self.binding.recorder
         self.delivery: Delivery | None = None
         self.forward = forward
-        self._spans = SpanSanitizer(self.recorder.sanitizer)
+        self._spans = SpanSanitizer(self.recorder.sanitizer, self.recorder.calls.traces)
         self._watcher = Watcher(self.recorder)
         # no lock guards this set: a fork's child may not inherit a held one; adding and discarding are atomic
         self._waiting: set[object] = set()

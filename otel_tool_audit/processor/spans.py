@@ -14,11 +14,12 @@ from opentelemetry.sdk.trace import Event, ReadableSpan
 from opentelemetry.trace import Link, Status
 
 from otel_tool_audit.observe.span_view import plain
-from otel_tool_audit.redaction.sanitizer import Sanitizer
+from otel_tool_audit.redaction import RedactedValues, Sanitizer, TraceValues, out_of_attributes
 
 FAILED: Final = "tool_audit.sanitizer_failed"
 """Stands alone on a span whose attributes could not be sanitized."""
 
+_SHORTEST_IN_NAMES: Final = 3
 _MOST_NAMES: Final = 4096
 _NOTHING: Final[Mapping[str, Any]] = {}
 
@@ -39,10 +40,19 @@ class SpanCopy(ReadableSpan):
     ) -> None:
         """Take everything else from *original*."""
         super().__init__(
-            name=name, context=original.context, parent=original.parent, resource=resource, attributes=attributes, events=events, links=links,
-            kind=original.kind, status=status, start_time=original.start_time, end_time=original.end_time,
+            name=name,
+            context=original.context,
+            parent=original.parent,
+            resource=resource,
+            attributes=attributes,
+            events=events,
+            links=links,
+            kind=original.kind,
+            status=status,
+            start_time=original.start_time,
+            end_time=original.end_time,
             instrumentation_scope=original.instrumentation_scope,
-        )  # fmt: skip
+        )
         self._dropped = (original.dropped_attributes, original.dropped_events, original.dropped_links)
 
     @property
@@ -64,9 +74,16 @@ class SpanCopy(ReadableSpan):
 class SpanSanitizer:
     """Makes copies that may be exported."""
 
-    def __init__(self, sanitizer: Sanitizer) -> None:
-        """Take the rules."""
+    def __init__(self, sanitizer: Sanitizer, traces: TraceValues | None = None) -> None:
+        """
+        Take the rules.
+
+        Args:
+            sanitizer: Applies them.
+            traces: What was taken out of calls and spans, by trace; each span adds to it, and hides what is there.
+        """
         self._sanitizer = sanitizer
+        self._traces = TraceValues() if traces is None else traces
         self._names: dict[str, str] = {}
         self._resource: tuple[Resource | None, Resource | None] = (None, None)
 
@@ -81,18 +98,28 @@ class SpanSanitizer:
         Returns:
             *span* itself when nothing in it had to change.
         """
+        memory = RedactedValues(None if span.context is None else self._traces.of(span.context.trace_id))
         attributes = plain(span.attributes)
         # the usual own span: nobody put anything over what the gate stamped
-        cleaned = attributes if attributes == stamped else self._attributes(attributes, stamped)
+        cleaned = attributes if attributes == stamped else self._attributes(attributes, memory, stamped)
         name = self._name(span.name)
         resource = self._cleaned_resource(span.resource)
-        status = self._status(span.status)
+        description = span.status.description
+        said = str(self._sanitizer.text(description, withheld=memory).value) if description else description
         had_events, had_links = span.events, span.links
-        events = self._events(had_events) if had_events else had_events
-        links = self._links(had_links) if had_links else had_links
-        same = cleaned is attributes and name == span.name and resource is span.resource and status is span.status
+        events = self._events(had_events, memory) if had_events else had_events
+        links = self._links(had_links, memory) if had_links else had_links
+        if memory:
+            # what one part told of a value hides it in the others, too; what the gate stamped is as the record has it, and stays
+            cleaned = _without(memory, cleaned, stamped)
+            name = memory.out_of(name, "", _SHORTEST_IN_NAMES)[0]
+            said = memory.out_of(said, "")[0] if said else said
+            events = [_other(event, memory) for event in events]
+            links = [link if (kept := _without(memory, plain(link.attributes))) is link.attributes else Link(link.context, kept) for link in links]
+        same = cleaned is attributes and name == span.name and resource is span.resource and said == description
         if same and _unchanged(events, had_events) and _unchanged(links, had_links):
             return span
+        status = span.status if said == description else Status(span.status.status_code, said)
         return SpanCopy(span, name=name, attributes=cleaned, events=events, links=links, resource=resource, status=status)
 
     def stamped(self, span: ReadableSpan, attributes: Mapping[str, Any]) -> ReadableSpan:
@@ -104,14 +131,16 @@ class SpanSanitizer:
         status = Status(span.status.status_code)
         return SpanCopy(span, name="span", attributes={FAILED: True}, events=(), links=(), resource=Resource({}), status=status)
 
-    def _attributes(self, attributes: Mapping[str, Any], stamped: Mapping[str, Any] = _NOTHING) -> Mapping[str, Any]:
+    def _attributes(
+        self, attributes: Mapping[str, Any], memory: RedactedValues | None = None, stamped: Mapping[str, Any] = _NOTHING
+    ) -> Mapping[str, Any]:
         suspects = attributes
         if stamped:
             # equal to what the gate stamped means sanitized; a limit may have cut it, the tool may have put something over it
             suspects = {key: value for key, value in attributes.items() if key not in stamped or stamped[key] != value}
         if not suspects:
             return attributes
-        safe = self._sanitizer.attributes(suspects).value
+        safe = self._sanitizer.attributes(suspects, withheld=memory).value
         if len(safe) == len(suspects) and all(key in safe and safe[key] is value for key, value in suspects.items()):
             return attributes
         if suspects is attributes:
@@ -129,27 +158,21 @@ class SpanSanitizer:
             self._names[name] = known
         return known
 
-    def _status(self, status: Status) -> Status:
-        if not status.description:
-            return status
-        safe = str(self._sanitizer.text(status.description).value)
-        return status if safe == status.description else Status(status.status_code, safe)
-
-    def _events(self, events: Sequence[Event]) -> Sequence[Event]:
+    def _events(self, events: Sequence[Event], memory: RedactedValues) -> Sequence[Event]:
         made = []
         for event in events:
             attributes = plain(event.attributes)
-            cleaned = self._attributes(attributes)
+            cleaned = self._attributes(attributes, memory)
             name = self._name(event.name)
             same = cleaned is attributes and name == event.name
             made.append(event if same else Event(name, cleaned, event.timestamp))
         return made
 
-    def _links(self, links: Sequence[Link]) -> Sequence[Link]:
+    def _links(self, links: Sequence[Link], memory: RedactedValues) -> Sequence[Link]:
         made = []
         for link in links:
             attributes = plain(link.attributes)
-            cleaned = self._attributes(attributes)
+            cleaned = self._attributes(attributes, memory)
             made.append(link if cleaned is attributes else Link(link.context, cleaned))
         return made
 
@@ -162,6 +185,21 @@ class SpanSanitizer:
             # one assignment of both: threads see a pair that belongs together
             self._resource = (resource, cleaned)
         return cleaned
+
+
+def _without(memory: RedactedValues, attributes: Mapping[str, Any], stamped: Mapping[str, Any] = _NOTHING) -> Mapping[str, Any]:
+    """Take out of attributes what is withheld; the same object when nothing is there."""
+    suspects = {key: value for key, value in attributes.items() if key not in stamped or stamped[key] != value} if stamped else attributes
+    clean, _ = out_of_attributes(memory, suspects, "")
+    if all(clean[key] is value for key, value in suspects.items()):
+        return attributes
+    return {**attributes, **clean}
+
+
+def _other(event: Event, memory: RedactedValues) -> Event:
+    attributes = plain(event.attributes)
+    kept = _without(memory, attributes)
+    return event if kept is attributes else Event(event.name, kept, event.timestamp)
 
 
 def _unchanged(cleaned: Sequence[object], original: Sequence[object]) -> bool:

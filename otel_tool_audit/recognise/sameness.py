@@ -11,7 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from otel_tool_audit.record.model import REDACTED
+MARK: Final = "***REDACTED***"
+"""What the sanitizer puts in place of a value: it agrees with anything."""
 
 _MOST_LEAVES: Final = 256
 
@@ -67,7 +68,7 @@ def agree(first: object, second: object) -> bool:
 
 
 def _equal(one: object, other: object) -> bool:
-    return REDACTED in {one if isinstance(one, str) else "", other if isinstance(other, str) else ""} or one == other or str(one) == str(other)
+    return MARK in {one if isinstance(one, str) else "", other if isinstance(other, str) else ""} or one == other or str(one) == str(other)
 
 
 def _leaves(value: object) -> Iterator[str]:
@@ -80,5 +81,5 @@ def _leaves(value: object) -> Iterator[str]:
             waiting.extend(item.values())
         elif isinstance(item, (list, tuple)):
             waiting.extend(item)
-        elif item is not None and item != REDACTED:
+        elif item is not None and item != MARK:
             yield str(item)

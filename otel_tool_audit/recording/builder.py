@@ -12,10 +12,11 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 import orjson
+from opentelemetry import trace
 from opentelemetry.context import Context
 
 from otel_tool_audit import semconv
-from otel_tool_audit.keys.pseudonyms import Keyring, is_pseudonym
+from otel_tool_audit.keys.pseudonyms import is_pseudonym
 from otel_tool_audit.policy.retention import class_of
 from otel_tool_audit.record.codec import cut, timestamp
 from otel_tool_audit.record.model import DENIED, PAUSED, ToolCall, new_call
@@ -27,9 +28,7 @@ from otel_tool_audit.recording.outcomes import Closed, Denied, Failed, Outcome, 
 from otel_tool_audit.recording.pauses import Pauses
 from otel_tool_audit.recording.retries import Retries
 from otel_tool_audit.recording.spec import ToolSpec, plain_spec
-from otel_tool_audit.redaction.redacted_values import RedactedValues
-from otel_tool_audit.redaction.sanitizer import Sanitizer
-from otel_tool_audit.redaction.values import Redaction, ToolRules
+from otel_tool_audit.redaction import Keyring, RedactedValues, Redaction, Sanitizer, ToolRules, TraceValues
 from otel_tool_audit.settings import Settings
 
 LONGEST_ARGUMENTS: Final = 32_768
@@ -54,6 +53,7 @@ class CallBuilder:
         ids: Makes call ids, 32 hex digits each, never twice the same.
         pauses: Calls that wait, for those that go on with them.
         retries: Calls that failed, for those that try again.
+        traces: What was taken out of calls and spans, by trace: what else belongs to the trace hides it, too.
     """
 
     def __init__(
@@ -85,6 +85,7 @@ class CallBuilder:
         self._identifiers = frozenset(settings.result_identifiers)
         self.retries = Retries()
         self.pauses = Pauses()
+        self.traces = TraceValues()
         self._second = (-1, "")
 
     # --- making calls
@@ -116,7 +117,9 @@ class CallBuilder:
         call, told = template.copy(), identity.copy()
         call["call_id"] = told[semconv.RECORD_ID] = self.ids()
         call["timestamp"] = self.now()
-        withheld = RedactedValues()
+        around = trace.get_current_span(context).get_span_context()
+        # a call that begins a trace has nobody yet to share with
+        withheld = RedactedValues(self.traces.of(around.trace_id) if around.is_valid else None)
         # the subject before the arguments: what they repeat of it is taken out of them
         if call["subject"] is not None:
             self._withhold_subject(call, self.identities.with_baggage(context).get("subject"), withheld)
@@ -182,7 +185,9 @@ class CallBuilder:
                 done["denial"] = {"rule": forbids, "reason": said, "by": who}
                 return done
 
-    def observed(self, name: str, caller: Caller, arguments: object, tool_call_id: object, subject: object) -> tuple[ToolCall, RedactedValues]:
+    def observed(
+        self, name: str, caller: Caller, arguments: object, tool_call_id: object, subject: object, trace_id: int | None = None
+    ) -> tuple[ToolCall, RedactedValues]:
         """
         Make the call that a span of another instrumentation tells of.
 
@@ -192,6 +197,7 @@ class CallBuilder:
             arguments: Raw; None when the span did not tell.
             tool_call_id: The provider's id of the call; None when the span did not tell.
             subject: Whose data it is, raw; None when nobody said.
+            trace_id: The span's trace, as OpenTelemetry holds it: what is taken out here is taken out of its other spans, and the other way round.
 
         Returns:
             The call, and what its error and result must not show either.
@@ -202,7 +208,7 @@ class CallBuilder:
         template, _ = caller.made.get(spec) or self._template(caller, spec)
         call = template.copy()
         call["call_id"] = self.ids()
-        withheld = RedactedValues()
+        withheld = RedactedValues(None if trace_id is None else self.traces.of(trace_id))
         self._withhold_subject(call, subject, withheld)
         if arguments is not None:
             self._put_arguments(call, arguments, None, withheld)
@@ -273,7 +279,8 @@ class CallBuilder:
         self, call: ToolCall, spec: ToolSpec, identifiers: dict[str, Any], withheld: RedactedValues
     ) -> tuple[dict[str, Any], tuple[Redaction, ...]]:
         """Sanitize what a result identifies. Whom the call is about stays a pseudonym there, too: beside the clear text it hides nothing."""
-        safe = self.sanitizer.value(identifiers, "result_summary", spec.answering if self._settings.subject_is_internal else spec.answering_disguised)
+        rules = spec.answering if self._settings.subject_is_internal else spec.answering_disguised
+        safe = self.sanitizer.value(identifiers, "result_summary", rules, withheld)
         clean = safe.value if isinstance(safe.value, dict) else {}
         subject, removed = call["subject"], safe.redactions
         if subject is not None and is_pseudonym(subject):

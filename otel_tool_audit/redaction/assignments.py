@@ -1,10 +1,10 @@
 """
 A secret's name with its value after it, in any text: ``password=hunter2``, ``"api_key": "…"``, ``--token abc``, ``curl -u user:pass``.
 
-The text is read word by word, each word judged as a name; only what follows a secret's name is looked at closer, so the time is
-linear in the text.
+The text is read at the places where a part of a secret's name stands; only what follows a name is looked at closer, no further than
+a bounded stretch before it is taken for a value, so the time is linear in the text.
 
-Source: ARCHITECTURE.md (value under secret-like key); RFC 9110, section 11.6.2 (Authorization).
+Source: ARCHITECTURE.md, R3 and R31; RFC 9110, section 11.6.2 (Authorization).
 """
 
 from __future__ import annotations
@@ -13,9 +13,14 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+from otel_tool_audit.redaction.commands import OPTION_TALK
+from otel_tool_audit.redaction.extents import Extent, Line, around, block, element, line_end, quoted, shell_word, unquoted
+from otel_tool_audit.redaction.judging import is_choice, is_expression, is_placeholder, is_secret_value, is_sentence
 from otel_tool_audit.redaction.keys import KeyKind, KeyName, KeyNames, words
-from otel_tool_audit.redaction.randomness import is_placeholder, looks_random
+from otel_tool_audit.redaction.randomness import looks_random
+from otel_tool_audit.redaction.schemas import describes
 from otel_tool_audit.redaction.spans import Span
+from otel_tool_audit.redaction.work import Work
 
 RULE: Final = "secret-key"
 
@@ -23,46 +28,42 @@ _WORD_BEFORE: Final = re.compile(r"[A-Za-z0-9_.-]{1,128}")
 _WORD: Final = re.compile(r"[A-Za-z0-9_.-]{1,128}+")
 _STEMS: Final = (
     "pass", "pwd", "token", "secret", "key", "auth", "cred", "cookie", "ssn", "cvv", "cvc", "jwt", "bearer", "otp", "card", "security",
-    "code", "access", "bundle_", "conn", "mnemonic", "phrase", "ccn", "cc_", "contrasena", "senha", "woord", "kennwort",
+    "code", "access", "bundle_", "conn", "mnemonic", "phrase", "ccn", "cc_", "contrasena", "senha", "woord", "kennwort", "psk", "pw", "sid", "sess",
+    "assertion", "pin", "puk", "hasl", "heslo", "salasana", "verifier", "saml", "pword",
 )  # fmt: skip
 """In lower case: one of them stands in every name of a secret."""
 
-_GENERATED: Final = re.compile(r"[^\s,;]{12,}")
-_GENERATED_LEAST: Final = 12
-_ONE_TOKEN: Final = re.compile(r"[A-Za-z0-9_+/=.~-]+")
+_GENERATED: Final = re.compile(r"[^\s,;]{12,512}")
+SHORTEST_GENERATED: Final = 12
+"""Characters of the shortest value whose look alone tells that it is a secret."""
+
 _WINDOW: Final = 64
 _SEPARATOR: Final = re.compile(
-    r"(?:\\{0,7}[\"'`]?[\])]?(?:[ \t]{1,4}(?:string|str|String|NSString|let|char))?[ \t]{0,12}"
-    r"(=>|:=|::=|\?\?=|\|\|=|\?=|\.=|\+=|!=|={1,3}|:|>)[ \t]{0,12}(?:>[ \t]{0,4})?)"
+    r"(?:\\{0,7}[\"'`]?[\])]?\??(?:[ \t]{1,4}(?:string|str|String|NSString|let|char))?[*_]{0,3}[ \t]{0,12}"
+    r"(=>|:=|::=|\?\?=|\|\|=|\?=|\.=|\+=|!=|={1,3}|:|>|：|＝)(?:[*_]{1,3}(?=[ \t]))?[ \t]{0,64}(?:>[ \t]{0,4})?)"  # noqa: RUF001 - wide signs are meant
 )
-_XML_BREAK: Final = re.compile(r"[ \t]{0,16}\r?\n[ \t]{0,32}")
-_ARGUMENT: Final = re.compile(r"[\"'`][ \t]{0,4}(,)[ \t]{0,4}")
-_TYPE: Final = re.compile(r"(?:string|str|String|NSString|any|char|text)\??[ \t]{0,4}=[ \t]{0,4}")
-_QUOTE: Final = re.compile(r"(?:[brfuRBFU@]|[lL]it)?(\\{0,7})([\"'`])")
-_UNQUOTED: Final = re.compile(r"[^\s\"'`,;&<>)}\]|\\]+")
-_LINE: Final = re.compile(r"[^\"'`\r\n\\<>]+")
-_AUTH: Final = re.compile(
-    r"(?i)(?:basic|bearer|token|digest|negotiate|apikey|api-key|api-token|key|hmac|aws4-hmac-sha256|sharedkey|sso-key|flyv1)[ \t]{1,4}"
+_ARGUMENT: Final = re.compile(r"\\{0,7}[\"'`][ \t]{0,4}(,)[ \t]{0,4}(?=b?\\{0,7}[\"'`])")
+_ATTRIBUTE: Final = re.compile(r"\\{0,7}[\"'][^<>\n]{0,128}?\bvalue=(?=\\{0,7}[\"'])")
+_TYPE: Final = re.compile(
+    r"(?:(?:string|str|String|NSString|any|char|text|bytes|Any|SecretStr)\??|Optional\[\w{1,32}\]|[A-Za-z]{2,32}(?:\[\])?(?:[ ]?\|[ ]?\w{2,16}){1,3}|&(?:'static )?str)[ \t]{0,4}=(?!=)[ \t]{0,4}"
 )
+_UNTIL_BLANK: Final = re.compile(r"[^\s\"'`,;&<>)}\]|\\]+")
 _IS: Final = re.compile(r"[\"'`]?\s{1,3}(?:is|was|=|are|to|ist|est|es)\s{1,3}:?\s{0,2}")
 _PAIR: Final = re.compile(r"\\{0,7}[\"'`]?\s{0,3}[,;>]?\s{0,40}\\{0,7}[\"'`]?(?:[a-z_]{0,16}value)\\{0,7}[\"'`]?\s{0,4}[:=]\s{0,4}")
-_USER: Final = re.compile(r"(?:[ \t]-u|--user|--proxy-user|--user-pass)(?:[ \t=]{1,4}|[ \t]{0,4}\\\r?\n[ \t]{0,16})")
-_SHELL_WORD: Final = re.compile(r"(?:\"[^\"\r\n]{0,512}\"|'[^'\r\n]{0,512}'|[^\s\"'])")
 _SIGNATURE: Final = re.compile(
     r"(?i)(?:[?&](?:key|code)|\b(?:sig|signature|x-amz-signature|x-goog-signature|x-amz-security-token|client_assertion))=([A-Za-z0-9%+/=_~.-]{16,4096})"
 )
-
-_COMMANDS: Final = ("mysql", "mariadb", "sshpass", "redis-cli", "docker login", "podman login", "openssl", "mongo", "cqlsh", "sqlcmd", "zip -")
-_OPTION: Final = re.compile(
-    r"\b(?:mysql(?:dump|admin)?|mariadb(?:-dump|-admin)?|sshpass|redis-cli|(?:docker|podman) login|openssl \w{2,10}|mongo(?:sh|dump)?|cqlsh|sqlcmd|(?:un)?zip)"
-    r"(?:[ \t][^\r\n|;&]{0,128})?[ \t]-(?:p[ \t]?|a[ \t]|k[ \t]|P[ \t])['\"]?([^\s'\"-][^\s'\"]{3,128})"
-)
-_LONGEST_VALUE: Final = 8_192
+_ARN_BEFORE: Final = re.compile(r"arn:[a-z-]{1,12}:[\w.:/-]{0,128}$")
+_SHORT_NUMBER: Final = re.compile(r"[0-9]{1,3}[;,)]?(?:\s.*)?")
+_TINY_NUMBER: Final = re.compile(r"[0-9]{1,2}[;,)]?(?:\s.*)?")
+_NUMERIC: Final = frozenset({"pin", "code", "otp", "totp", "cvv", "cvc", "cvv2", "cvc2", "ccn", "number", "ssn"})
 _LONGEST_NAME: Final = 128
-_PROSE: Final = frozenset({"token", "auth", "cookie", "cookies", "credentials", "credential", "authorization", "bearer", "secret", "tokens", "key"})
-_HEADERS: Final = frozenset({"authorization", "auth"})
-_MADE_UP_TEXT: Final = "test pass password passwd pwd token secret yyy user username key apikey api_key x-oauth-basic x-token-auth x"
-_MADE_UP: Final = frozenset(_MADE_UP_TEXT.split())
+_COLON_TALK: Final = frozenset(
+    {"token", "auth", "cookie", "cookies", "credentials", "credential", "authorization", "bearer", "secret", "tokens", "key", "code"}
+)
+_HEADERS: Final = frozenset({"authorization", "auth", "cookie", "cookies"})
+_LONGEST_SEEN: Final = 512
+"""Characters of a value that are looked at to tell whether it is one."""
 
 
 def stems_in(lower: str, names: KeyNames) -> list[str]:
@@ -70,7 +71,7 @@ def stems_in(lower: str, names: KeyNames) -> list[str]:
     return [stem for stem in (*_STEMS, *names.stems) if stem in lower]
 
 
-def find_assignments(text: str, lower: str, names: KeyNames, longest: int, stems: Sequence[str]) -> Iterator[Span]:
+def find_assignments(text: str, lower: str, names: KeyNames, longest: int, stems: Sequence[str], work: Work) -> Iterator[Span]:
     """
     Find values that stand after a secret's name.
 
@@ -80,33 +81,35 @@ def find_assignments(text: str, lower: str, names: KeyNames, longest: int, stems
         names: Judges names.
         longest: The length of the longest word.
         stems: What :func:`stems_in` gave.
+        work: Counts what is looked at.
     """
     done = 0
-    for start, end in _named(text, lower, stems, longest):
-        if start < done:
+    for begin, end in _candidates(text, lower, stems, longest, work):
+        if begin < done:
             # inside a value that goes as a whole
             continue
-        name = text[start:end]
+        start, name = begin, text[begin:end]
         said = names.judge(name)
+        if name[0] in "nrt" and text[start - 1 : start] == "\\" and start:
+            # the letter of a line break that is written out
+            inner = names.judge(name[1:])
+            if inner.kind is not KeyKind.PLAIN and inner.kind.value >= said.kind.value:
+                start, name, said = start + 1, name[1:], inner
         before = _WORD_BEFORE.match(text[max(0, start - _WINDOW) : start - 1][::-1]) if start and text[start - 1] == " " else None
-        if before is not None and said.kind is not KeyKind.SECRET:
+        if before is not None and said.kind is not KeyKind.SECRET and not name.startswith("-"):
             # "API key: …": two words that only together name a secret
             joined = names.judge(f"{before.group()[::-1]} {name}")
-            said = joined if joined.kind is KeyKind.SECRET else said
+            said = joined if joined.kind.value > said.kind.value else said
         if said.kind is not KeyKind.PLAIN:
-            found = _after(text, (start, end), name, said, prose=before is not None)
+            found = _after(text, (start, end), name, said, names, work, prose=before is not None)
             if found is not None:
                 done = found[1]
                 yield found
-    if "curl" in lower or "wget" in lower:
-        yield from _users(text)
     if "=" in text and any(hint in lower for hint in ("sig", "-token=", "key=", "code=", "assertion=")):
         yield from ((m.start(1), m.end(1), "url-signature") for m in _SIGNATURE.finditer(text) if looks_random(m.group(1)))
-    if " -" in text and any(hint in lower for hint in _COMMANDS):
-        yield from ((m.start(1), m.end(1), "command-password") for m in _OPTION.finditer(text) if not is_placeholder(m.group(1)))
 
 
-def _named(text: str, lower: str, stems: Sequence[str], longest: int) -> list[tuple[int, int]]:
+def _candidates(text: str, lower: str, stems: Sequence[str], longest: int, work: Work) -> list[tuple[int, int]]:
     """Where words stand that may name a secret: those with a stem, the word after one, and what precedes a generated value."""
     found: set[tuple[int, int]] = set()
     for stem in stems:
@@ -116,57 +119,21 @@ def _named(text: str, lower: str, stems: Sequence[str], longest: int) -> list[tu
             start = at - left.end() if left else at
             word = _WORD.match(text, start)
             end = word.end() if word else at + len(stem)
+            while end > start + 1 and text[end - 1] in ".-":
+                end -= 1
             found.add((start, end))
             follower = _WORD.match(text, end + 1) if text[end : end + 1] == " " else None
             if follower:
                 found.add(follower.span())
+            work.spend(end - start)
             at = lower.find(stem, max(end, at + len(stem)))
-    if ("=" in text or ":" in text) and longest >= _GENERATED_LEAST:
+    if ("=" in text or ":" in text) and longest >= SHORTEST_GENERATED:
         for value in _GENERATED.finditer(text):
-            if "://" not in value.group() and any(c.isdigit() for c in value.group()[:_LONGEST_NAME]):
+            chunk = value.group()
+            if "://" not in chunk and any(c.isdigit() for c in chunk[:_LONGEST_NAME]):
+                work.spend(2 * _WINDOW)
                 found.update(w.span() for w in _WORD.finditer(text, max(0, value.start() - _WINDOW), min(value.end(), value.start() + _WINDOW)))
     return sorted(found)
-
-
-def is_generated_value(value: str, *, provider: bool) -> bool:
-    """
-    Tell whether a value is a secret when its name only may be a secret's.
-
-    Args:
-        value: One token.
-        provider: Whether the name is that of a service that gives out keys.
-    """
-    return _ONE_TOKEN.fullmatch(value) is not None and looks_random(value, shortest=12 if provider else 16)
-
-
-def _after(text: str, at: tuple[int, int], name: str, said: KeyName, *, prose: bool) -> Span | None:
-    start, end = at
-    separator = _SEPARATOR.match(text, end) or (_ARGUMENT.match(text, end) if text[start - 2 : start - 1] == "(" else None)
-    if separator is None:
-        found = _spoken(text, end, name, said)
-    elif separator.group(1) == ">" and text[start - 1 : start] not in ("<", ""):
-        found = None
-    else:
-        found = _value(text, separator.end(), separator.group(1), _last(name))
-        quoted = found is not None and text[found[0] - 1 : found[0]] in ('"', "'", "`")
-        plain = found is not None and text[found[0] : found[1]].rstrip(".,;:!?").isalpha()
-        if (
-            prose
-            and plain
-            and not quoted
-            and separator.group(1) == ":"
-            and _last(name) in _PROSE
-            and text[start - 2 : start - 1] not in ("-", "{", ",")
-        ):
-            found = None
-    if found is None or found[0] >= found[1]:
-        return None
-    value = text[found[0] : found[1]]
-    if is_placeholder(value):
-        return None
-    if said.kind is KeyKind.SUSPECT and not is_generated_value(value.strip(), provider=said.provider):
-        return None
-    return found[0], found[1], RULE
 
 
 def _last(name: str) -> str:
@@ -174,92 +141,183 @@ def _last(name: str) -> str:
     return found[-1] if found else ""
 
 
-def _spoken(text: str, end: int, name: str, said: KeyName) -> tuple[int, int] | None:
+def _after(text: str, at: tuple[int, int], name: str, said: KeyName, names: KeyNames, work: Work, *, prose: bool) -> Span | None:
+    """Find the value behind one name, and tell whether it is a secret."""
+    start, end = at
+    separator = _SEPARATOR.match(text, end)
+    if separator is not None and separator[1] == ">" and text[start - 1 : start] not in ("<", "", ":"):
+        separator = None
+    argument = _ARGUMENT.match(text, end) if separator is None and _may_be_followed(text, start, name) else None
+    last = _last(name)
+    if argument is not None:
+        found = quoted(text, argument.end())
+        if found is not None and not _is_value_of_pair(text[found.start : found.end], name):
+            found = None
+    elif separator is None:
+        found = _spoken(text, end, name, said)
+    else:
+        found = _separated(text, at, separator, name, said, names, prose=prose)
+    if found is None or found.start >= found.end:
+        return None
+    value = text[found.start : min(found.end, found.start + _LONGEST_SEEN)]
+    work.spend(len(value))
+    if not is_secret_value(value, said):
+        return None
+    if not found.quoted and found.end - found.start >= _LONGEST_SEEN:
+        # it is one: now all of it
+        whole = _separated(text, at, separator, name, said, names, prose=prose, look=len(text)) if separator else None
+        found = whole or found
+    if found.quoted and (is_choice(value) or (said.kind is not KeyKind.SECRET and is_sentence(value, last))):
+        return None
+    return found.start, found.end, RULE
+
+
+def _may_be_followed(text: str, start: int, name: str) -> bool:
+    """Tell whether a comma behind a name's quote may lead to its value: in a call, a list of options, a pair."""
+    before = text[max(0, start - 4) : start].rstrip("\\\"'`b")[-1:]
+    return name.startswith("-") or before in ("(", "[") or (before == "," and name.startswith("-"))
+
+
+def _is_value_of_pair(value: str, name: str) -> bool:
+    # two names in a list are no name and its value
+    if name.startswith("-"):
+        return not re.match(r"--?[A-Za-z]", value)
+    return not value.replace("_", "").replace(" ", "").isalpha() or _last(name) in _HEADERS
+
+
+def _separated(  # noqa: C901, PLR0911 - a return for each notation
+    text: str, at: tuple[int, int], separator: re.Match[str], name: str, said: KeyName, names: KeyNames, *, prose: bool, look: int = _LONGEST_SEEN
+) -> Extent | None:
+    """Find the value behind a name and a sign."""
+    start, end = at
+    sign, value_at = separator[1], separator.end()
+    typed = _TYPE.match(text, value_at)
+    value_at = typed.end() if typed else value_at
+    if sign == ">":
+        return element(text, value_at) if text[start - 1 : start] != ":" or text.find("</", value_at) >= 0 else None
+    found = quoted(text, value_at)
+    if found is not None:
+        return found
+    if text[value_at : value_at + 1] in ("{", "["):
+        return _container(text, value_at, quoted_name=text[end : end + 1] in "\"'`\\")
+    if sign == ":" and (inner := block(text, value_at)) is not None:
+        return inner
+    if text[value_at : value_at + 1] in ("\r", "\n", ""):
+        return None
+    if _ARN_BEFORE.search(text, max(0, start - 160), start):
+        return None
+    if said.kind is not KeyKind.SECRET and not name.startswith("-"):
+        # the look of one token decides
+        word = _UNTIL_BLANK.match(text, value_at, value_at + look)
+        if word is None or not is_secret_value(word.group().rstrip(".,;:"), said):
+            return None
+        if said.kind is KeyKind.LIKELY and is_expression(text, value_at, line_end(text, value_at, _LONGEST_SEEN), name, names, code=True) is not None:
+            return None
+        ends = word.end() - (1 if word.group().endswith((".", ":")) and not word.group().endswith("..") else 0)
+        return Extent(value_at, ends)
+    line = around(text, start, end)
+    if name.startswith("-") and not line.url:
+        return shell_word(text, value_at) if not line.quote else unquoted(text, value_at, line, separator="=", to_line_end=False, look=look)
+    return _bare(text, value_at, line, sign, name, names, prose=prose, spaced=text[value_at - 1] in " \t", look=look)
+
+
+def _bare(text: str, at: int, line: Line, sign: str, name: str, names: KeyNames, *, prose: bool, spaced: bool, look: int) -> Extent | None:  # noqa: PLR0911 - a return for each thing it is not
+    """Find a value without quotes: not code, not a sentence, and all of it."""
+    last = _last(name)
+    header = last in _HEADERS or "authorization" in name.lower()
+    colon = sign in (":", "：") and (spaced or sign == "：")  # noqa: RUF001 - a wide sign is meant
+    if sign in ("==", "===", "!="):
+        return None
+    stop = line_end(text, at, _LONGEST_SEEN)
+    environment = name.isupper() and sign == "=" and not spaced
+    if not environment and not line.url:
+        inner = is_expression(text, at, stop, name, names, code=spaced or line.bracket in ("(", "{"))
+        if inner is not None:
+            return quoted(text, inner) if inner else None
+    whole = header or colon or (line.opens and sign in ("=", ":", "＝"))  # noqa: RUF001 - as above
+    found = unquoted(text, at, line, separator=sign, to_line_end=whole, look=look, header=header and colon)
+    if found is None:
+        return None
+    value = text[found.start : min(found.end, found.start + _LONGEST_SEEN)]
+    if (_TINY_NUMBER if last in _NUMERIC else _SHORT_NUMBER).fullmatch(value):
+        return None
+    if is_choice(value.rstrip(".,;:)")) or (whole and sign != "=" and is_sentence(value, last)):
+        return None
+    if whole and sign == "=" and spaced and " " in value and is_sentence(value, last):
+        return None
+    if prose and sign == ":" and last in _COLON_TALK and value.rstrip(".,;:!?").isalpha() and text[at - 2 : at - 1] not in ("-", "{", ","):
+        return None
+    return found
+
+
+def _container(text: str, at: int, *, quoted_name: bool) -> Extent | None:
+    """Find a list or an object that stands as a secret's value in text; one that only describes it stays."""
+    if not quoted_name:
+        return None
+    end = _bracket_end(text, at)
+    inside = text[at + 1 : min(end, at + _LONGEST_SEEN)]
+    if not inside.strip(" \t\r\n]}") or describes(inside):
+        return None
+    return Extent(at, end)
+
+
+_BRACKETS: Final = re.compile(r"\\*\"(?:[^\"\\]|\\.){0,4096}\"|'(?:[^'\\]|\\.){0,4096}'|[\[\]{}]")
+_MOST_BRACKETS: Final = 256
+
+
+def _bracket_end(text: str, at: int) -> int:
+    """Where the bracket that opens here closes; the end of the text when it never does."""
+    depth = 0
+    for number, sign in enumerate(_BRACKETS.finditer(text, at)):
+        first = sign.group()[0]
+        if first in "[{":
+            depth += 1
+        elif first in "]}":
+            depth -= 1
+            if depth <= 0:
+                return sign.end()
+        if number > _MOST_BRACKETS:
+            return sign.end()
+    return len(text)
+
+
+def _spoken(text: str, end: int, name: str, said: KeyName) -> Extent | None:  # noqa: C901, PLR0911 - as above
     """What stands after a name without a separator: ``--token abc``, ``name: TOKEN, value: abc``, ``my password is hunter2``."""
     if said.kind is KeyKind.SECRET and name.startswith("-") and text[end : end + 1] in (" ", "\t") and name.strip("-"):
-        found = _value(text, end + 1, " ", _last(name))
-        return None if found is None or text[found[0]] == "-" else found
+        value_at = end + 1
+        while text[value_at : value_at + 1] in (" ", "\t", "\\", "\n") and value_at < end + 32:
+            value_at += 1
+        found = shell_word(text, value_at)
+        if found is None or re.match(r"--?[A-Za-z]", text[found.start : found.end]):
+            return None
+        if not found.quoted and text[found.start : found.end].rstrip(".,;:!?)").lower() in OPTION_TALK:
+            return None
+        return found
     pair = _PAIR.match(text, end)
     if pair is not None:
-        return _value(text, pair.end(), "=", "")
+        return quoted(text, pair.end()) or _word_at(text, pair.end())
+    attribute = _ATTRIBUTE.match(text, end) if text[end : end + 1] in ("'", '"', "\\") else None
+    if attribute is not None:
+        return quoted(text, attribute.end())
     spoken = _IS.match(text, end) if said.kind is KeyKind.SECRET else None
     if spoken is None:
         return None
-    found = _value(text, spoken.end(), " ", "")
+    found = quoted(text, spoken.end()) or _word_at(text, spoken.end())
     if found is None:
         return None
-    value = text[found[0] : found[1]].rstrip(".,;:!?")
+    value = text[found.start : found.end]
+    if not found.quoted:
+        value = value.rstrip(".,;:!?")
     # "password is required" tells nothing, "password is hunter2" does
     telling = len(value) > 3 and (any(c.isdigit() for c in value) or not value.replace("-", "").replace("'", "").isalpha())  # noqa: PLR2004
-    return (found[0], found[0] + len(value)) if telling else None
-
-
-def _value(text: str, at: int, separator: str, last: str) -> tuple[int, int] | None:
-    """Find where a value begins and ends: inside its quotes, to the end of a header, or of a word."""
-    typed = _TYPE.match(text, at)
-    at = typed.end() if typed else at
-    if separator == ">":
-        broken = _XML_BREAK.match(text, at)
-        at = broken.end() if broken else at
-    quote = _QUOTE.match(text, at)
-    if quote:
-        return _quoted(text, quote)
-    if last in _HEADERS:
-        scheme = _AUTH.match(text, at)
-        at = scheme.end() if scheme else at
-    if last == "cookie":
-        line = _LINE.match(text, at, at + _LONGEST_VALUE)
-        return (at, line.end()) if line else None
-    word = _UNQUOTED.match(text, at, at + _LONGEST_VALUE)
-    if word is None:
+    if not telling or is_placeholder(value) or is_sentence(value, _last(name)):
         return None
-    value = word.group()
-    inner = _QUOTE.match(text, word.end()) if value.endswith("(") else None
-    if inner:
-        # a value that is wrapped: token=SecretStr('…')
-        return _quoted(text, inner)
-    # a sentence's full stop and an ellipsis are not the value's
-    end = word.end() - (1 if value.endswith((".", ":")) and not value.endswith("..") else 0)
-    return at, end
+    return Extent(found.start, found.start + len(value) if not found.quoted else found.end, quoted=found.quoted)
 
 
-def _quoted(text: str, quote: re.Match[str]) -> tuple[int, int] | None:
-    start = quote.end()
-    closing = quote.group(1) + quote.group(2)
-    stop = text.find(closing, start, start + _LONGEST_VALUE)
-    while stop > start and not quote.group(1) and text[stop - 1] == "\\":
-        stop = text.find(closing, stop + 1, start + _LONGEST_VALUE)
-    if stop < 0:
-        word = _UNQUOTED.match(text, start, start + _LONGEST_VALUE)
-        return (start, word.end()) if word else None
-    scheme = _AUTH.match(text, start, stop)
-    return (scheme.end() if scheme else start), stop
+_WORD_VALUE: Final = re.compile(r"[^\s\"'`,;<>|]{1,8192}")
 
 
-def _users(text: str) -> Iterator[Span]:
-    """Find passwords in ``-u user:password``."""
-    for match in _USER.finditer(text):
-        pieces: list[tuple[int, int]] = []
-        at = match.end()
-        while len(pieces) < _LONGEST_NAME and (piece := _SHELL_WORD.match(text, at)):
-            pieces.append(piece.span())
-            at = piece.end()
-        whole = text[match.end() : at]
-        user, colon, password = whole.partition(":")
-        bare_user, bare = user.strip("\"'"), password.strip("\"'")
-        if not colon or (is_placeholder(user) and bare_user) or _made_up(bare):
-            if colon and not bare and _could_be_one(bare_user):
-                begin = match.end() + user.index(bare_user)
-                yield begin, begin + len(bare_user), "curl-user"
-            continue
-        begin = match.end() + len(user) + 1 + password.index(bare)
-        yield begin, begin + len(bare), "curl-user"
-
-
-def _could_be_one(user: str) -> bool:
-    # a key given as the user, with no password after it
-    return len(user) >= 8 and any(c.isdigit() for c in user) and (user.lower() != user or not user.isalnum())  # noqa: PLR2004
-
-
-def _made_up(password: str) -> bool:
-    return not password or is_placeholder(password) or password.lower() in _MADE_UP
+def _word_at(text: str, at: int) -> Extent | None:
+    word = _WORD_VALUE.match(text, at)
+    return Extent(at, word.end()) if word else None

@@ -28,112 +28,82 @@ def _set(text: str) -> frozenset[str]:
 
 
 _SINGLE: Final = _set(
-    "password passwords passwd passphrase passphrases passcode pwd passwort contrasena senha secret secrets token apikey apikeys"
+    "password passwords passwd passphrase passphrases passcode pwd pword passwort contrasena senha secret secrets token apikey apikeys"
     " authorization credential credentials creds cookie cookies setcookie ssn cvv cvv2 cvc cvc2 jwt bearer otp totp mnemonic"
-    " creditcard cardnumber ccnumber ccnum"
+    " creditcard cardnumber ccnumber ccnum pw psk passkey passkeys sessid phpsessid jsessionid connectsid userpass sqlpassword storepass keypass puk"
 )
-_SEQUENCES: Final = [
-    "mot de passe",
-    "de passe",
-    "api key",
-    "api keys",
-    "app key",
-    "application key",
-    "access key",
-    "access keys",
-    "access tokens",
-    "account key",
-    "admin key",
-    "auth key",
-    "auth keys",
-    "auth tokens",
-    "api tokens",
-    "refresh tokens",
-    "bearer tokens",
-    "session tokens",
-    "backup code",
-    "backup codes",
-    "card number",
-    "card pin",
-    "cc number",
-    "client key",
-    "consumer key",
-    "connection string",
-    "conn string",
-    "credit card",
-    "credit cards",
-    "debit card",
-    "card no",
-    "encryption key",
-    "license key",
-    "master key",
-    "pin number",
-    "private key",
-    "private keys",
-    "recovery code",
-    "recovery codes",
-    "recovery phrase",
-    "root key",
-    "secret key",
-    "secret keys",
-    "security answer",
-    "security code",
-    "security key",
-    "security number",
-    "seed phrase",
-    "service key",
-    "session cookie",
-    "session key",
-    "shared key",
-    "signing key",
-    "social security",
-    "social security number",
-    "ssh key",
-    "ssh keys",
-    "storage key",
-    "subscription key",
-    "verification code",
-    "webhook key",
-    "pass phrase",
-    "pass word",
-    "deploy key",
-    "proxy authorization",
-    "auth header",
-    "hmac key",
-    "aes key",
-    "pgp key",
-    "gpg key",
-    "user pin",
-]
+_SEQUENCES: Final = (
+    "mot de passe; de passe; api key; api keys; app key; application key; access key; access keys; access tokens; account key; admin key;"
+    "auth key; auth keys; auth tokens; api tokens; refresh tokens; bearer tokens; session tokens; backup code; backup codes; card number; card pin;"
+    "cc number; client key; consumer key; connection string; conn string; credit card; credit cards; debit card; card no; encryption key;"
+    "license key; master key; pin number; private key; private keys; recovery code; recovery codes; recovery phrase; root key; secret key;"
+    "secret keys; security answer; security code; security key; security number; seed phrase; service key; session cookie; session key;"
+    "shared key; signing key; social security; social security number; ssh key; ssh keys; storage key; subscription key; verification code;"
+    "webhook key; pass phrase; pass word; pass code; deploy key; proxy authorization; auth header; hmac key; aes key; pgp key; gpg key; user pin;"
+    "pass key; pass keys; pre shared key; wifi key; wpa key; network key; auth code; auth codes; authorization code; authentication code; device code;"
+    "device codes; code verifier; user code; login code; mfa code; otp code; totp code; sms code; unlock code; client assertion; saml assertion;"
+    "saml response; oauth verifier; session cookies; session sid; connect sid; access tok; refresh tok; db pass; smtp pass; root pw; csrf token; xsrf token; signing secret"
+)
+_LIKELY: Final = frozenset({"pass", "pin", "assertion", "assertions", "sess"})
+_LIKELY_PAIRS: Final = frozenset({("session", "id"), ("session", "ids"), ("sess", "id"), ("secret", "id"), ("sessionid",)})
 _ELSEWHERE: Final = (
     "kennwort", "wachtwoord", "hasło", "haslo", "şifre", "lösenord", "salasana", "heslo", "passord", "пароль", "密码", "密碼", "口令", "パスワード", "暗証番号",
     "비밀번호", "암호", "كلمة المرور", "كلمة السر", "סיסמה", "รหัสผ่าน", "पासवर्ड", "कूटशब्द",
 )  # fmt: skip
 """What a password is called in other languages."""
-_COMPACT: Final = ("password", "passwd", "passphrase", "apikey", "secretkey", "accesskey", "privatekey", "authkey", "token", "secret", "pwd")
+_COMPACT: Final = (
+    "password",
+    "passwd",
+    "passphrase",
+    "apikey",
+    "secretkey",
+    "accesskey",
+    "privatekey",
+    "authkey",
+    "token",
+    "secret",
+    "pwd",
+    "passkey",
+)
+
+_CURSORS: Final = ("nexttoken", "pagetoken", "continuationtoken", "synctoken")
+"""Written in one word: where a list goes on, and no secret."""
 
 _AFTER: Final = _set(
     "count counts counter limit limits budget usage used length len size type types name names kind ttl expiry expires expiration"
     " expire policy policies endpoint field fields rate price cost costs index position version format status state valid required"
     " enabled disabled exists present provided ratio per window arn created updated at in rotation manager store provider"
     " scope scopes issuer audience strength algorithm alg method mode label description title last4 brand consent banner id3 url uri"
-    " age min max total distribution ids classification embedding embeddings probability logprob"
+    " age min max total distribution ids classification embedding embeddings probability logprob ref refs reference path file filename"
+    " id identifier hint placeholder help message error errors regex pattern validation validator rules rule"
+    " changed reset set lifetime timeout duration interval seconds minutes hours days date time prefix suffix source"
+    " backend engine region template settings config configuration options preferences visible hidden masked attempts retries"
+    " requirements role roles permissions operator grant santa"
 )
 _BEFORE: Final = _set(
     "max min num number total input output prompt completion cached reasoning has is use uses needs need requires require count avg"
     " unexpected next previous prev eos bos pad unk special stop start end csv public no without"
+    " page continuation sync cursor pagination paging skip scroll resume marker sequence delta starting"
+    " forgot show hide allow enable disable missing invalid expired wrong incorrect weak"
 )
-_TAIL: Final = frozenset({"auth", "pass", "pin"})
+_TAIL: Final = frozenset({"auth", "pass"})
 _PASS_AFTER: Final = _set(
     "db database user smtp mail email admin root ftp sftp ssh redis mysql pg postgres mongo mongodb login auth ldap proxy service svc"
-    " my sudo wifi rabbitmq kafka http basic account client server"
+    " my sudo wifi rabbitmq kafka http basic account client server key store keystore truststore cert ssl"
 )
 _INNOCENT_KEYS: Final = _set(
     "primary foreign public sort partition cache object row hash idempotency file dict map group shard range index lookup issue project"
     " natural surrogate unique composite routing dedup deduplication correlation translation message metric event template config json"
-    " registry publishable feature store state"
+    " registry publishable feature store state i18n locale s3 storage_object data field column label sorting order item node query react"
+    " keyboard shortcut hot enter return arrow tab escape shift delete home answer site color map legend"
 )
 _PHONE: Final = _set("phone phones mobile cellphone telephone telefon telefono tel fax msisdn whatsapp landline")
+_THINGS: Final = _set(
+    "article tracking sku ean gtin upc barcode isbn issn serial parcel shipment imei iccid part lot batch item product order invoice ticket case waybill awb consignment"
+    " asset model vin postal zip po rma quote delivery package container pallet artikel"
+)
+"""Things that have numbers of their own."""
+
 _IDENTIFIERS: Final = _set("id ids uuid guid hash sha256 sha1 md5 digest checksum etag fingerprint version timestamp revision")
 _IDENTIFIER_NAMES: Final = _set(
     "client.address client.ip client_ip user_id user_agent user_agent.original network.peer.address network.local.address net.peer.ip"
@@ -170,7 +140,9 @@ class KeyKind(Enum):
     PLAIN = 0
     SUSPECT = 1
     """Secret when the value looks random (``HEROKU_KEY``)."""
-    SECRET = 2
+    LIKELY = 2
+    """Secret unless the value is a plain word, a small number or a sentence (``pass``, ``session_id``)."""
+    SECRET = 3
 
 
 class KeyName(NamedTuple):
@@ -182,12 +154,14 @@ class KeyName(NamedTuple):
         phone: Whether it is a telephone number.
         provider: Whether the name tells of a service that gives out keys.
         identifier: Whether it names who or what the record is about; such a value may look like personal data.
+        number: Whether it is the number of a thing (an article, a parcel), which may look like a card's or a telephone's.
     """
 
     kind: KeyKind
     phone: bool
     provider: bool
     identifier: bool
+    number: bool = False
 
 
 PLAIN_NAME: Final = KeyName(KeyKind.PLAIN, phone=False, provider=False, identifier=False)
@@ -239,29 +213,40 @@ class KeyNames:
         # the end of a name decides, and nobody's name is this long
         found = words(key[-_LONGEST_KEY:])
         phone = not _PHONE.isdisjoint(found)
+        number = not phone and not _THINGS.isdisjoint(found)
         provider = not PROVIDERS.isdisjoint(found)
         identifier = _is_identifier(key, found)
         if found in self._keep:
-            return KeyName(KeyKind.PLAIN, phone, provider, identifier)
+            return KeyName(KeyKind.PLAIN, phone, provider, identifier, number)
         if any(found[-len(extra) :] == extra for extra in self._extra) or _is_secret(found) or _is_bundler(key):
-            return KeyName(KeyKind.SECRET, phone, provider, identifier)
-        return KeyName(KeyKind.SUSPECT if _is_suspect(found, provider=provider) else KeyKind.PLAIN, phone, provider, identifier)
+            return KeyName(KeyKind.SECRET, phone, provider, identifier, number)
+        if found and (found[-1] in _LIKELY or found[-1:] in _LIKELY_PAIRS or found[-2:] in _LIKELY_PAIRS) and not identifier:
+            return KeyName(KeyKind.LIKELY, phone, provider, identifier, number)
+        return KeyName(KeyKind.SUSPECT if _is_suspect(found, provider=provider) else KeyKind.PLAIN, phone, provider, identifier, number)
 
 
 _BY_FIRST: Final[dict[str, list[tuple[str, ...]]]] = {}
-for _sequence in [*([single] for single in _SINGLE), *(sequence.split() for sequence in _SEQUENCES), *map(words, _ELSEWHERE)]:
+for _sequence in [*([single] for single in _SINGLE), *(sequence.split() for sequence in _SEQUENCES.split(";")), *map(words, _ELSEWHERE)]:
     _BY_FIRST.setdefault(_sequence[0], []).append(tuple(_sequence))
+NAME_WORDS: Final = (
+    frozenset(word for sequences in _BY_FIRST.values() for sequence in sequences for word in sequence)
+    | _LIKELY
+    | _TAIL
+    | {"session", "sess", "key", "keys"}
+)
+"""Words of which secrets' names are made."""
+
 _SQUASHED: Final = frozenset("".join(sequence) for sequences in _BY_FIRST.values() for sequence in sequences)
 
 
 def _is_secret(found: tuple[str, ...]) -> bool:
-    if "".join(found) in _SQUASHED:
+    if "".join(found) in _SQUASHED or found == ("sid",):
         return True
     for i, word in enumerate(found):
         if i and found[i - 1] in _BEFORE:
             continue
         ends = [i + len(sequence) for sequence in _BY_FIRST.get(word, ()) if found[i : i + len(sequence)] == sequence]
-        if word.endswith(_COMPACT):
+        if word.endswith(_COMPACT) and not word.endswith(_CURSORS):
             ends.append(i + 1)
         if any(_AFTER.isdisjoint(found[end:]) for end in ends):
             return True
@@ -270,7 +255,7 @@ def _is_secret(found: tuple[str, ...]) -> bool:
     last = found[-1]
     if last == "auth":
         return len(found) == 1 or found[-2] not in _BEFORE
-    return (last == "pass" and found[-2:-1] != () and found[-2] in _PASS_AFTER) or (last == "pin" and len(found) == 1)
+    return last == "pass" and found[-2:-1] != () and found[-2] in _PASS_AFTER
 
 
 def _is_bundler(key: str) -> bool:

@@ -9,21 +9,29 @@ Source: ARCHITECTURE.md; RFC 5322, section 3.4.1 (mail addresses), RFC 4291, sec
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
 from otel_tool_audit.redaction.phones import PHONE_FEWEST, is_phone, number_at, numbers
-from otel_tool_audit.redaction.spans import Span
-from otel_tool_audit.redaction.validators import is_address, is_card, is_iban, is_ssn
+from otel_tool_audit.redaction.spans import Span, covered
+from otel_tool_audit.redaction.validators import iban_length, is_address, is_card, is_iban, is_ssn
+from otel_tool_audit.redaction.work import Work
 
 _DENSE: Final = re.compile(r"[0-9](?:[^0-9]{0,4}[0-9]){5,}")
 """Digits close enough, and enough of them, for a telephone number, and so for a card, an IBAN, a social security number."""
 
+_MOMENTS: Final = re.compile(
+    r"(?<![0-9])(?:(?:19|20)[0-9]{2}-[01][0-9]-[0-3][0-9](?:[T ][0-2][0-9]:[0-5][0-9](?::[0-5][0-9](?:[.,][0-9]{1,9})?)?)?|[0-2][0-9]:[0-5][0-9](?::[0-5][0-9](?:[.,][0-9]{1,6})?)?"
+    r"|[0-9]{1,3}(?:,[0-9]{3}){1,3}(?:\.[0-9]{1,3})?)(?![0-9])"
+)
+_GAP: Final = "     "
+"""More than digits of one number have between them."""
+
+_LOOKED_THROUGH: Final = 256
 _LEFT_OF_DENSE, _RIGHT_OF_DENSE = 48, 40
 _RUN: Final = re.compile(r"[0-9]{1,64}(?:[ .\u00a0\u2011\u2013-]{1,2}[0-9]{1,64}){0,64}")
 _GROUP: Final = re.compile(r"[0-9]+")
 _IBAN: Final = re.compile(r"[0-9]{2}[ -]?[A-Za-z0-9]{3}")
-_IBAN_LONGEST: Final = 33
 _IPV4: Final = re.compile(r"[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}")
 _COLONS: Final = re.compile(r":[0-9A-Fa-f]{0,4}:")
 _IPV6: Final = re.compile(r"[0-9A-Fa-f:.]{2,46}")
@@ -40,40 +48,57 @@ _PROTECTED: Final = re.compile(
     r"|[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(?::[0-9]{2})?(?:[.,][0-9]{1,9})?(?:Z|[+-][0-9]{2}:?[0-9]{2})?"
 )
 _CARD_WORDS: Final = re.compile(r"card|\bcc\b|credit|debit|visa|master|maestro|amex|discover|\bpan\b|tarjeta|carte|karte|carta", re.IGNORECASE)
+_THING_BEFORE: Final = re.compile(
+    r"(?i)(?<![a-z])(?:article|artikel|tracking|sku|ean|gtin|upc|barcode|isbn|serial|parcel|shipment|imei|iccid|item|product|order|invoice|ticket|waybill|awb|part|lot|batch|vin|rma|consignment|asset)"
+    r"[ _-]?(?:number|no|nr|num|id|code|ref)?[\"'.:=#()\\ ]{0,8}$"
+)
 _SSN_WORDS: Final = re.compile(r"ssn|social|taxpayer|\bitin\b|\btin\b", re.IGNORECASE)
-_VERSION_WORDS: Final = re.compile(r"(?i)(?:version|release|build|ver|v)[ :=\"']{1,3}$")
+_VERSION_WORDS: Final = re.compile(
+    r"(?i)(?:version|release|build|ver|\bv|firmware|\bfw|bios|driver|revision|\brev|section|\bsec|chapter|clause|paragraph|article|appendix|annex|table|figure|\bfig|§|patch|update"
+    r"|upgrade|\boid|kernel|agent|client|sdk|lib|plugin|package|schema|model|item|step|rule|req|requirement|control)s?(?:[ _-]?(?:version|number|no|nr|to|from|is|of))?[ :=.#\"'v([-]{1,4}$"
+)
 _AROUND: Final = 48
 _DOTS: Final = 3
 _CARD_FEWEST, _CARD_MOST, _SSN_DIGITS = 12, 19, 9
 
 
-def find_personal(text: str, *, hinted: bool) -> Iterator[Span]:
+def find_personal(text: str, work: Work, *, hinted: bool, counted: bool, taken: Sequence[Span] = ()) -> Iterator[Span]:
     """
     Find personal data.
 
     Args:
         text: Any text.
+        work: Counts what is looked at.
         hinted: Whether the name the text is kept under tells of a telephone number.
+        counted: Whether that name tells of a thing's number: an article's, a parcel's.
+        taken: What other rules found: a host behind a password is no address of mail.
     """
     if "@" in text:
-        yield from _mail(text)
-    spans = list(_addresses(text)) if text.count(".") >= _DOTS else []
-    windows = _windows(text)
+        # the sign behind a password belongs to it
+        credentials = covered(len(text) + 1, ((start, end + 1) for start, end, rule in taken if rule == "url-credentials"))
+        yield from (span for span in _mail(text, work) if 1 not in credentials[span[0] : span[1]])
+    spans = list(_addresses(text, work)) if text.count(".") >= _DOTS else []
+    windows = _windows(text, hinted=hinted) if not counted else []
+    known = covered(len(text), (span[:2] for span in spans)) if windows else bytearray()
     for start, stop in windows:
-        spans += _numbers(text, start, stop, spans, hinted=hinted)
+        work.spend(4 * (stop - start))
+        spans += _numbers(text, start, stop, known, hinted=hinted)
     if spans:
-        protected = [match.span() for match in _PROTECTED.finditer(text)]
-        yield from (span for span in spans if not any(start < span[1] and span[0] < end for start, end in protected))
+        protected = covered(len(text), (match.span() for match in _PROTECTED.finditer(text)))
+        yield from (span for span in spans if 1 not in protected[span[0] : span[1]])
     for start, stop in windows:
         yield from _ibans(text, start, stop)
     if ":" in text:
-        yield from _ipv6(text)
+        yield from _ipv6(text, work)
 
 
-def _windows(text: str) -> list[tuple[int, int]]:
-    """Where digits stand close together: only there the costly rules look."""
+def _windows(text: str, *, hinted: bool) -> list[tuple[int, int]]:
+    """Where digits stand close together, other than in dates and times: only there the costly rules look."""
     found: list[tuple[int, int]] = []
     for match in _DENSE.finditer(text):
+        dense = match.group()
+        if not hinted and len(dense) < _LOOKED_THROUGH and not _DENSE.search(_MOMENTS.sub(_GAP, dense)):
+            continue
         start, stop = max(0, match.start() - _LEFT_OF_DENSE), match.end() + _RIGHT_OF_DENSE
         if found and start <= found[-1][1]:
             found[-1] = (found[-1][0], stop)
@@ -82,29 +107,24 @@ def _windows(text: str) -> list[tuple[int, int]]:
     return found
 
 
-def is_card_number(number: int) -> bool:
-    """Tell whether an integer is a payment card's number."""
-    return 10**12 <= number < 10**19 and is_card(str(number))
-
-
-def _addresses(text: str) -> Iterator[Span]:
+def _addresses(text: str, work: Work) -> Iterator[Span]:
     for match in _IPV4.finditer(text):
+        work.spend(32)
         if _stands_alone(text, *match.span()) and is_address(match.group()) and not _is_version(text, match.start(), match.group()):
             yield *match.span(), "ip-address"
 
 
-def _numbers(text: str, start: int, stop: int, others: list[Span], *, hinted: bool) -> Iterator[Span]:
+def _numbers(text: str, start: int, stop: int, taken: bytearray, *, hinted: bool) -> Iterator[Span]:
     """Find cards, social security and telephone numbers between two places, and not inside what was found before."""
-    taken = [span[:2] for span in others]
     for run in _RUN.finditer(text, start, stop):
         if run.end() - run.start() < _SSN_DIGITS:
             continue
         for span in _in_run(text, run):
-            taken.append(span[:2])
+            taken[span[0] : span[1]] = b"\1" * (span[1] - span[0])
             yield span
     for match in numbers(text, start, stop):
         begin, end = match.span()
-        if end - begin < PHONE_FEWEST or any(a < end and begin < b for a, b in taken) or not _stands_alone(text, begin, end):
+        if end - begin < PHONE_FEWEST or 1 in taken[begin:end] or not _stands_alone(text, begin, end):
             continue
         number = number_at(text, match)
         if is_phone(text, number, hinted=hinted):
@@ -150,6 +170,8 @@ def _card_at(text: str, groups: list[_Group], first: int) -> tuple[int, str] | N
 
 
 def _is_card(text: str, digits: str, start: int) -> bool:
+    if _THING_BEFORE.search(text, max(0, start - 40), start):
+        return False
     return is_card(digits) or (is_card(digits, said=True) and _near(_CARD_WORDS, text, start))
 
 
@@ -214,13 +236,13 @@ def _near(pattern: re.Pattern[str], text: str, start: int) -> bool:
 
 
 def _is_version(text: str, start: int, address: str) -> bool:
-    if _VERSION_WORDS.search(text, max(0, start - 12), start):
+    if _VERSION_WORDS.search(text, max(0, start - 32), start):
         return True
     # "Chrome/120.0.0.0": a product and its version
     return text[start - 1 : start] == "/" and text[max(0, start - 2) : start - 1].isalpha() and address.endswith(".0")
 
 
-def _ipv6(text: str) -> Iterator[Span]:
+def _ipv6(text: str, work: Work) -> Iterator[Span]:
     if text.count(":") < 2:  # noqa: PLR2004
         return
     done = 0
@@ -234,6 +256,7 @@ def _ipv6(text: str) -> Iterator[Span]:
         found = match.group()
         start, end = match.span()
         done = end
+        work.spend(2 * len(found))
         trimmed = found.rstrip(".:") if not found.endswith("::") else found
         end -= len(found) - len(trimmed)
         groups = [g for g in trimmed.split(":") if g]
@@ -247,24 +270,25 @@ def _ibans(text: str, begin: int, stop: int) -> Iterator[Span]:
         start = match.start() - 2
         if start < 0 or not _left(text, start) or not text[start : start + 2].isalpha() or not text[start : start + 2].isascii():
             continue
+        length = iban_length(text[start : start + 2].upper())
         letters: list[str] = []
         at = start
-        while at < len(text) and len(letters) <= _IBAN_LONGEST:
+        while at < len(text) and len(letters) < length:
             c = text[at]
             if c.isascii() and c.isalnum():
                 letters.append(c)
-                if is_iban("".join(letters).upper()) and not text[at + 1 : at + 2].isalnum():
-                    yield start, at + 1, "iban"
-                    break
             elif c not in " -\u00a0":
                 break
             at += 1
+        if length and len(letters) == length and is_iban("".join(letters).upper()) and not text[at : at + 1].isalnum():
+            yield start, at, "iban"
 
 
-def _mail(text: str) -> Iterator[Span]:
+def _mail(text: str, work: Work) -> Iterator[Span]:
     at = text.find("@")
     while at >= 0:
         host = _HOST.match(text, at + 1)
+        work.spend(64)
         local = _LOCAL_REVERSED.match(text[max(0, at - 65) : at][::-1])
         if host and local:
             start = at - local.end()

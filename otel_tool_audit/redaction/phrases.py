@@ -16,9 +16,11 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+from otel_tool_audit.redaction.judging import is_placeholder
 from otel_tool_audit.redaction.keys import KeyKind, KeyNames
-from otel_tool_audit.redaction.randomness import is_placeholder, looks_random
+from otel_tool_audit.redaction.randomness import looks_random
 from otel_tool_audit.redaction.spans import Span
+from otel_tool_audit.redaction.work import Work
 
 RULE: Final = "secret-key"
 
@@ -55,6 +57,9 @@ _FOREIGN: Final = re.compile(
     "(?:парол[ья]|hasło|şifre|lösenord|密码|密碼|口令|パスワード|暗証番号|비밀번호|암호|كلمة المرور|كلمة السر|סיסמה|סיסמא|รหัสผ่าน|पासवर्ड|कूटशब्द|κωδικός πρόσβασης)"
     "[\"'*»]{0,3}\\s{0,3}(?P<said>[:=：＝]|是|は|это|—)?\\s{0,3}[\"'*«「]{0,3}(?P<value>[!-~]{4,256})"  # noqa: RUF001 - likewise
 )
+_HINTS: Final = ("pass", "pwd", "token", "secret", "key", "auth", "code", "otp", "cvv", "cvc", "cvn", "pin", "kennwort", "woord", "contrase", "senha")
+"""One of them stands in all that is told in words."""
+
 _FAR: Final = 160
 """Characters before a hint that may belong to what it tells; three times as many may follow."""
 
@@ -65,7 +70,7 @@ _NAMES: Final = frozenset(
 _LONG_ENOUGH: Final = 12
 
 
-def find_phrases(text: str, lower: str, names: KeyNames, stems: Sequence[str]) -> Iterator[Span]:
+def find_phrases(text: str, lower: str, names: KeyNames, stems: Sequence[str], work: Work) -> Iterator[Span]:
     """
     Find secrets that stand beside what tells of them.
 
@@ -74,11 +79,11 @@ def find_phrases(text: str, lower: str, names: KeyNames, stems: Sequence[str]) -
         lower: The same in lower case, character by character.
         names: Judges names.
         stems: Those parts of secrets' names that it holds.
+        work: Counts what is looked at.
     """
-    if not text.isascii():
-        yield from _foreign(text)
-    hints = [*stems, "pin"] if "pin" in lower else stems
+    hints = [hint for hint in _HINTS if hint in lower]
     for start, stop in _windows(lower, hints):
+        work.spend(stop - start)
         yield from _beside(text, lower, start, stop)
     for match in _STATEMENT.finditer(text) if _quoted(text) and (stems or "identified" in lower) else ():
         if not is_placeholder(match[2]):
@@ -125,7 +130,8 @@ def _beside(text: str, lower: str, start: int, stop: int) -> Iterator[Span]:
             yield *match.span(1), RULE
 
 
-def _foreign(text: str) -> Iterator[Span]:
+def find_foreign(text: str) -> Iterator[Span]:
+    """Find passwords behind what other languages call them."""
     for match in _FOREIGN.finditer(text):
         value = match["value"].rstrip(_CLOSING)
         if not is_placeholder(value) and (match["said"] or _tells(value)):

@@ -12,19 +12,10 @@ from collections import Counter
 from itertools import pairwise
 from typing import Final
 
-_REFERENCE: Final = re.compile(
-    r"[$%]\{|\{\{|\{[A-Za-z_. -]{1,64}\}|\$[A-Za-z_(\[0-9@*]|<|\[|%[sdvr(]|%\w{1,64}%|\*\*|\.\.|…|#\{|@\{|_{3}|x{3}|X{3}|#{4}|-{4}|•|\(\("
-)
 _STANDS_IN: Final = re.compile(
     r"(?i)(?:your|my|some|the|an?|any|insert|put|enter|replace|change|add|paste)[-_ ]?"
     r"(?:[a-z]{1,16}[-_ ]?){0,3}(?:key|token|secret|password|passwd|pass|pwd|here|me|value|credentials?|this|it)?"
 )
-_WORDS_TEXT: Final = (
-    "null none nil undefined true false yes no empty string str int number bool boolean any object bytes required optional redacted"
-    " hidden masked removed filtered secret password passwd pass pwd token key apikey api_key api-key value test example placeholder"
-    " changeme todo tbd dummy fake sample default user username unset missing invalid expired n/a na yyy zzz xxx foo bar baz"
-)
-_WORDS: Final = frozenset(_WORDS_TEXT.split())
 _INSIDE: Final = re.compile(r"(?i)x{6}|\*{3}|\.{3}|redacted|your[-_]|_here\b|[-_]here[-_]|placeholder|changeme|<[a-z]|\$\{|\{\{")
 _SEGMENT: Final = re.compile(r"[A-Za-z0-9]+")
 _RUN: Final = 12
@@ -34,14 +25,6 @@ def entropy(text: str) -> float:
     """Measure how unpredictable the characters of *text* are, in bits a character."""
     size = len(text)
     return -sum(n / size * math.log2(n / size) for n in Counter(text).values()) if size else 0.0
-
-
-def is_placeholder(value: str) -> bool:
-    """Tell whether *value* holds the place of a secret: a variable, a template, dots, a word like *password*, one letter repeated."""
-    bare = value.strip().strip("\"'`\\")
-    if not bare or _REFERENCE.match(bare) or bare.lower().rstrip(".,;:!") in _WORDS:
-        return True
-    return len(set(bare)) == 1 and (len(bare) > 3 or not bare.isalnum())  # noqa: PLR2004 - "aaa" may be meant
 
 
 def stands_in(body: str) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
@@ -25,6 +26,7 @@ MAX_ITEMS: Final = 2_000
 MAX_DEPTH: Final = 64
 _TAIL: Final = 512
 _LONGEST_JSON: Final = 16
+_COUNTS: Final = re.compile(r"(?:tokens?|count|size|length|duration|port|status|code|line|lineno|index|total|number|ms|seconds|bytes)(?:$|[._])")
 _SCALARS: Final = (str, bool, int, float)
 _IDENTIFIER: Final = PLAIN_NAME._replace(identifier=True)
 
@@ -66,44 +68,50 @@ class Sanitizer:
             value: Read, never changed; generators and iterators are not consumed.
             path: Where it stands, for the redactions.
             rules: What the tool says of its arguments; names are the keys of *value*.
-            withheld: Gets what is taken out because of its name or place, so that it can be found where it is repeated.
+            withheld: Gets what is taken out, and is asked by whoever gave it where else that recurs; else this value is searched for it.
         """
         walk = self._walk(rules, withheld)
         try:
             found = walk.any(value, path, 0, PLAIN_NAME, None if rules is None else "")
+            if withheld is None and walk.memory is not None:
+                # what was taken out under one name may stand in clear under another
+                found, again = walk.memory.out_of_value(found, path)
+                return Sanitized(found, walk.redactions() + again)
         except Exception:  # noqa: BLE001 - fails closed: its type is all that is told
             return _unreadable(value, path)
         return Sanitized(found, walk.redactions())
 
-    def text(self, text: object, path: str = "") -> Sanitized:
+    def text(self, text: object, path: str = "", withheld: RedactedValues | None = None) -> Sanitized:
         """
         Sanitize free text by all rules: errors, exception text, status descriptions.
 
         Args:
             text: Text; any other object is read like a value and written as JSON.
             path: Where it stands, for the redactions.
+            withheld: As for :meth:`value`.
 
         Returns:
             Text; of a text too long its beginning, its size and keyed digest.
         """
-        return self._written(text, path, PLAIN_NAME)
+        return self._written(text, path, PLAIN_NAME, withheld)
 
     def identifier(self, text: object, path: str = "") -> Sanitized:
         """Sanitize an identifier: secrets are removed, what merely looks like personal data stays."""
         return self._written(text, path, _IDENTIFIER)
 
-    def attributes(self, attributes: Mapping[str, object], path: str = "") -> Sanitized:
+    def attributes(self, attributes: Mapping[str, object], path: str = "", withheld: RedactedValues | None = None) -> Sanitized:
         """
         Sanitize span attributes of any instrumentation, each by its key.
 
         Args:
             attributes: Values of any type; JSON inside strings is sanitized and stays JSON.
             path: Where they stand, for the redactions.
+            withheld: As for :meth:`value`.
 
         Returns:
             Values that OpenTelemetry accepts; those that needed no change are the same objects, None is left out.
         """
-        walk = self._walk(None)
+        walk = self._walk(None, withheld)
         judge = self._texts.names.judge
         clean: dict[str, Any] = {}
         for key, value in attributes.items():
@@ -116,15 +124,21 @@ class Sanitizer:
             except Exception:  # noqa: BLE001 - fails closed: its type is all that is told
                 walk.count(where, "unsanitizable")
                 clean[name] = f"<unsanitizable {type(value).__name__}>"
+        if withheld is None and walk.memory is not None:
+            clean, again = out_of_attributes(walk.memory, clean, path)
+            return Sanitized(clean, walk.redactions() + again)
         return Sanitized(clean, walk.redactions())
 
     def _walk(self, rules: ToolRules | None, withheld: RedactedValues | None = None) -> Walk:
         return Walk(self._texts, self.keyring, self._limits, None if rules is None else ArgumentRules(rules), self._keys, withheld)
 
-    def _written(self, text: object, path: str, said: KeyName) -> Sanitized:
-        walk = self._walk(None)
+    def _written(self, text: object, path: str, said: KeyName, withheld: RedactedValues | None = None) -> Sanitized:
+        walk = self._walk(None, withheld)
         try:
             found = self._long(walk, text, path, said) if isinstance(text, str) else walk.any(text, path, 0, said)
+            if withheld is None and walk.memory is not None:
+                found, again = walk.memory.out_of_value(found, path)
+                return Sanitized(_as_text(found), walk.redactions() + again)
         except Exception:  # noqa: BLE001 - fails closed
             return _unreadable(text, path)
         return Sanitized(_as_text(found), walk.redactions())
@@ -138,7 +152,7 @@ class Sanitizer:
         encoded = plain.encode("utf-8", "surrogatepass")
         head = walk.text(plain[:longest], path, 0, said)
         kept = head[: longest - _TAIL].rpartition(" ")[0] if isinstance(head, str) else ""
-        rest, _ = self._texts.clean(kept, typed=not said.identifier)
+        rest, _ = self._texts.clean(kept, walk, typed=not said.identifier)
         digest = self.keyring.digest(encoded)
         return f"{rest} <cut: {len(encoded)} bytes{', ' + digest if digest else ''}>"
 
@@ -174,6 +188,29 @@ class Sanitizer:
             if nested is not None:
                 return nested
         return _as_text(self._long(walk, value, where, said))
+
+
+def out_of_attributes(memory: RedactedValues, attributes: Mapping[str, Any], path: str) -> tuple[dict[str, Any], tuple[Redaction, ...]]:
+    """
+    Take out of sanitized attributes what is withheld; numbers that count something are nobody's.
+
+    Args:
+        memory: What is withheld.
+        attributes: As OpenTelemetry holds them.
+        path: Where they stand, for the redactions.
+
+    Returns:
+        The attributes, untouched values as the same objects, and what was removed.
+    """
+    clean: dict[str, Any] = {}
+    removed: tuple[Redaction, ...] = ()
+    for key, value in attributes.items():
+        if isinstance(value, (bool, float)) or (isinstance(value, int) and _COUNTS.search(key)):
+            clean[key] = value
+            continue
+        clean[key], found = memory.out_of_value(value, f"{path}.{key}" if path else key)
+        removed += found
+    return clean, removed
 
 
 def _unreadable(value: object, path: str) -> Sanitized:

@@ -7,76 +7,59 @@ Source: ARCHITECTURE.md; RFC 7468 (PEM), RFC 3986, section 3.2.1 (user informati
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Final
 
-from otel_tool_audit.redaction.randomness import entropy, is_placeholder, looks_random, stands_in
-from otel_tool_audit.redaction.shapes import SHAPES, SHORTEST, Shape
+from otel_tool_audit.redaction.formats import SHORTEST, cut_at, find_cut, find_formats
+from otel_tool_audit.redaction.judging import is_placeholder
+from otel_tool_audit.redaction.randomness import looks_random, stands_in
 from otel_tool_audit.redaction.spans import Span
-
-_TOKEN: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789")
-_LEFT: Final = _TOKEN | {"+"}
-_RIGHT: Final = _TOKEN | {"_", "-"}
-_BASE64: Final = frozenset("+/~")
-_UNLIKE_BASE64: Final = frozenset("-_:.")
-_NAME_LIKE: Final = frozenset({"openai-api-key", "anthropic-api-key", "openrouter-api-key", "live-or-test-key", "voyage-api-key", "tavily-api-key"})
-_CHUNK: Final = re.compile(rf"\S{{{SHORTEST},}}")
+from otel_tool_audit.redaction.work import Work
 
 PEM_BEGIN: Final = re.compile(r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----")
-_PEM_BODY: Final = re.compile(r"[A-Za-z0-9+/=\s\\]+")
+_PEM_BODY: Final = re.compile(r"(?:[A-Za-z0-9+/=\s\\,\"':-]|\.\.\.)*+")
 _PEM_END: Final = re.compile(r"-----END [A-Z0-9 ]{0,40}-----")
-_PEM_SHORTEST, _PEM_LONGEST = 40, 65_536
+_PEM_LINE: Final = re.compile(r"(?=[A-Za-z0-9+/=]*[0-9A-Z+/])[A-Za-z0-9+/=]{12,}|^\W*(?=[A-Za-z+/]{0,11}[0-9+/=])[A-Za-z0-9+/=]{2,11}\W*$")
+_NO_BREAKS: Final = dict.fromkeys(map(ord, " \t\r\n"), "")
 
 _PREFIXED: Final = re.compile(
     r"(?<![A-Za-z0-9+])(?:[srp]k(?P<sign>[_-])(?:live|test|prod)[_-](?P<body>[A-Za-z0-9]{3,250})|sk-(?P<short>[A-Za-z0-9]{6,13}))(?![A-Za-z0-9_+~-])"
 )
 _DIGITS_OF_SHORT: Final = 2
 
-_AUTHORITY: Final = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]{0,20}://([^\s\"'<>/?#\\]{1,512})@")
-_SLASHED: Final = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]{0,20}://([^\s\"'<>@:/]{0,128}:[^\s\"'<>@]{1,256})@[A-Za-z0-9\[]")
+_AUTHORITY: Final = re.compile(r"[^\s\"'<>`]{1,2048}+")
+_PORT: Final = re.compile(r"[0-9]{1,5}(?:[/?#].*)?")
+_USER_HOST: Final = re.compile(r"[A-Za-z0-9\[$<{*]")
 _BEARER: Final = re.compile(r"(?i)\b(?:bearer|basic)\\?[ \t]{1,4}([A-Za-z0-9._~+/=-]{6,8000})")
 _BASE64_LONG: Final = 12
 _BEARER_LONG: Final = 24
 _ACCOUNT: Final = re.compile(r"\\*\"type\\*\"\s{0,4}:\s{0,4}\\*\"(service_account)\\*\"")
 
 
-def find_secrets(text: str, lower: str, longest: int) -> Iterator[Span]:
+def find_secrets(text: str, rest: str, words: Collection[str], longest: int, work: Work) -> Iterator[Span]:
     """
     Find what shows by its shape that it is a secret.
 
     Args:
         text: Any text.
-        lower: The same in lower case, for telling quickly what it can't hold.
+        rest: In lower case, what of it is not known to be harmless, for telling quickly what it can't hold.
+        words: The same, one by one, as it stands.
         longest: The length of the longest word.
+        work: Counts what is looked at.
     """
-    if "-----begin" in lower:
+    if "-----begin" in rest:
         yield from _pem(text)
-    if "://" in text and "@" in text:
-        yield from _urls(text)
-    if "bearer" in lower or "basic" in lower:
+    if "://" in rest:
+        yield from _urls(text, work)
+    if "bearer" in rest or "basic" in rest:
         yield from _bearers(text)
-    if '"service_account' in lower:
+    if '"service_account' in rest:
         yield from ((m.start(1), m.end(1), "gcp-service-account") for m in _ACCOUNT.finditer(text))
-    if longest > len("sk-live-") and ("k-" in lower or "k_" in lower):
+    if longest > len("sk-live-") and ("k-" in rest or "k_" in rest):
         yield from _prefixed(text)
     if longest >= SHORTEST:
-        long = " ".join(chunk for chunk in text.split() if len(chunk) >= SHORTEST)
-        likely = [shape for shape in SHAPES if shape.literal in long]
-        for chunk in _CHUNK.finditer(text) if likely else ():
-            for shape in likely:
-                yield from _shaped(text, shape, *chunk.span())
-
-
-def _shaped(text: str, shape: Shape, begin: int, stop: int) -> Iterator[Span]:
-    for match in shape.pattern.finditer(text, begin, stop):
-        start, end = match.span()
-        if start and text[start - 1] in _LEFT and not _after_escape(text, start):
-            continue
-        if end < len(text) and not _ends_here(text, start, end):
-            continue
-        body = match.group(1)
-        if _generated(body, shape):
-            yield start, end, shape.rule
+        yield from find_formats(text, words, work)
+    yield from find_cut(text, work)
 
 
 def _prefixed(text: str) -> Iterator[Span]:
@@ -92,51 +75,74 @@ def _prefixed(text: str) -> Iterator[Span]:
             yield *match.span(), "api-key"
 
 
-def _after_escape(text: str, start: int) -> bool:
-    # the n of a written-out line break, or the 3D of a percent sign, is no part of what follows
-    return (text[start - 1] in "nrt" and text[start - 2 : start - 1] == "\\") or text[start - 3 : start].upper() in {"%3D", "%20", "%22", "%3A"}
-
-
-def _ends_here(text: str, start: int, end: int) -> bool:
-    after = text[end]
-    if after in _RIGHT:
-        return False
-    if after in _BASE64:
-        # base64 goes on with these; what base64 cannot hold ends here, as a part of a path does
-        return not _UNLIKE_BASE64.isdisjoint(text[start:end])
-    # a file's or a host's name goes on after the dot, a sentence doesn't
-    return after != "." or end + 1 == len(text) or text[end + 1] not in _TOKEN
-
-
-def _generated(body: str, shape: Shape) -> bool:
-    if entropy(body) < shape.bits or stands_in(body):
-        return False
-    return shape.rule not in _NAME_LIKE or looks_random(body, shortest=14)
-
-
 def _pem(text: str) -> Iterator[Span]:
+    """Find private keys, whatever their length; one that never ends goes as far as a key's letters do."""
     done = 0
+    last_end = text.rfind("-----END ")
     for begin in PEM_BEGIN.finditer(text):
         if begin.start() < done:
             continue
-        end = _PEM_END.search(text, begin.end(), begin.end() + _PEM_LONGEST) if "-----END " in text else None
-        body = None if end else _PEM_BODY.match(text, begin.end())
-        stop = end.start() if end else body.end() if body else begin.end()
-        done = stop
-        if sum(map(len, text[begin.end() : stop].split())) >= _PEM_SHORTEST:
-            done = end.end() if end else stop
-            yield begin.start(), done, "private-key"
+        end = _PEM_END.search(text, begin.end()) if begin.end() <= last_end else None
+        if end is not None:
+            done = end.end()
+        else:
+            body = _PEM_BODY.match(text, begin.end())
+            done = body.end() if body else begin.end()
+        inner = text[begin.end() : min(done, begin.end() + 256)] if end is None else text[begin.end() : end.start()][:256]
+        letters = inner.translate(_NO_BREAKS)
+        if end is not None and (not letters.strip("\\nr. …") or (letters.isalpha() and letters.islower() and len(letters) < 16)):  # noqa: PLR2004 - a word
+            continue
+        if end is None and not _PEM_LINE.search(inner):
+            continue
+        yield begin.start(), done, "private-key"
 
 
-def _urls(text: str) -> Iterator[Span]:
-    for pattern in (_AUTHORITY, _SLASHED):
-        for match in pattern.finditer(text):
-            user, colon, password = match.group(1).partition(":")
-            start = match.start(1)
-            if colon and password and not is_placeholder(password) and not stands_in(password):
-                yield start + len(user) + 1, match.end(1), "url-credentials"
-            elif not password and looks_random(user):
-                yield start, start + len(user), "url-credentials"
+def _urls(text: str, work: Work) -> Iterator[Span]:
+    """Find passwords before a host; one that a limit cut off before its host goes to the end."""
+    at = text.find("://")
+    last = cut_at(text)
+    while at >= 0:
+        chunk = _AUTHORITY.match(text, at + 3)
+        end = at + 3
+        if chunk is not None:
+            end = chunk.end()
+            work.spend(end - at)
+            yield from _userinfo(at + 3, chunk.group(), last)
+        at = text.find("://", end)
+
+
+def _userinfo(start: int, chunk: str, last: int) -> Iterator[Span]:
+    user_end = chunk.rfind("@")
+    whole = chunk
+    if user_end < 0:
+        # cut inside the password: what follows the colon is no port
+        if start + len(chunk) < last:
+            return
+        chunk = chunk[: max(0, last - start)]
+        user, colon, password = chunk.partition(":")
+        if (
+            colon
+            and "/" not in user
+            and password
+            and not _PORT.fullmatch(password)
+            and not is_placeholder(password)
+            and "." not in user
+            and "[" not in user
+        ):
+            yield start + len(user) + 1, start + len(chunk), "url-credentials"
+        return
+    host = _USER_HOST.match(whole, user_end + 1)
+    if host is None:
+        return
+    slash = min((place for sign in "/?#" if (place := whole.find(sign)) >= 0), default=len(whole))
+    if slash < user_end and not (0 <= whole.find(":") < slash and not whole[whole.find(":") + 1 : slash].isdecimal()):
+        # the sign belongs to a path: https://host/@user
+        return
+    user, colon, password = whole[:user_end].partition(":")
+    if colon and password and not is_placeholder(password) and not stands_in(password):
+        yield start + len(user) + 1, start + user_end, "url-credentials"
+    elif not password and looks_random(user):
+        yield start, start + len(user), "url-credentials"
 
 
 def _bearers(text: str) -> Iterator[Span]:

@@ -27,3 +27,11 @@ def replace(text: str, spans: Iterable[Span]) -> tuple[str, list[str]]:
         done = max(done, end)
     pieces.append(text[done:])
     return "".join(pieces), rules
+
+
+def covered(size: int, spans: Iterable[tuple[int, int]]) -> bytearray:
+    """Mark which characters of a text of *size* characters lie in spans: one look tells whether another span touches any."""
+    mask = bytearray(size)
+    for start, end in spans:
+        mask[start:end] = b"\1" * (end - start)
+    return mask

@@ -9,15 +9,20 @@ Source: ARCHITECTURE.md.
 from __future__ import annotations
 
 import re
-from typing import Final
+from collections.abc import Collection, Sequence
+from typing import Final, Protocol
 
-from otel_tool_audit.redaction.assignments import find_assignments, is_generated_value, stems_in
-from otel_tool_audit.redaction.keys import KeyName, KeyNames
+from otel_tool_audit.redaction.assignments import SHORTEST_GENERATED, find_assignments, stems_in
+from otel_tool_audit.redaction.commands import find_commands
+from otel_tool_audit.redaction.judging import is_secret_value
+from otel_tool_audit.redaction.keys import NAME_WORDS, KeyKind, KeyName, KeyNames
 from otel_tool_audit.redaction.personal import find_personal
-from otel_tool_audit.redaction.phrases import find_phrases
+from otel_tool_audit.redaction.phrases import find_foreign, find_phrases
+from otel_tool_audit.redaction.redacted_values import recurring
 from otel_tool_audit.redaction.secrets import find_secrets
 from otel_tool_audit.redaction.spans import Span, replace
 from otel_tool_audit.redaction.views import views
+from otel_tool_audit.redaction.work import Work
 
 _PLAIN: Final = re.compile(r"(?!(?i:pin|cv[vc]|otp|[srp]k_))[A-Za-z_]{0,16}[-_ ]?[0-9]{0,5}")
 """A short word, number or identifier: nothing can match."""
@@ -28,70 +33,127 @@ LONGEST_PLAIN: Final = 23
 is_plain: Final = _PLAIN.fullmatch
 """Whether a short text is a word, number or identifier that no rule can match, unless the name it stands under says more."""
 
-_PROSE: Final = re.compile(r"(?:[A-Za-z]{1,14}[ ,.!?;'\n]{1,3})*[A-Za-z]{0,14}")
-"""Words of plain letters, none long: no number, no separator, no key can stand in it."""
-
 _PASSES: Final = 4
 _SHORTEST_TEXT: Final = 5
+_AROUND_WORDS: Final = ".,;:!?()[]{}\"'`*-_"
+_MOST_WORDS: Final = 8_192
+_SPECIAL: Final = re.compile(r"[0-9@%&\\\x1b\x80-\U0010ffff]|[^\n]{15}|(?m:^[\[({\"',]{0,4}-{1,2}[A-Za-z])")
+
+
+class Call(Protocol):
+    """What texts belong to."""
+
+    @property
+    def work(self) -> Work:
+        """What it has cost so far."""
+
+    def remember(self, value: object, shown: str, rule: str) -> None:
+        """Keep a value that was taken out."""
 
 
 class Texts:
     """Finds and replaces what must not be kept in a text."""
 
-    __slots__ = ("names",)
+    __slots__ = ("_words", "names")
 
     def __init__(self, names: KeyNames) -> None:
         """Clean with *names* as the judge of what stands before a value."""
         self.names = names
+        self._words: set[str] = set()
+        """Words that no rule can begin at: most texts consist of them, and are not looked at any closer. Shared, bounded, only grows."""
 
-    def clean(self, text: str, *, typed: bool = True, hinted: bool = False) -> tuple[str, list[str]]:
+    def clean(self, text: str, call: Call, *, typed: bool = True, hinted: bool = False, counted: bool = False) -> tuple[str, list[str]]:
         """
         Replace what must not be kept.
 
         Args:
             text: Any text that UTF-8 can hold.
+            call: Counts what rules look at, and gets the values that were found, so that they are found where they recur.
             typed: Whether personal data counts, or only secrets.
             hinted: Whether the name the text is kept under tells of a telephone number.
+            counted: Whether it tells of a thing's number.
 
         Returns:
             The text, the same object when nothing was found, and the rule of each mark.
+
+        Raises:
+            Exhausted: The call may not cost more.
         """
         rules: list[str] = []
         size = len(text)
         if size < _SHORTEST_TEXT or (size <= LONGEST_PLAIN and not hinted and is_plain(text)):
             return text, rules
-        if _PROSE.fullmatch(text):
-            return text, rules
         for _ in range(_PASSES):
             # what was replaced may have kept two numbers apart, or together
-            spans = self._find(text, typed=typed, hinted=hinted)
+            spans = self._find(text, call, typed=typed, hinted=hinted, counted=counted)
             if not spans:
                 break
-            text, found = replace(text, spans)
+            text, found = replace(text, recurring(text, spans, call.remember))
             rules += found
         return text, rules
 
-    def _find(self, text: str, *, typed: bool, hinted: bool) -> list[Span]:
-        spans = self._find_in(text, typed=typed, hinted=hinted)
+    def _find(self, text: str, call: Call, *, typed: bool, hinted: bool, counted: bool) -> list[Span]:
+        unknown = set(text.split())
+        unknown -= self._words
+        if not unknown:
+            return []
+        rest = "\n".join(unknown)
+        lower = rest.lower()
+        stems = stems_in(lower, self.names)
+        if not _SPECIAL.search(rest) and not (stems and not all(map(self._is_harmless, unknown))):
+            # nothing begins at any of these words: they are not looked at again
+            if len(self._words) < _MOST_WORDS:
+                self._words |= unknown
+            return []
+        work = call.work
+        spans = self._find_in(text, lower, unknown, stems, work, typed=typed, hinted=hinted, counted=counted)
         for view in views(text):
-            spans += map(view.back, self._find_in(view.text, typed=typed, hinted=hinted))
+            words = set(view.text.split())
+            lower = "\n".join(words).lower()
+            spans += map(
+                view.back, self._find_in(view.text, lower, words, stems_in(lower, self.names), work, typed=typed, hinted=hinted, counted=counted)
+            )
         return spans
 
-    def _find_in(self, text: str, *, typed: bool, hinted: bool) -> list[Span]:
+    def _is_harmless(self, word: str) -> bool:
+        """Tell whether a word only sounds like a part of a secret's name (*shopping*, *consider*)."""
+        bare = word.strip(_AROUND_WORDS)
+        return (bare.isalpha() or not bare) and bare.lower() not in NAME_WORDS and self.names.judge(bare).kind is KeyKind.PLAIN
+
+    def _find_in(
+        self, text: str, rest: str, words: Collection[str], stems: Sequence[str], work: Work, *, typed: bool, hinted: bool, counted: bool
+    ) -> list[Span]:
+        """
+        Run all rules.
+
+        Args:
+            text: Where they look.
+            rest: In lower case, the words of it that are not known to be harmless: what does not stand there, no rule has to look for.
+            words: The same, one by one.
+            stems: The parts of secrets' names among them.
+            work: Counts what rules look at.
+            typed: Whether personal data counts.
+            hinted: Whether a telephone number is told of.
+            counted: Whether a thing's number is.
+        """
         spans: list[Span] = []
-        lower = text.lower()
-        if len(lower) != len(text):
-            # a few letters become two: places must stay the same
-            lower = "".join(small if len(small := c.lower()) == 1 else c for c in text)
-        longest = max(map(len, text.split()), default=0)
-        spans += find_secrets(text, lower, longest)
-        stems = stems_in(lower, self.names)
-        spans += find_assignments(text, lower, self.names, longest, stems)
-        spans += find_phrases(text, lower, self.names, stems)
+        work.spend(len(text))
+        longest = max(map(len, words), default=0)
+        spans += find_secrets(text, rest, words, longest, work)
+        if stems or longest >= SHORTEST_GENERATED:
+            lower = text.lower()
+            if len(lower) != len(text):
+                # a few letters become two: places must stay the same
+                lower = "".join(small if len(small := c.lower()) == 1 else c for c in text)
+            spans += find_assignments(text, lower, self.names, longest, stems, work)
+            spans += find_phrases(text, lower, self.names, stems, work)
+        if not text.isascii():
+            spans += find_foreign(text)
+        spans += find_commands(text, self.names, work)
         if typed:
-            spans += find_personal(text, hinted=hinted)
+            spans += find_personal(text, work, hinted=hinted, counted=counted, taken=spans)
         return spans
 
     def is_suspicious(self, value: str, said: KeyName) -> bool:
         """Tell whether a value is a secret when only its look can tell (``HEROKU_KEY``)."""
-        return is_generated_value(value, provider=said.provider)
+        return is_secret_value(value, said)

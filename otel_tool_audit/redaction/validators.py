@@ -94,6 +94,11 @@ def is_iban(text: str) -> bool:
     return int("".join(str(int(c, 36)) for c in text[4:] + text[:4])) % 97 == 1
 
 
+def iban_length(country: str) -> int:
+    """Tell how many letters and digits an IBAN of a country has; 0 where it has none."""
+    return _IBAN_LENGTHS.get(country, 0)
+
+
 def is_ssn(digits: str) -> bool:
     """
     Tell whether nine digits can be a US social security number, or a taxpayer number.

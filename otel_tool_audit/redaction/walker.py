@@ -11,24 +11,31 @@ from __future__ import annotations
 import enum
 import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from otel_tool_audit.format.nesting import is_too_deep
 from otel_tool_audit.keys.pseudonyms import Keyring, is_pseudonym
 from otel_tool_audit.record.jsonsafe import json_safe
+from otel_tool_audit.redaction.commands import secret_words
 from otel_tool_audit.redaction.jsontext import read_json
+from otel_tool_audit.redaction.judging import is_choice, is_likely
 from otel_tool_audit.redaction.keys import PLAIN_NAME, KeyKind, KeyName, KeyNames
 from otel_tool_audit.redaction.objects import LONGEST_KEY, as_fields, as_sequence, as_text, error_text, key_text
 from otel_tool_audit.redaction.pairs import secret_by_neighbour
 from otel_tool_audit.redaction.redacted_values import RedactedValues
 from otel_tool_audit.redaction.rules import ArgumentRules
+from otel_tool_audit.redaction.schemas import holds_value, is_description
 from otel_tool_audit.redaction.texts import LONGEST_PLAIN, Texts, is_plain
 from otel_tool_audit.redaction.validators import is_card
 from otel_tool_audit.redaction.values import MARK, Redaction
+from otel_tool_audit.redaction.work import Exhausted, Work
 
 MAX_REDACTIONS: Final = 100
 _TEXT_BUDGET: Final = 16
+WORK: Final = 96
+"""Characters that rules may look at for each character of the longest text, in one call: some forty times what ordinary texts of that size take."""
+
 _LONGEST_PATH: Final = 512
 _SMALLEST_CARD: Final = 10**12
 _PAIR: Final = 2
@@ -37,7 +44,21 @@ _PAIR: Final = 2
 class Walk:
     """One walk over one value."""
 
-    __slots__ = ("_chars", "_counts", "_keyring", "_keys", "_left", "_max_depth", "_max_text", "_names", "_open", "_rules", "_texts", "_withheld")
+    __slots__ = (
+        "_chars",
+        "_counts",
+        "_keyring",
+        "_keys",
+        "_left",
+        "_max_depth",
+        "_max_text",
+        "_names",
+        "_open",
+        "_rules",
+        "_texts",
+        "_work",
+        "memory",
+    )
 
     def __init__(
         self,
@@ -59,13 +80,21 @@ class Walk:
             keys: Names of keys that are known to hold nothing; shared by all walks of a sanitizer.
             withheld: Gets what is taken out because of its name or place.
         """
-        self._withheld = withheld
+        self.memory = withheld
+        self._work: Work | None = None
         self._texts, self._keyring, self._rules, self._keys = texts, keyring, rules, keys
         self._names: KeyNames = texts.names
         self._max_text, self._left, self._max_depth = limits
         self._chars = self._max_text * _TEXT_BUDGET
         self._counts: dict[tuple[str, str], int] = {}
         self._open: set[int] = set()
+
+    @property
+    def work(self) -> Work:
+        """What this walk has cost so far, and how much it may."""
+        if self._work is None:
+            self._work = Work(self._max_text * WORK)
+        return self._work
 
     def count(self, path: str, rule: str, number: int = 1) -> None:
         """Note that *rule* removed something at *path*."""
@@ -75,9 +104,17 @@ class Walk:
     def _withhold(self, value: Any, shown: str, path: str, rule: str) -> str:  # noqa: ANN401
         """Note that a value was taken out, whatever it looks like, and give what stands in its place."""
         self.count(path, rule)
-        if self._withheld is not None:
-            self._withheld.add(value, shown, rule)
+        memory = self.memory
+        if memory is None:
+            memory = self.memory = RedactedValues()
+        memory.add(value, shown, rule)
         return shown
+
+    def remember(self, value: object, shown: str, rule: str) -> None:
+        """Keep a value that was taken out, to find it where it recurs."""
+        if self.memory is None:
+            self.memory = RedactedValues()
+        self.memory.add(value, shown, rule)
 
     def redactions(self) -> tuple[Redaction, ...]:
         """List what was removed; the rest of a long list is one entry that counts it."""
@@ -154,7 +191,10 @@ class Walk:
         if len(key) > LONGEST_KEY:
             return f"<key of {len(key)} characters>"
         safe = key if key.isascii() else str(json_safe(key))
-        clean, _ = self._texts.clean(safe)
+        try:
+            clean, _ = self._texts.clean(safe, self)
+        except Exhausted:
+            return f"<key of {len(key)} characters>"
         if clean == key and len(self._keys) < self._names.cache:
             self._keys[key] = clean
         return clean
@@ -212,11 +252,46 @@ class Walk:
         return f"{name} ({number})"
 
     def _named(self, item: Any, where: str, depth: int, said: KeyName, place: str | None, *, paired: bool) -> Any:  # noqa: ANN401
-        if (said.kind is KeyKind.SECRET or paired) and item is not None:
-            return MARK if type(item) is str and item == MARK else self._withhold(item, MARK, where, "secret-key")
-        if said.kind is KeyKind.SUSPECT and type(item) is str and self._texts.is_suspicious(item, said):
+        kind = KeyKind.SECRET if paired else said.kind
+        if kind is KeyKind.PLAIN or item is None or type(item) is bool:
+            return self.any(item, where, depth + 1, said, place)
+        if kind is KeyKind.SECRET:
+            return self._secret(item, where, depth, place)
+        if type(item) is str and self._texts.is_suspicious(item, said):
+            return self._withhold(item, MARK, where, "secret-key")
+        if kind is KeyKind.LIKELY and type(item) is int and where.lower().endswith(_CODES) and is_likely(str(item)):
             return self._withhold(item, MARK, where, "secret-key")
         return self.any(item, where, depth + 1, said, place)
+
+    def _secret(self, item: Any, where: str, depth: int, place: str | None) -> Any:  # noqa: ANN401
+        """Take out what stands under a secret's name, unless it only tells of the secret: a choice, a switch, a schema, nothing."""
+        exact = type(item)
+        if exact is str:
+            return item if item == MARK or is_choice(item) else self._withhold(item, MARK, where, "secret-key")
+        if item is None or exact is bool or (exact in _CONTAINERS and not item):
+            return item
+        if exact is dict and is_description(item):
+            return self._described(item, where, depth, place)
+        if exact is list and all(type(each) is dict and is_description(each) for each in item):
+            return [self._described(each, f"{where}[{at}]", depth + 1, place) for at, each in enumerate(item)]
+        if exact is list and all(type(each) is str and is_choice(each) for each in item):
+            return self.any(item, where, depth + 1)
+        return self._withhold(item, MARK, where, "secret-key")
+
+    def _described(self, value: dict[Any, Any], where: str, depth: int, place: str | None) -> Any:  # noqa: ANN401
+        """Keep the shape of an object that describes a secret; what holds a value in it is judged as the secret itself."""
+        self._left -= len(value) + 1
+        if depth >= self._max_depth or self._left <= 0:
+            return self._withhold(value, MARK, where, "secret-key")
+        clean: dict[str, Any] = {}
+        for key, item in value.items():
+            name = self.key(key)
+            at = f"{where}.{name}"
+            if holds_value(key) and not isinstance(item, int):
+                clean[name] = self._secret(item, at, depth + 1, place)
+            else:
+                clean[name] = self._named(item, at, depth + 1, self._names.judge(name), place, paired=False)
+        return clean
 
     def _by_rule(self, item: Any, place: str, name: str, where: str) -> str | None:  # noqa: ANN401
         """Apply what the tool says of its argument; None when it says nothing."""
@@ -291,26 +366,40 @@ class Walk:
 
     def _sequence(self, value: Iterable[Any], path: str, depth: int, said: KeyName, place: str | None) -> list[Any]:
         clean: list[Any] = []
-        paired = isinstance(value, list | tuple) and len(value) == _PAIR and self._is_secret_name(value[0])
+        listed = value if isinstance(value, list | tuple) else ()
+        paired = len(listed) == _PAIR and self._is_pair(*listed)
+        words = self._words_of_command(listed)
         for at, item in enumerate(value):
             if self._left <= 0:
                 clean.append("<more items>")
                 break
             self._left -= 1
             where = f"{path}[{at}]"
-            if paired and at == 1 and type(item) is str:
+            if paired and at == 1:
                 clean.append(self._named(item, where, depth, said, place, paired=True))
+            elif at in words:
+                start, end = words[at]
+                clean.append(item[:start] + self._withhold(item[start:end], MARK, where, "command-password") + item[end:])
             else:
                 clean.append(self.any(item, where, depth + 1, said, place))
         return clean
 
-    def _is_secret_name(self, name: object) -> bool:
-        # a header or variable as a pair; a lone word ("password", "token") may be one of two words in a list
+    def _words_of_command(self, value: Sequence[Any]) -> dict[int, tuple[int, int]]:
+        """Tell which items of a list of arguments are secrets, and which part of each."""
+        if not any(type(item) is str and item[:1] == "-" and item[1:2] not in ("", " ") for item in value):
+            return {}
+        words = [item if type(item) is str and len(item) <= self._max_text else "" for item in value]
+        return {at: (start, end) for at, start, end in secret_words(words, self._names) if words[at][start:end] != MARK}
+
+    def _is_pair(self, name: object, value: object) -> bool:
+        # a header or variable as a pair; a lone word ("password", "token") may be one of two words in a list, and so may two names be
         return (
             type(name) is str
+            and type(value) is str
             and len(name) < LONGEST_KEY
             and ("-" in name or "_" in name or name.lower() in ("authorization", "cookie"))
-            and (self._names.judge(name).kind is KeyKind.SECRET)
+            and (not value.replace("_", "").isalpha())
+            and self._names.judge(name).kind is KeyKind.SECRET
         )
 
     def _float(self, value: float, path: str, said: KeyName) -> Any:  # noqa: ANN401
@@ -322,7 +411,7 @@ class Walk:
     def _int(self, value: int, path: str, said: KeyName) -> Any:  # noqa: ANN401
         if -_SMALLEST_CARD < value < _SMALLEST_CARD and not said.phone:
             return value
-        if not said.identifier and value > 0:
+        if not said.identifier and not said.number and value > 0:
             digits = str(value) if value.bit_length() < 64 else ""  # noqa: PLR2004 - 19 digits
             rule = "card" if is_card(digits) else "phone" if said.phone and len(digits) > 5 else None  # noqa: PLR2004
             if rule:
@@ -330,8 +419,12 @@ class Walk:
                 return MARK
         return json_safe(value)
 
-    def _clean(self, value: str, path: str, said: KeyName) -> str:
-        clean, rules = self._texts.clean(value, typed=not said.identifier, hinted=said.phone)
+    def _clean(self, value: str, path: str, said: KeyName) -> Any:  # noqa: ANN401
+        try:
+            clean, rules = self._texts.clean(value, self, typed=not said.identifier, hinted=said.phone, counted=said.number)
+        except Exhausted:
+            self.count(path, "too-costly")
+            return self._cut(value.encode("utf-8", "surrogatepass"))
         for rule in rules:
             self.count(path, rule)
         return clean
@@ -352,4 +445,6 @@ class Walk:
         return {"_cut": True, "_size": len(encoded), "_digest": self._keyring.digest(encoded)}
 
 
+_CODES: Final = ("pin", "pass")
+_CONTAINERS: Final = (dict, list, tuple)
 _BLANKS: Final = dict.fromkeys(map(ord, "\t\n\r"), " ")

@@ -11,11 +11,10 @@ import os
 from collections.abc import Iterator
 from typing import Self
 
-from otel_tool_audit.format.document import TrailDocument
+from otel_tool_audit.format.head import Head
 from otel_tool_audit.format.names import DOCUMENT
-from otel_tool_audit.review.source.chain_end import HeadView
-from otel_tool_audit.review.source.directory import Folder, Stamp, UnsafeFileError, reading, resolve, stamp_of
-from otel_tool_audit.review.source.location import Relation, open_root, place_of, read_document, relation
+from otel_tool_audit.review.source.directory import Folder, Stamp, UnsafeFileError, resolve, stamp_of
+from otel_tool_audit.review.source.location import ReadDocument, Relation, open_root, place_of, read_document, relation
 from otel_tool_audit.review.source.state import KnownPlace, StateView
 
 
@@ -45,7 +44,7 @@ class OpenedTrail:
         self.given_state = state
         self.state = StateView.of(self.path, state)
         self._root: Folder | None = None
-        self._document: tuple[Stamp, TrailDocument] | None = None
+        self._document: tuple[Stamp, ReadDocument] | None = None
         self._relation: tuple[KnownPlace, Stamp | None, Relation] | None = None
 
     def __enter__(self) -> Self:
@@ -73,7 +72,7 @@ class OpenedTrail:
         return self._root
 
     @property
-    def document(self) -> TrailDocument:
+    def document(self) -> ReadDocument:
         """
         What ``trail.json`` says.
 
@@ -104,9 +103,9 @@ class OpenedTrail:
             self._relation = (place, elsewhere, relation(self.root, place, self.path))
         return self._relation[2]
 
-    def head_view(self, trail_id: str, chain: str) -> HeadView | None:
+    def head(self, trail_id: str, chain: str) -> Head | None:
         """
-        Read a chain's head and what else decides where it ends, anew each time; None where there is none, or none that speaks for the files here.
+        Read a chain's head, anew each time; None where there is none, or none that speaks for the files here.
 
         Args:
             trail_id: Of the trail, as it was when it was opened.
@@ -114,7 +113,7 @@ class OpenedTrail:
         """
         with contextlib.suppress(UnsafeFileError):
             if self.relation_to(place_of(self.state, trail_id)) in {Relation.OWN, Relation.MOVED}:
-                return self.state.head_view(trail_id, chain)
+                return self.state.head(trail_id, chain)
         return None
 
     def lies_here(self) -> bool:
@@ -122,9 +121,8 @@ class OpenedTrail:
         if self._root is None:
             return True
         try:
-            with reading(self.path):
-                found = os.stat(self.path, follow_symlinks=False)
-        except FileNotFoundError:
+            found = os.stat(self.path, follow_symlinks=False)
+        except OSError:
             return False
         return (found.st_dev, found.st_ino) == self._root.identity
 
@@ -144,7 +142,6 @@ class OpenedTrail:
 
 def _stamp_at(path: str) -> Stamp | None:
     try:
-        with reading(path):
-            return stamp_of(os.stat(path, follow_symlinks=False))
-    except (FileNotFoundError, NotADirectoryError):
+        return stamp_of(os.stat(path, follow_symlinks=False))
+    except OSError:
         return None

@@ -101,10 +101,19 @@ class Verification:
     def as_dict(self) -> dict[str, Any]:
         """Give it as one JSON object."""
         return {
-            "ok": self.ok, "integrity": self.integrity, "completeness": self.completeness, "records": self.records,
-            "findings": [{"check": f.check, "chain": f.chain, "seq": f.seq, "message": f.message} for f in self.findings], "doubts": self.doubts,
-            "gaps": self.gaps, "notes": self.notes, "path": self.path, "trail_id": self.trail_id, "chains": self.chains, "deep": self.deep,
-        }  # fmt: skip
+            "ok": self.ok,
+            "integrity": self.integrity,
+            "completeness": self.completeness,
+            "records": self.records,
+            "findings": [{"check": f.check, "chain": f.chain, "seq": f.seq, "message": f.message} for f in self.findings],
+            "doubts": self.doubts,
+            "gaps": self.gaps,
+            "notes": self.notes,
+            "path": self.path,
+            "trail_id": self.trail_id,
+            "chains": self.chains,
+            "deep": self.deep,
+        }
 
 
 class Findings:
