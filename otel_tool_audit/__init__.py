@@ -11,63 +11,30 @@ from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from otel_tool_audit.access.reader import TrailReader
-    from otel_tool_audit.capture import execute_tool, tool, tool_call
+    from otel_tool_audit.capture import execute_tool, retention_for, tool, tool_call
+    from otel_tool_audit.diagnosis.process import require_active
     from otel_tool_audit.errors import AuditError, AuditUnavailable, SettingsError, TrailCorrupt, TrailTampered, UnsupportedFormat
     from otel_tool_audit.processor import AuditSpanProcessor
     from otel_tool_audit.propagation.context import attribution, carry
     from otel_tool_audit.record.model import SCHEMA_VERSION
     from otel_tool_audit.recording import sanitize
     from otel_tool_audit.review.verify.verifier import verify
-    from otel_tool_audit.setup import Audit, configure, require_active, shutdown
+    from otel_tool_audit.setup import Audit, configure, shutdown
     from otel_tool_audit.trail.trail import Trail
 
 __all__ = [
-    "SCHEMA_VERSION",
-    "Audit",
-    "AuditError",
-    "AuditSpanProcessor",
-    "AuditUnavailable",
-    "SettingsError",
-    "Trail",
-    "TrailCorrupt",
-    "TrailReader",
-    "TrailTampered",
-    "UnsupportedFormat",
-    "attribution",
-    "carry",
-    "configure",
-    "execute_tool",
-    "require_active",
-    "sanitize",
-    "shutdown",
-    "tool",
-    "tool_call",
-    "verify",
-]
+    "SCHEMA_VERSION", "Audit", "AuditError", "AuditSpanProcessor", "AuditUnavailable", "SettingsError", "Trail", "TrailCorrupt", "TrailReader",
+    "TrailTampered", "UnsupportedFormat", "attribution", "carry", "configure", "execute_tool", "require_active", "retention_for", "sanitize",
+    "shutdown", "tool", "tool_call", "verify",
+]  # fmt: skip
 
 _HOMES: Final = {
-    "SCHEMA_VERSION": "record.model",
-    "Audit": "setup",
-    "AuditError": "errors",
-    "AuditSpanProcessor": "processor",
-    "AuditUnavailable": "errors",
-    "SettingsError": "errors",
-    "Trail": "trail.trail",
-    "TrailCorrupt": "errors",
-    "TrailReader": "access.reader",
-    "TrailTampered": "errors",
-    "UnsupportedFormat": "errors",
-    "attribution": "propagation.context",
-    "carry": "propagation.context",
-    "configure": "setup",
-    "execute_tool": "capture",
-    "require_active": "setup",
-    "sanitize": "recording",
-    "shutdown": "setup",
-    "tool": "capture",
-    "tool_call": "capture",
-    "verify": "review.verify.verifier",
-}
+    "SCHEMA_VERSION": "record.model", "Audit": "setup", "AuditError": "errors", "AuditSpanProcessor": "processor", "AuditUnavailable": "errors",
+    "SettingsError": "errors", "Trail": "trail.trail", "TrailCorrupt": "errors", "TrailReader": "access.reader", "TrailTampered": "errors",
+    "UnsupportedFormat": "errors", "attribution": "propagation.context", "carry": "propagation.context", "configure": "setup",
+    "execute_tool": "capture", "require_active": "diagnosis.process", "retention_for": "capture", "sanitize": "recording", "shutdown": "setup",
+    "tool": "capture", "tool_call": "capture", "verify": "review.verify.verifier",
+}  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401 - as many types as public names

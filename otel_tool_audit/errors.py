@@ -5,6 +5,7 @@ The exceptions of this package, all public.
     ├── AuditUnavailable       no durable record, so no call
     ├── TrailTampered          the files contradict what the writers remember
     ├── TrailCorrupt           the files are not a trail, or not a whole one
+    ├── TrailUnreadable        something could not be read now, which says nothing of the trail
     ├── UnsupportedFormat      the trail was written by a newer version
     └── SettingsError          a setting, path or key that cannot be used
 
@@ -28,6 +29,10 @@ class TrailTampered(AuditError):
 
 class TrailCorrupt(AuditError):
     """What lies in the directory is not a trail, or cannot be read as one."""
+
+
+class TrailUnreadable(AuditError):
+    """The system could not read something (no descriptors, no memory, no permission, a bad disk): nothing is known of it, for good or for bad."""
 
 
 class UnsupportedFormat(AuditError):

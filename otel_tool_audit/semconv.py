@@ -75,14 +75,8 @@ TOOL_ERROR: Final = "tool_error"
 """``error.type`` of a call whose result told of an error, as MCP's conventions call it."""
 
 _OPTIONAL: Final = (
-    (TOOL_CALL_ID, "tool_call_id"),
-    (AGENT, "agent"),
-    (TRIGGER, "trigger"),
-    (TURN, "turn_number"),
-    (PURPOSE, "purpose"),
-    (SUBJECT, "subject"),
-    *RETRY,
-)
+    (TOOL_CALL_ID, "tool_call_id"), (AGENT, "agent"), (TRIGGER, "trigger"), (TURN, "turn_number"), (PURPOSE, "purpose"), (SUBJECT, "subject"), *RETRY,
+)  # fmt: skip
 
 
 def identity(call: ToolCall) -> dict[str, Any]:

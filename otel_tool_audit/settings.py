@@ -24,6 +24,12 @@ _BESIDE: Final = ("index", "jaeger_headers")
 STATELESS: Final = "none"
 """The stated way to run without a state directory apart from the trail."""
 
+QUEUE: Final = 10_000
+"""
+Records that may wait for the trail's thread when they were handed over without waiting; more are counted as lost. As many as two seconds of
+5,000 calls a second: fewer than spans may wait for their exporter would lose the record of a span that is delivered.
+"""
+
 MINIMUM_KEY: Final = 16
 """Shared secrets shorter than this many characters can be tried out one by one, and are refused."""
 
@@ -104,7 +110,7 @@ class Settings:
     retention: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     """Retention classes of tools, beside the packaged ones (``tool=class,…``). ``OTEL_TOOL_AUDIT_RETENTION``."""
 
-    queue_size: int = 2048
+    queue_size: int = QUEUE
     """Foreign spans that may wait for their record; more are lost, and counted. ``OTEL_TOOL_AUDIT_QUEUE_SIZE``."""
 
     merge_seconds: float = 2.0
@@ -298,14 +304,8 @@ def _pairs(value: object, source: str) -> Mapping[str, str]:
 
 
 _READERS: Final[Mapping[str, Callable[[object, str], Any]]] = {
-    "str": _text,
-    "str | None": _text,
-    "bool": _flag,
-    "int": _whole,
-    "float": _number,
-    "tuple[str, ...]": _names,
-    "Mapping[str, str]": _pairs,
-}
+    "str": _text, "str | None": _text, "bool": _flag, "int": _whole, "float": _number, "tuple[str, ...]": _names, "Mapping[str, str]": _pairs,
+}  # fmt: skip
 
 
 def _check(settings: Settings) -> None:

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
 from otel_tool_audit import exit_codes
-from otel_tool_audit.access.journal import MARK, stored_subject
+from otel_tool_audit.access.journal import stored_subject
+from otel_tool_audit.record.model import REDACTED
 from otel_tool_audit.review.reader import UnauditedReader
 from otel_tool_audit.review.reports import Verdict
 from otel_tool_audit.review.source.opened import OpenedTrail
@@ -114,4 +115,4 @@ def recognisable(subject: str | None, trail: OpenedTrail) -> bool:
         subject: As it was asked for; None: nobody's data was.
         trail: The state directory of its writers has the keys.
     """
-    return subject is None or stored_subject(subject, trail) != MARK
+    return subject is None or stored_subject(subject, trail) != REDACTED

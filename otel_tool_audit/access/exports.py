@@ -66,7 +66,9 @@ def export(
         SettingsError: A filter or the directory cannot be used, or pyarrow is not installed.
         TrailCorrupt: The interrupted export cannot be continued.
     """
+    # what is wrong with the question is found before a directory is made, and before anything is on record
     formats.named(style)
+    reader.matcher(**filters)
     only = {name: value for name, value in filters.items() if value is not None and name not in {"since", "until"}}
     shown = {**only, "subject": stored_subject(str(only["subject"]), reader.trail)} if "subject" in only else only
     # an open end would let calls in that an interrupted part could not see

@@ -19,7 +19,7 @@ _OPEN: Final = 10_000
 """Starts that are kept until their call ends; of a call beyond them its end tells all."""
 
 
-class Tail:
+class LatestCalls:
     """
     The end of a trail.
 

@@ -19,6 +19,7 @@ from typing import Any, Final, NamedTuple, TypeVar
 
 from otel_tool_audit.errors import AuditError
 from otel_tool_audit.format.events import READ
+from otel_tool_audit.record.model import REDACTED
 from otel_tool_audit.review.source.directory import UnsafeFileError
 from otel_tool_audit.review.source.location import Relation, place_of
 from otel_tool_audit.review.source.opened import OpenedTrail
@@ -30,9 +31,6 @@ SERVICE: Final = "otel-tool-audit"
 
 PEEK: Final = 1_000
 """Rows that are counted before the first one is given; a longer answer is recorded before it begins and again when it ends."""
-
-MARK: Final = "***REDACTED***"
-"""Stands for a subject in clear for which there is no key."""
 
 _TEXTS: Final = frozenset({"text", "sql", "purpose"})
 _Call = TypeVar("_Call", bound=Mapping[str, Any])
@@ -233,7 +231,7 @@ def stored_subject(subject: str, trail: OpenedTrail) -> str:
 
     if is_pseudonym(subject):
         return subject
-    return ", ".join(sorted(stored_forms(subject, trail.state) - {subject})) or MARK
+    return ", ".join(sorted(stored_forms(subject, trail.state) - {subject})) or REDACTED
 
 
 def _filter(name: str, value: Any, keyring: Any, sanitizer: Any) -> Any:  # noqa: ANN401 - the writer's types are loaded only where it writes

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from otel_tool_audit.capture.block import execute_tool, tool_call
+from otel_tool_audit.capture.declared import retention_for
 from otel_tool_audit.capture.decorator import tool
 
-__all__ = ["execute_tool", "tool", "tool_call"]
+__all__ = ["execute_tool", "retention_for", "tool", "tool_call"]

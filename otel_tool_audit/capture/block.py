@@ -10,14 +10,16 @@ import functools
 import inspect
 from collections.abc import Awaitable, Callable, Mapping
 from types import TracebackType
-from typing import Any, Self, Unpack
+from typing import TYPE_CHECKING, Any, Self, Unpack
 
 from otel_tool_audit.capture.declared import spec_of
 from otel_tool_audit.capture.gate import OpenCall, begin, begin_async
 from otel_tool_audit.capture.joining import delegate
 from otel_tool_audit.capture.later import handed_back, handed_back_async, told_instead
 from otel_tool_audit.recording import Failed, Outcome, Raised, Returned, ToolOptions, ToolSpec
-from otel_tool_audit.trail.trail import Trail
+
+if TYPE_CHECKING:
+    from otel_tool_audit.trail.trail import Trail
 
 
 class tool_call:  # noqa: N801 - used like a function, as contextlib's own managers are

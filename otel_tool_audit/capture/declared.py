@@ -11,7 +11,9 @@ import weakref
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, Final, NamedTuple
 
-from otel_tool_audit.recording import ToolSpec, plain_spec, tool_spec
+from otel_tool_audit.policy.retention import RetentionClass, class_named, class_of
+from otel_tool_audit.recording import ToolSpec, bound, plain_spec, tool_spec
+from otel_tool_audit.settings import Settings
 
 _MARK: Final = "__tool_audit__"
 _MOST: Final = 64
@@ -68,6 +70,32 @@ def spec_of(name: str, said: Mapping[str, Any], arguments: Collection[str]) -> T
         if isinstance(declared, Declared) and (declared.parameters is None or declared.parameters.issuperset(arguments)):
             return tool_spec(name, **{**_said(declared.spec), **said}) if said else declared.spec
     return tool_spec(name, **said) if said else plain_spec(name)
+
+
+def retention_for(tool: str | Callable[..., Any]) -> RetentionClass:
+    """
+    Tell in which retention class the records of a tool are, and for how long they are kept.
+
+    What ``@tool(retention=…)`` said holds over what ``configure(retention=…)`` or the environment says, and both over the packaged classes.
+
+    Args:
+        tool: Its name, as records have it, or the decorated function. What only another process said of a tool is not known here.
+
+    Returns:
+        ``name`` of the class, and so of its chain; ``days`` that records are kept at least; ``years``, the calendar years that must have
+        passed, too; ``tools`` that belong to the class unless told otherwise. A class that is not packaged is kept as long as the longest one.
+
+    Raises:
+        SettingsError: The name is empty; or nothing is configured, and a variable of the environment cannot be understood.
+
+    Source: ARCHITECTURE.md, R12.
+    """
+    declared = getattr(tool, _MARK, None)
+    name = tool if isinstance(tool, str) else str(getattr(tool, "__name__", ""))
+    spec = declared.spec if isinstance(declared, Declared) else spec_of(name, {}, ())
+    binding = bound()
+    settings = Settings.resolve() if binding is None else binding.recorder.settings
+    return class_named(spec.retention or class_of(spec.name, settings.retention))
 
 
 def _said(spec: ToolSpec) -> dict[str, Any]:

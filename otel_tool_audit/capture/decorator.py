@@ -12,7 +12,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, TypeVar, cast, overload
+from typing import TYPE_CHECKING, Any, TypeVar, cast, overload
 
 from otel_tool_audit.capture.arguments import Binder, binder
 from otel_tool_audit.capture.declared import Declared, declare
@@ -22,7 +22,9 @@ from otel_tool_audit.capture.streams import wrap_async_generator, wrap_generator
 from otel_tool_audit.errors import SettingsError
 from otel_tool_audit.record.summary import Fails
 from otel_tool_audit.recording import Raised, ToolSpec, tool_spec
-from otel_tool_audit.trail.trail import Trail
+
+if TYPE_CHECKING:
+    from otel_tool_audit.trail.trail import Trail
 
 F = TypeVar("F", bound=Callable[..., Any])
 

@@ -8,11 +8,11 @@ Source: ARCHITECTURE.md.
 
 from __future__ import annotations
 
-import asyncio
+import sys
 import time
 import traceback
 from collections.abc import Coroutine, Mapping
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 from opentelemetry import context as otel
@@ -24,7 +24,11 @@ from otel_tool_audit.errors import AuditUnavailable
 from otel_tool_audit.propagation.context import current_context
 from otel_tool_audit.record.model import Receipt, ToolCall
 from otel_tool_audit.recording import CALL_KEY, OWN_SPANS_ENDING, Binding, Closed, Outcome, Raised, Returned, ToolSpec, binding_for, refusal
-from otel_tool_audit.trail.trail import Trail
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from otel_tool_audit.trail.trail import Trail
 
 _DEEPEST: Final = 50
 """Frames of an exception's stack that its event shows."""
@@ -252,7 +256,9 @@ def begin(spec: ToolSpec, arguments: Mapping[str, Any], trail: Trail | None = No
     if opened is None:
         return None
     recorder = opened.recorder
-    if asyncio._get_running_loop() is not None:  # noqa: SLF001 - public by asyncio's own __all__; the other form raises
+    # whoever never imported asyncio runs no loop of its
+    loops: Any = sys.modules.get("asyncio.events")
+    if loops is not None and loops._get_running_loop() is not None:  # noqa: SLF001 - public by asyncio's own __all__; the other form raises
         recorder.trail.counters.add("blocked_loop")
         recorder.blocked.add(spec.name)
     try:
@@ -319,6 +325,8 @@ async def settled(writing: Coroutine[Any, Any, Receipt | None]) -> tuple[Receipt
     """
     # A task of its own, and shielded: the trail writes in another thread, and nobody can call back what that has begun. Awaited directly, a
     # cancellation would leave the record written and its receipt lost.
+    import asyncio  # noqa: PLC0415 - a loop runs, so it is loaded
+
     task = asyncio.ensure_future(writing)
     try:
         return await asyncio.shield(task), None

@@ -8,7 +8,7 @@ no more than a text.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry import context as otel
 
@@ -16,7 +16,9 @@ from otel_tool_audit.capture.gate import OpenCall, begin, begin_async
 from otel_tool_audit.record.model import ToolCall
 from otel_tool_audit.recording import CALL_KEY, Outcome, ToolSpec
 from otel_tool_audit.redaction.objects import as_fields
-from otel_tool_audit.trail.trail import Trail
+
+if TYPE_CHECKING:
+    from otel_tool_audit.trail.trail import Trail
 
 _COMPARED: Final = (str, int, float, bool)
 """Types whose values are compared; others a framework may have made of what the model gave."""

@@ -9,7 +9,6 @@ Source: PEP 492 (awaitables), PEP 525 (asynchronous generators); ``asyncio.Futur
 
 from __future__ import annotations
 
-import asyncio
 import functools
 import inspect
 from collections.abc import Awaitable, Callable, Generator, Iterable, Mapping
@@ -137,6 +136,8 @@ def _follow_future(opened: Open, result: Any, reraise: bool) -> Any:  # noqa: AN
 
 
 def _future_done(opened: Open, future: Any) -> None:  # noqa: ANN401 - any future
+    import asyncio  # noqa: PLC0415 - costs more than all else that a decorated tool imports, and most tools give no future
+
     error: BaseException | None
     if future.cancelled():
         error = asyncio.CancelledError()

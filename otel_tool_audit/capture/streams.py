@@ -10,14 +10,16 @@ Source: PEP 380 (delegating to a subgenerator), PEP 525 (asynchronous generators
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from otel_tool_audit.capture.arguments import Binder
 from otel_tool_audit.capture.gate import OpenCall
 from otel_tool_audit.capture.joining import NestedCall, begin_tool, begin_tool_async
 from otel_tool_audit.record.summary import size
 from otel_tool_audit.recording import Closed, Raised, Returned, ToolSpec
-from otel_tool_audit.trail.trail import Trail
+
+if TYPE_CHECKING:
+    from otel_tool_audit.trail.trail import Trail
 
 Stream = Generator[Any, Any, Any]
 AsyncStream = AsyncGenerator[Any, Any]

@@ -23,13 +23,9 @@ from otel_tool_audit.text import one_of
 STYLES: Final = {"success": "green", "error": "red", "interrupted": "yellow", "running": "cyan", "paused": "cyan", "denied": "magenta"}
 
 COLUMNS: Final = (
-    Column("STATUS"),
-    Column("USER", shrinks=True),
-    Column("CONVERSATION", shrinks=True),
-    Column("TOOL", shrinks=True),
-    Column("TOOK", right=True),
+    Column("STATUS"), Column("USER", shrinks=True), Column("CONVERSATION", shrinks=True), Column("TOOL", shrinks=True), Column("TOOK", right=True),
     Column("RECORD"),
-)
+)  # fmt: skip
 
 
 _OWN: Final = ("table", "json")
@@ -108,11 +104,7 @@ def row(call: Mapping[str, Any], zone: tzinfo) -> tuple[Cell, ...]:
     """Give a call as a row of a table: the time, then :data:`COLUMNS`."""
     status = str(call["status"])
     return (
-        Cell(in_zone(call["timestamp"], zone)),
-        Cell(status, STYLES.get(status, "")),
-        Cell(str(call["user_id"])),
-        Cell(str(call["conversation_id"])),
-        Cell(str(call["tool_name"]), "bold"),
-        Cell(duration(took) if isinstance(took := call["duration_ms"], (int, float)) else ""),
+        Cell(in_zone(call["timestamp"], zone)), Cell(status, STYLES.get(status, "")), Cell(str(call["user_id"])), Cell(str(call["conversation_id"])),
+        Cell(str(call["tool_name"]), "bold"), Cell(duration(took) if isinstance(took := call["duration_ms"], (int, float)) else ""),
         Cell(f"{call['chain']}/{call['seq']}", "dim"),
-    )
+    )  # fmt: skip

@@ -15,6 +15,7 @@ from rich.text import Text
 from otel_tool_audit import exit_codes
 from otel_tool_audit.access.answer import AnswerStatus, broken_in_words
 from otel_tool_audit.access.question import Question
+from otel_tool_audit.access.reader import TrailReader
 from otel_tool_audit.cli import options as opt
 from otel_tool_audit.cli import output
 from otel_tool_audit.cli.answer_status import open_trail
@@ -23,7 +24,6 @@ from otel_tool_audit.cli.verdicts import STYLES, progress
 from otel_tool_audit.export import formats
 from otel_tool_audit.export.check import Checked, as_dict, check
 from otel_tool_audit.export.manifest import Manifest
-from otel_tool_audit.review.reader import UnauditedReader
 from otel_tool_audit.text import one_of, plural
 
 
@@ -88,7 +88,7 @@ def _leave(made: Manifest, status: AnswerStatus) -> NoReturn:
 
 
 def _check(directory: str | None, folder: str, state: str | None, *, json: bool) -> None:
-    reader = UnauditedReader(trail_directory(directory), state=state) if directory is not None else None
+    reader = TrailReader(trail_directory(directory), state=state).unaudited if directory is not None else None
     with _bar("checking") as tell:
         found = check(folder, reader, tell)
     if json:

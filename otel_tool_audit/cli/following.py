@@ -7,7 +7,7 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from otel_tool_audit.access.following import Tail
+from otel_tool_audit.access.following import LatestCalls
 from otel_tool_audit.access.question import Question
 from otel_tool_audit.cli import options as opt
 from otel_tool_audit.cli import output
@@ -45,7 +45,7 @@ def tail(
     if count < 0:
         raise BadUsage("--lines must be 0 or more")
     reader = open_trail(trail_directory(directory), state, name, reason)
-    end = Tail(reader, count, question.filters(), follow=follow)
+    end = LatestCalls(reader, count, question.filters(), follow=follow)
     status = reader.status(question.only.get("subject"))
     if chosen == "json":
         output.give(pieces_of(reversed(end.latest), "json", lambda: {"trail": status.as_dict()}), None)

@@ -6,12 +6,11 @@ import dataclasses
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from typing import Annotated, Any, Final
 
 import typer
 
-import otel_tool_audit
+from otel_tool_audit.access.heading import heading_of
 from otel_tool_audit.access.question import Question
 from otel_tool_audit.access.reader import TrailReader
 from otel_tool_audit.access.reports import Report, TooManyRowsError, stretch_for
@@ -140,7 +139,7 @@ class _Asked:
         Raises:
             typer.Exit: The trail is broken, or the subject cannot be recognised.
         """
-        document = lay_out(found, self._heading())
+        document = lay_out(found, heading_of(self.reader.journal, self._question.only, self._question.time.zone))
         if self._style == "table":
             pages.show(document)
         else:
@@ -150,16 +149,6 @@ class _Asked:
             output.say(str(status.in_words()), "bold red")
         if status.exit_code:
             raise typer.Exit(status.exit_code)
-
-    def _heading(self) -> Heading:
-        journal, entry = self.reader.journal, self.reader.on_record
-        who = journal.who()
-        account = f"account {who['os_user']} on {who['host']}"
-        return Heading(
-            who=f"{who['as']} ({account})" if who["as"] else account, reason=journal.reason, made=datetime.now(UTC).isoformat(),
-            zone=self._question.time.zone, filters=self._question.only,
-            on_record="" if entry is None else entry.address or f"no: {entry.obstacle}", tool=f"{output.NAME} {otel_tool_audit.__version__}",
-        )  # fmt: skip
 
 
 def _check(style: str, file: str | None) -> None:

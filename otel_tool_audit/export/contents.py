@@ -97,14 +97,11 @@ def access_document(report: AccessReport, heading: Heading) -> ReportDocument:
     states = Counter(row.status for row in report.rows)
     failed = states[ERROR]
     tiles = (
-        Tile("accesses", count(len(report.rows))),
-        Tile("people", count(len(report.users))),
-        Tile("tools", count(len(report.tools))),
-        Tile("failed", count(failed), tone=BAD if failed else PLAIN),
-        *_did_not_run(states[PAUSED], states[DENIED]),
+        Tile("accesses", count(len(report.rows))), Tile("people", count(len(report.users))), Tile("tools", count(len(report.tools))),
+        Tile("failed", count(failed), tone=BAD if failed else PLAIN), *_did_not_run(states[PAUSED], states[DENIED]),
         Tile("first", in_zone(report.rows[0].timestamp, heading.zone)[:10] if report.rows else text(None)),
         Tile("last", in_zone(report.rows[-1].timestamp, heading.zone)[:10] if report.rows else text(None)),
-    )
+    )  # fmt: skip
     about = (
         Fact("Subject", text(report.subject)),
         Fact("Stored as", ", ".join(name for name in map(text, report.stored_as) if name != text(report.subject)) or text(report.subject), code=True),
@@ -141,22 +138,15 @@ def conversation_document(report: ConversationReport, heading: Heading) -> Repor
     """
     states = Counter(row.status for row in report.rows)
     tiles = (
-        Tile("calls", count(len(report.rows))),
-        Tile("turns", count(len({row.turn_number for row in report.rows if row.turn_number is not None}))),
+        Tile("calls", count(len(report.rows))), Tile("turns", count(len({row.turn_number for row in report.rows if row.turn_number is not None}))),
         Tile("failed", count(states[ERROR]), tone=BAD if states[ERROR] else PLAIN),
-        Tile("interrupted", count(states[INTERRUPTED]), tone=UNSURE if states[INTERRUPTED] else PLAIN),
-        *_did_not_run(states[PAUSED], states[DENIED]),
-        Tile("people", count(len(report.users))),
-        Tile("tools", count(len(report.tools))),
-    )
+        Tile("interrupted", count(states[INTERRUPTED]), tone=UNSURE if states[INTERRUPTED] else PLAIN), *_did_not_run(states[PAUSED], states[DENIED]),
+        Tile("people", count(len(report.users))), Tile("tools", count(len(report.tools))),
+    )  # fmt: skip
     columns = (
-        ReportColumn("Turn", 6),
-        ReportColumn("Time", 11),
-        ReportColumn("Who", 14),
-        ReportColumn("What and why", 16),
-        ReportColumn("Asked and answered", 24),
-        *_OUTCOME,
-    )
+        ReportColumn("Turn", 6), ReportColumn("Time", 11), ReportColumn("Who", 14), ReportColumn("What and why", 16),
+        ReportColumn("Asked and answered", 24), *_OUTCOME,
+    )  # fmt: skip
     rows = tuple((cell(row.turn_number), *_access_row(row, heading.zone, within=report.conversation)) for row in report.rows)
     beside = {name: value for name, value in heading.filters.items() if name != "conversation"}
     return ReportDocument(
@@ -211,12 +201,9 @@ def activity_document(report: ActivityReport, heading: Heading) -> ReportDocumen
         ReportColumn("Users", 6, right=True), ReportColumn("Mean", 7, right=True), ReportColumn("50 %", 7, right=True), ReportColumn("95 %", 7, right=True), ReportColumn("Max", 7, right=True),
     )  # fmt: skip
     gap_columns = (
-        ReportColumn("Time", 16),
-        ReportColumn("What", 18),
-        ReportColumn("Why", 36),
-        ReportColumn("Calls", 12, right=True),
+        ReportColumn("Time", 16), ReportColumn("What", 18), ReportColumn("Why", 36), ReportColumn("Calls", 12, right=True),
         ReportColumn("Record", 18),
-    )
+    )  # fmt: skip
     return ReportDocument(
         title="Activity report",
         subject=_period(report.start, report.end, heading.zone),
@@ -263,15 +250,12 @@ def _what_is_shown(column: str) -> str:
 def _facts(report: AccessReport | ConversationReport | ActivityReport, heading: Heading) -> tuple[Fact, ...]:
     filters = ", ".join(f"{name}: {value}" for name, value in heading.filters.items() if value is not None)
     return (
-        Fact("Period", _period(report.start, report.end, heading.zone)),
-        Fact("Filters", text(filters) if filters else "none"),
-        Fact("Time zone", zone_name(heading.zone)),
-        Fact("Asked by", text(heading.who)),
+        Fact("Period", _period(report.start, report.end, heading.zone)), Fact("Filters", text(filters) if filters else "none"),
+        Fact("Time zone", zone_name(heading.zone)), Fact("Asked by", text(heading.who)),
         Fact("Reason", text(heading.reason) if heading.reason else "none was given"),
         Fact("Made", f"{in_zone(heading.made, heading.zone)} {zone_name(heading.zone)}, with {text(heading.tool)}"),
-        Fact("On record", text(heading.on_record)),
-        Fact("Trail", f"{report.trail_id} at {text(report.path)}", code=True),
-    )
+        Fact("On record", text(heading.on_record)), Fact("Trail", f"{report.trail_id} at {text(report.path)}", code=True),
+    )  # fmt: skip
 
 
 def _period(start: str | None, end: str | None, zone: tzinfo) -> str:

@@ -40,14 +40,9 @@ def render(report: ReportDocument) -> Iterator[str]:
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     page = environment.from_string(_read("report.html.j2"))
     pieces: Any = page.stream(
-        report=report,
-        style=_safe(style),
-        policy=f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'",
-        chart=vertical(report.series) if report.series else None,
-        colours=COLOURS,
-        share=share,
-        named=NAMED,
-    )
+        report=report, style=_safe(style), policy=f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'",
+        chart=vertical(report.series) if report.series else None, colours=COLOURS, share=share, named=NAMED,
+    )  # fmt: skip
     # the template gives a few signs at a time
     pieces.enable_buffering(_PIECES)
     return iter(pieces)

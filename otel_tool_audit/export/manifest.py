@@ -82,14 +82,10 @@ def verdict_of(found: Verification) -> tuple[dict[str, Any], dict[str, Any]]:
         found: What ``verify`` found.
     """
     verdict = {
-        "integrity": found.integrity,
-        "completeness": found.completeness,
-        "records": found.records,
+        "integrity": found.integrity, "completeness": found.completeness, "records": found.records,
         "findings": [f"{finding.where}: {finding.message} [{finding.check}]" for finding in found.findings[:_FINDINGS]],
-        "findings_in_all": len(found.findings),
-        "doubts": found.doubts,
-        "gaps": found.gaps,
-    }
+        "findings_in_all": len(found.findings), "doubts": found.doubts, "gaps": found.gaps,
+    }  # fmt: skip
     return verdict, {name: {"count": chain["count"], "hash": chain["hash"]} for name, chain in sorted(found.chains.items())}
 
 

@@ -48,12 +48,12 @@ def parse_document(data: bytes, path: str) -> TrailDocument:
     try:
         text = data.decode("utf-8")
         content = read_json(data)
-        newer = isinstance(content["format"], int) and content["format"] > FORMAT
-        valid = isinstance(content["format"], int) and content["format"] >= 1 and valid_trail_id(content["trail_id"])
+        version, trail_id = content["format"], content["trail_id"]
     except (ValueError, KeyError, TypeError) as error:
-        raise TrailCorrupt(f"{path} cannot be read as the document of a trail ({error}): not a trail, or damaged") from error
-    if newer:
-        raise UnsupportedFormat(f"{path} is of format {content['format']}, this version knows up to {FORMAT}: use a newer otel-tool-audit")
-    if not valid:
-        raise TrailCorrupt(f"{path} names no valid format and trail id: not a trail, or damaged")
-    return TrailDocument(content["trail_id"], text, hashlib.sha256(data).hexdigest(), content)
+        raise TrailCorrupt(f"{path} is not the document of a trail ({type(error).__name__}: {error}); this is no trail, or it was damaged") from error
+    if isinstance(version, int) and version > FORMAT:
+        raise UnsupportedFormat(f"{path} is of format {version}; this version reads up to {FORMAT}: use a newer otel-tool-audit")
+    # not isinstance(): true is no format
+    if type(version) is not int or version < 1 or not isinstance(trail_id, str) or not valid_trail_id(trail_id):
+        raise TrailCorrupt(f"{path} names no valid format and trail id; this is no trail, or it was damaged")
+    return TrailDocument(trail_id, text, hashlib.sha256(data).hexdigest(), content)

@@ -6,17 +6,12 @@ Source: FORMAT.md, section 5 ("After a crash"); PROTOCOL.md, HOST CRASH, "Vouchi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Final, NamedTuple
+from collections.abc import Iterator
+from typing import NamedTuple
 
 from otel_tool_audit.format.head import NONE, Head, Position
-from otel_tool_audit.format.line import HASH_TRAILER, MAX_LINE, good_line
+from otel_tool_audit.format.line import HASH_TRAILER, Read, good_line, whole_blocks
 from otel_tool_audit.format.vouching import Voucher
-
-Read = Callable[[int, int], bytes]
-"""Reads at most so many bytes of a segment, from an offset on; nothing at its end."""
-
-_BLOCK: Final = 1 << 20
 
 
 class Followed(NamedTuple):
@@ -47,22 +42,13 @@ def good_lines(read: Read, start: Position, end: int) -> Iterator[tuple[bytes, P
         Each good line with its LF, and the place after it.
     """
     place = start
-    rest, at = b"", start.offset
-    while at < end:
-        block = read(min(_BLOCK, end - at), at)
-        if not block:
-            return
-        at += len(block)
-        lines = (rest + block).split(b"\n")
-        rest = lines.pop()
-        for text in lines:
+    for block in whole_blocks(read, start.offset, end):
+        for text in block.split(b"\n")[:-1]:
             found = good_line(text + b"\n", place.lines, place.hash)
             if found is None:
                 return
             place = Position(place.lines + 1, place.offset + len(text) + 1, found)
             yield text + b"\n", place
-        if len(rest) > MAX_LINE:
-            return
 
 
 def follow(read: Read, start: Position, end: int) -> Position:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable, Iterator
 from typing import Final
 
 HASH_TRAILER: Final = len(',"hash":"') + 64 + len('"}\n')
@@ -13,6 +14,35 @@ MAX_BODY: Final = 65_535
 
 MAX_LINE: Final = MAX_BODY - 1 + HASH_TRAILER
 """The longest line with its LF, in bytes."""
+
+
+Read = Callable[[int, int], bytes]
+"""Reads at most so many bytes of a segment, from an offset on; nothing at its end."""
+
+BLOCK: Final = 1 << 20
+"""Bytes of a segment that are read at once."""
+
+
+def whole_blocks(read: Read, start: int, end: int, *, longest: int = MAX_LINE) -> Iterator[bytes]:
+    """
+    Give the whole lines of a part of a segment, many at once; what follows the last LF is left out.
+
+    Args:
+        read: Reads the segment.
+        start: From which byte on; a line begins there.
+        end: Before which byte.
+        longest: Bytes of a line. What is longer is none, and must not fill the memory: only its end is given.
+    """
+    rest, at = b"", start
+    while at < end and (data := read(min(BLOCK, end - at), at)):
+        at += len(data)
+        stop = data.rfind(b"\n") + 1
+        if stop:
+            yield rest + data[:stop]
+            rest = data[stop:]
+        else:
+            rest += data
+        rest = rest[-longest:]
 
 
 def split_line(line: bytes) -> tuple[bytes, bytes] | None:

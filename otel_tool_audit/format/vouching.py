@@ -25,6 +25,22 @@ _BLOCK: Final = 64
 _ZEROS: Final = NO_SALT.encode()
 
 
+def parse_key(data: bytes) -> bytes:
+    """
+    Read a file that holds a vouching key.
+
+    Raises:
+        ValueError: It holds none.
+
+    Source: FORMAT.md, section 1 (``vouching-key``).
+    """
+    key = bytes.fromhex(data.removesuffix(b"\n").decode("ascii"))
+    if len(key) != KEY_BYTES:
+        message = f"{len(key)} bytes instead of {KEY_BYTES}"
+        raise ValueError(message)
+    return key
+
+
 class Voucher:
     """
     A vouching key, ready for use.

@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
+from typing import Final
+
+_EXHAUSTED: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO, errno.EINTR, errno.EAGAIN})
 
 
 def boot_id() -> bytes | None:
-    """Read which boot of the host this is (16 bytes); None when it cannot be read, and every chain that was not closed counts as crashed."""
+    """
+    Read which boot of the host this is (16 bytes); None where the host does not tell: in some sandboxes, and where there is no ``/proc``.
+
+    Raises:
+        OSError: It could not be read just now; whether the host tells is not known.
+    """
     try:
         return bytes.fromhex(Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip().replace("-", ""))
-    except (OSError, ValueError):
+    except ValueError:
+        return None
+    except OSError as error:
+        if error.errno in _EXHAUSTED:
+            raise
         return None
 
 

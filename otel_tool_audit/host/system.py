@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from otel_tool_audit.format.head import HEAD_BYTES
-from otel_tool_audit.host import locks
+from otel_tool_audit.host import locks, machine
 
 _GET_FLAGS: Final = 0x80086601
 _SET_FLAGS: Final = 0x40086602
@@ -150,11 +150,8 @@ class System:
         return locks.is_held(path)
 
     def boot_id(self) -> bytes:
-        """Read which boot of the host this is (16 bytes; zeros when it cannot be read)."""
-        try:
-            return bytes.fromhex(Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip().replace("-", ""))
-        except (OSError, ValueError):
-            return NO_BOOT
+        """Read which boot of the host this is (16 bytes; zeros where it does not tell)."""
+        return machine.boot_id() or NO_BOOT
 
     def machine_id(self) -> str:
         """Read the machine's id; empty when it has none. Recorded only, it decides nothing."""

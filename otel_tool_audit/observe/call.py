@@ -19,7 +19,8 @@ from otel_tool_audit.recognise.caller import OWN
 from otel_tool_audit.recognise.outcomes import telling
 from otel_tool_audit.record.codec import timestamp
 from otel_tool_audit.record.model import UNKNOWN, ToolCall, new_call
-from otel_tool_audit.recording import CallBuilder, Failed, Outcome, Raised, Returned, plain_spec
+from otel_tool_audit.recording import Failed, Outcome, Raised, Returned, plain_spec
+from otel_tool_audit.recording.builder import CallBuilder
 
 LONGEST_NAME: Final = 200
 """Characters of a tool's name that are recorded."""

@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 from otel_tool_audit.propagation.context import Attribution
 from otel_tool_audit.recognise import CallerSource, Roles, ToldCaller, caller_in
 from otel_tool_audit.recognise.caller import BAGGAGE
-from otel_tool_audit.recording import Caller, Identities
+from otel_tool_audit.recording.identity import Caller, Identities
 
 _COLUMNS: Final = {"user": "user_id", "role": "user_role", "agent": "agent", "model": "model", "conversation": "conversation_id"}
 """Names of ``attribution()`` that spans tell, and the record's fields they become."""

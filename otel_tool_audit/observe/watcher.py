@@ -28,7 +28,8 @@ from otel_tool_audit.recognise.caller import ADAPTER, ANCESTOR, BAGGAGE, CONTEXT
 from otel_tool_audit.recognise.convention import NOTHING, FactMatch
 from otel_tool_audit.recognise.sameness import may_be_one
 from otel_tool_audit.record.model import UNKNOWN, ToolCall
-from otel_tool_audit.recording import CALL_KEY, Recorder
+from otel_tool_audit.recording import CALL_KEY
+from otel_tool_audit.recording.recorder import Recorder
 
 OWN_SCOPE: Final = "otel_tool_audit"
 _BARRIERS: Final = frozenset({SpanRole.MODEL, SpanRole.AGENT})

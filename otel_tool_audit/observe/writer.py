@@ -14,7 +14,7 @@ from typing import Any, Final
 from otel_tool_audit.observe.call import ASSUMED, amendment
 from otel_tool_audit.observe.recent_calls import RecordedCall
 from otel_tool_audit.record.model import Receipt, ToolCall
-from otel_tool_audit.recording import Recorder
+from otel_tool_audit.recording.recorder import Recorder
 
 Submit = Callable[[ToolCall, Callable[[Receipt | None], None]], bool]
 Recorded = Callable[[RecordedCall | None], None]

@@ -57,9 +57,8 @@ def class_of(tool: str, assigned: Mapping[str, str] | None = None) -> str:
     return _CLASS_OF_TOOL.get(tool, GENERAL)
 
 
-def period_of(tool: str, assigned: Mapping[str, str] | None = None) -> RetentionClass:
-    """Tell for how long the records of a tool are kept; a class that is not packaged is kept as ``financial``, the longest."""
-    name = class_of(tool, assigned)
+def class_named(name: str) -> RetentionClass:
+    """Give a retention class; one that is not packaged is kept as long as ``financial``, the longest."""
     return RETENTION.get(name) or RETENTION["financial"]._replace(name=name, tools=())
 
 

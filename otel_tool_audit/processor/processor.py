@@ -28,7 +28,8 @@ from otel_tool_audit.processor.neighbours import exporting_neighbours, processor
 from otel_tool_audit.processor.sampler import follows_callers, records_all
 from otel_tool_audit.processor.spans import SpanSanitizer
 from otel_tool_audit.propagation.context import current_context
-from otel_tool_audit.recording import OWN_SPANS_ENDING, Binding, Recorder, bind
+from otel_tool_audit.recording import OWN_SPANS_ENDING, Binding, bind
+from otel_tool_audit.recording.recorder import Recorder
 from otel_tool_audit.settings import Settings
 from otel_tool_audit.trail.trail import Trail
 

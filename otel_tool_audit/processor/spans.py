@@ -14,7 +14,8 @@ from opentelemetry.sdk.trace import Event, ReadableSpan
 from opentelemetry.trace import Link, Status
 
 from otel_tool_audit.observe.span_view import plain
-from otel_tool_audit.redaction import RedactedValues, Sanitizer, TraceValues, out_of_attributes
+from otel_tool_audit.redaction.redacted_values import RedactedValues, TraceValues
+from otel_tool_audit.redaction.sanitizer import Sanitizer, out_of_attributes
 
 FAILED: Final = "tool_audit.sanitizer_failed"
 """Stands alone on a span whose attributes could not be sanitized."""
@@ -40,19 +41,10 @@ class SpanCopy(ReadableSpan):
     ) -> None:
         """Take everything else from *original*."""
         super().__init__(
-            name=name,
-            context=original.context,
-            parent=original.parent,
-            resource=resource,
-            attributes=attributes,
-            events=events,
-            links=links,
-            kind=original.kind,
-            status=status,
-            start_time=original.start_time,
-            end_time=original.end_time,
+            name=name, context=original.context, parent=original.parent, resource=resource, attributes=attributes, events=events, links=links,
+            kind=original.kind, status=status, start_time=original.start_time, end_time=original.end_time,
             instrumentation_scope=original.instrumentation_scope,
-        )
+        )  # fmt: skip
         self._dropped = (original.dropped_attributes, original.dropped_events, original.dropped_links)
 
     @property

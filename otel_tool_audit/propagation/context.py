@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import contextlib
 import difflib
+import enum
 import functools
 import inspect
 import logging
+import numbers
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from types import TracebackType
@@ -31,20 +33,8 @@ KEY: Final = otel.create_key("tool-audit-attribution")
 """Where the context keeps the :class:`Attribution`."""
 
 FIELDS: Final = (
-    "user",
-    "role",
-    "agent",
-    "model",
-    "conversation",
-    "turn",
-    "trigger",
-    "purpose",
-    "subject",
-    "client_ip",
-    "user_agent",
-    "attempt",
-    "retry_of",
-)
+    "user", "role", "agent", "model", "conversation", "turn", "trigger", "purpose", "subject", "client_ip", "user_agent", "attempt", "retry_of",
+)  # fmt: skip
 """The names that :class:`attribution` knows; all others are metadata."""
 
 _RECORDED_AS: Final = {"user_id": "user", "user_role": "role", "conversation_id": "conversation", "turn_number": "turn"}
@@ -163,20 +153,42 @@ def checked(given: Mapping[str, Any]) -> dict[str, Any]:
     """
     Check values of ``FIELDS`` and leave out what was not given.
 
+    What a value means unambiguously it may mean in another type: a member of an enumeration, a number of NumPy, ``3.0``.
+
     Raises:
         SettingsError: There is no such trigger, or a number is none.
     """
-    values = {name: value for name, value in given.items() if value is not None}
+    values = {name: value.value if isinstance(value, enum.Enum) else value for name, value in given.items() if value is not None}
     trigger = values.get("trigger")
     if trigger is not None and trigger not in TRIGGERS:
-        message = f"trigger={trigger!r} is unknown; a call is triggered by one of: {', '.join(TRIGGERS)}"
-        raise SettingsError(message)
+        said = str(trigger).strip().lower().replace("-", "_").replace(" ", "_")
+        if said not in TRIGGERS:
+            message = f"trigger={trigger!r} is unknown; a call is triggered by one of: {', '.join(TRIGGERS)}"
+            raise SettingsError(message)
+        values["trigger"] = said
     for name in _NUMBERS:
         number = values.get(name, 0)
-        if isinstance(number, bool) or not isinstance(number, int) or number < 0:
-            message = f"{name}={number!r} must be a whole number, 0 or more"
-            raise SettingsError(message)
+        if type(number) is not int:
+            values[name] = _whole(name, number)
+        elif number < 0:
+            raise SettingsError(_no_number(name, number))
     return values
+
+
+def _whole(name: str, value: object) -> int:
+    number = -1
+    # a truth value counts nothing, and text may mean anything
+    if not isinstance(value, bool) and isinstance(value, numbers.Number):
+        with contextlib.suppress(ArithmeticError, TypeError, ValueError):
+            given: Any = value
+            number = int(given) if given == int(given) else -1
+    if number < 0:
+        raise SettingsError(_no_number(name, value))
+    return number
+
+
+def _no_number(name: str, value: object) -> str:
+    return f"{name}={value!r} must be a whole number, 0 or more"
 
 
 class attribution:  # noqa: N801 - used like a function, as contextlib's own managers are

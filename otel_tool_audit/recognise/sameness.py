@@ -11,8 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-MARK: Final = "***REDACTED***"
-"""What the sanitizer puts in place of a value: it agrees with anything."""
+from otel_tool_audit.record.model import REDACTED
 
 _MOST_LEAVES: Final = 256
 
@@ -68,7 +67,7 @@ def agree(first: object, second: object) -> bool:
 
 
 def _equal(one: object, other: object) -> bool:
-    return MARK in {one if isinstance(one, str) else "", other if isinstance(other, str) else ""} or one == other or str(one) == str(other)
+    return REDACTED in {one if isinstance(one, str) else "", other if isinstance(other, str) else ""} or one == other or str(one) == str(other)
 
 
 def _leaves(value: object) -> Iterator[str]:
@@ -81,5 +80,5 @@ def _leaves(value: object) -> Iterator[str]:
             waiting.extend(item.values())
         elif isinstance(item, (list, tuple)):
             waiting.extend(item)
-        elif item is not None and item != MARK:
+        elif item is not None and item != REDACTED:
             yield str(item)

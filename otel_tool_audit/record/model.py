@@ -18,6 +18,9 @@ SCHEMA_VERSION: Final = 1
 UNKNOWN: Final = "unknown"
 """Stands for a user, conversation or model that nobody named (R6)."""
 
+REDACTED: Final = "***REDACTED***"
+"""Stands where something was removed that may not be stored."""
+
 TRIGGERS: Final = ("user_request", "proactive", "retry", "follow_up", "system")
 """Why a call was made (R8)."""
 
@@ -133,33 +136,9 @@ def new_call(call_id: str, tool_name: str, timestamp: str) -> ToolCall:
         timestamp: When, RFC 3339 with microseconds, UTC.
     """
     return {
-        "call_id": call_id,
-        "timestamp": timestamp,
-        "conversation_id": UNKNOWN,
-        "turn_number": None,
-        "user_id": UNKNOWN,
-        "user_role": None,
-        "agent": None,
-        "model": UNKNOWN,
-        "tool_name": tool_name,
-        "tool_call_id": None,
-        "attempt": None,
-        "retry_of": None,
-        "trigger": None,
-        "purpose": None,
-        "subject": None,
-        "arguments": None,
-        "result_summary": None,
-        "success": None,
-        "error": None,
-        "error_type": None,
-        "duration_ms": None,
-        "session_metadata": {},
-        "redactions": [],
-        "trace_id": None,
-        "span_id": None,
-        "parent_span_id": None,
-        "source": "tool_audit",
-        "claimed": None,
-        "retention_class": "general",
-    }
+        "call_id": call_id, "timestamp": timestamp, "conversation_id": UNKNOWN, "turn_number": None, "user_id": UNKNOWN, "user_role": None,
+        "agent": None, "model": UNKNOWN, "tool_name": tool_name, "tool_call_id": None, "attempt": None, "retry_of": None, "trigger": None,
+        "purpose": None, "subject": None, "arguments": None, "result_summary": None, "success": None, "error": None, "error_type": None,
+        "duration_ms": None, "session_metadata": {}, "redactions": [], "trace_id": None, "span_id": None, "parent_span_id": None,
+        "source": "tool_audit", "claimed": None, "retention_class": "general",
+    }  # fmt: skip

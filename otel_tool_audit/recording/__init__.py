@@ -1,50 +1,24 @@
-"""Raw facts in, sanitized records in the trail; and which trail this process' tools are bound to."""
+"""
+Raw facts in, sanitized records in the trail; and which trail this process' tools are bound to.
+
+What a decorated tool needs is imported here. Who writes imports ``recorder`` and ``builder`` themselves: they bring the sanitizer's rules
+and the trail with them, which a process needs when it is configured and not before.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
 from otel_tool_audit.recording.binding import CALL_KEY, OWN_SPANS_ENDING, Binding, bind, binding_for, bound, disable, switched_off, unbind
-from otel_tool_audit.recording.builder import CallBuilder
 from otel_tool_audit.recording.failures import error_text, error_type, refusal
-from otel_tool_audit.recording.identity import Caller, Identities, as_entries
 from otel_tool_audit.recording.outcomes import Closed, Denied, Failed, Outcome, Paused, Raised, Returned
-from otel_tool_audit.recording.recorder import Recorder
 from otel_tool_audit.recording.spec import ToolOptions, ToolSpec, plain_spec, tool_spec
-from otel_tool_audit.redaction import Sanitizer
 from otel_tool_audit.settings import Settings
 
 __all__ = [
-    "CALL_KEY",
-    "OWN_SPANS_ENDING",
-    "Binding",
-    "CallBuilder",
-    "Caller",
-    "Closed",
-    "Denied",
-    "Failed",
-    "Identities",
-    "Outcome",
-    "Paused",
-    "Raised",
-    "Recorder",
-    "Returned",
-    "ToolOptions",
-    "ToolSpec",
-    "as_entries",
-    "bind",
-    "binding_for",
-    "bound",
-    "disable",
-    "error_text",
-    "error_type",
-    "plain_spec",
-    "refusal",
-    "sanitize",
-    "switched_off",
-    "tool_spec",
-    "unbind",
-]
+    "CALL_KEY", "OWN_SPANS_ENDING", "Binding", "Closed", "Denied", "Failed", "Outcome", "Paused", "Raised", "Returned", "ToolOptions", "ToolSpec",
+    "bind", "binding_for", "bound", "disable", "error_text", "error_type", "plain_spec", "refusal", "sanitize", "switched_off", "tool_spec", "unbind",
+]  # fmt: skip
 
 
 def sanitize(value: object) -> Any:  # noqa: ANN401 - any JSON value
@@ -60,5 +34,7 @@ def sanitize(value: object) -> Any:  # noqa: ANN401 - any JSON value
     binding = bound()
     if binding is not None:
         return binding.recorder.sanitizer.value(value).value
+    from otel_tool_audit.redaction import Sanitizer  # noqa: PLC0415 - as above
+
     settings = Settings.resolve()
     return Sanitizer(secret_keys=settings.secret_keys, keep_keys=settings.keep_keys).value(value).value

@@ -10,8 +10,7 @@ import sys
 import threading
 import weakref
 from collections.abc import Callable
-from importlib.metadata import PackageNotFoundError, version
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry import context as otel
 from opentelemetry import trace
@@ -19,9 +18,12 @@ from opentelemetry.trace import Tracer, TracerProvider
 
 from otel_tool_audit import semconv
 from otel_tool_audit.errors import AuditUnavailable
-from otel_tool_audit.recording.recorder import Recorder
 from otel_tool_audit.settings import Settings, variable
-from otel_tool_audit.trail.trail import Trail
+
+if TYPE_CHECKING:
+    # a process that only has decorated tools needs neither yet
+    from otel_tool_audit.recording.recorder import Recorder
+    from otel_tool_audit.trail.trail import Trail
 
 CALL_KEY: Final = otel.create_key("tool-audit-call")
 """Where the context keeps the call that runs: what starts inside it belongs to it, and is not it."""
@@ -136,6 +138,8 @@ def binding_for(trail: Trail | None) -> Binding | None:
         with _lock:
             known = _recorders.get(trail)
             if known is None:
+                from otel_tool_audit.recording.recorder import Recorder  # noqa: PLC0415 - the trail is there, so its room is loaded
+
                 # a trail opened by hand and named by a tool: it needs no processor to be written
                 known = _recorders[trail] = Binding(Recorder(trail, Settings.resolve()))
             return known
@@ -154,6 +158,8 @@ def binding_for(trail: Trail | None) -> Binding | None:
 
 
 def _version() -> str:
+    from importlib.metadata import PackageNotFoundError, version  # noqa: PLC0415 - half as much to import as all that a decorated tool needs
+
     try:
         return version("otel-tool-audit")
     except PackageNotFoundError:

@@ -16,7 +16,7 @@ from opentelemetry import trace
 from opentelemetry.context import Context
 
 from otel_tool_audit import semconv
-from otel_tool_audit.keys.pseudonyms import is_pseudonym
+from otel_tool_audit.keys.pseudonyms import Keyring, is_pseudonym
 from otel_tool_audit.policy.retention import class_of
 from otel_tool_audit.record.codec import cut, timestamp
 from otel_tool_audit.record.model import DENIED, PAUSED, ToolCall, new_call
@@ -28,7 +28,9 @@ from otel_tool_audit.recording.outcomes import Closed, Denied, Failed, Outcome, 
 from otel_tool_audit.recording.pauses import Pauses
 from otel_tool_audit.recording.retries import Retries
 from otel_tool_audit.recording.spec import ToolSpec, plain_spec
-from otel_tool_audit.redaction import Keyring, RedactedValues, Redaction, Sanitizer, ToolRules, TraceValues
+from otel_tool_audit.redaction.redacted_values import RedactedValues, TraceValues
+from otel_tool_audit.redaction.sanitizer import Sanitizer
+from otel_tool_audit.redaction.values import Redaction, ToolRules
 from otel_tool_audit.settings import Settings
 
 LONGEST_ARGUMENTS: Final = 32_768

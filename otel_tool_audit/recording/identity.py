@@ -14,22 +14,16 @@ from opentelemetry import baggage
 from opentelemetry.context import Context
 
 from otel_tool_audit.errors import SettingsError
+from otel_tool_audit.keys.pseudonyms import Keyring
 from otel_tool_audit.propagation.context import FIELDS, Attribution, checked, current
 from otel_tool_audit.record.model import UNKNOWN, ToolCall
-from otel_tool_audit.redaction import Keyring, Redaction, Sanitizer
+from otel_tool_audit.redaction.sanitizer import Sanitizer
+from otel_tool_audit.redaction.values import Redaction
 
 _COLUMNS: Final = {
-    "user": "user_id",
-    "role": "user_role",
-    "agent": "agent",
-    "model": "model",
-    "conversation": "conversation_id",
-    "turn": "turn_number",
-    "trigger": "trigger",
-    "purpose": "purpose",
-    "attempt": "attempt",
-    "retry_of": "retry_of",
-}
+    "user": "user_id", "role": "user_role", "agent": "agent", "model": "model", "conversation": "conversation_id", "turn": "turn_number",
+    "trigger": "trigger", "purpose": "purpose", "attempt": "attempt", "retry_of": "retry_of",
+}  # fmt: skip
 """Names of ``attribution()`` and the record's fields they become; subject and session data are told apart below."""
 
 BAGGAGE: Final = {

@@ -14,11 +14,11 @@ from time import perf_counter
 from typing import Final
 
 from otel_tool_audit.format.events import AMENDED, FINISHED, OBSERVED, STARTED
+from otel_tool_audit.keys.pseudonyms import Keyring
 from otel_tool_audit.policy.retention import check_class
 from otel_tool_audit.record.model import Receipt, ToolCall
 from otel_tool_audit.recording.builder import CallBuilder
 from otel_tool_audit.recording.identity import Caller
-from otel_tool_audit.redaction import Keyring
 from otel_tool_audit.settings import Settings
 from otel_tool_audit.trail.trail import Trail
 

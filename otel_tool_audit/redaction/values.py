@@ -6,10 +6,12 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from otel_tool_audit.record.model import REDACTED
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-MARK: Final = "***REDACTED***"
+MARK: Final = REDACTED
 """What stands where something was removed."""
 
 

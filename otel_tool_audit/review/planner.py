@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from otel_tool_audit import settings
 from otel_tool_audit.format.names import OWNER, PRIVATE_STATE, valid_chain
-from otel_tool_audit.host.machine import boot_id, cores
+from otel_tool_audit.host.machine import cores
 from otel_tool_audit.review import activity
 from otel_tool_audit.review.calls import statistics
 from otel_tool_audit.review.calls.filters import Query
@@ -199,9 +199,9 @@ class QueryPlanner:
                 source.note(f"chain {name} cannot be opened: its records are in no answer; run `otel-tool-audit verify`")
         for chain in here:
             with source.folder(chain) as folder:
-                head = source.trail.head(source.trail_id, chain)
-                order = order_segments(folder, head)
-                for lack in segments.absent(folder, order, segments.extents_of(order, head, boot_id())):
+                view = source.trail.head_view(source.trail_id, chain)
+                order = order_segments(folder, view.head if view is not None else None)
+                for lack in segments.absent(folder, order, segments.extents_of(folder, order, view)):
                     source.note(f"chain {chain}: {lack}; run `otel-tool-audit verify`")
 
     def _make_engine(self) -> Engine | None:

@@ -1,8 +1,7 @@
-"""``configure()`` and ``shutdown()``, and what tells whether recording is active."""
+"""``configure()`` and ``shutdown()``, and what joins all parts behind them."""
 
 from __future__ import annotations
 
-from otel_tool_audit.diagnosis.process import ProcessFinding, diagnose, require_active
 from otel_tool_audit.setup.audit import Audit, configure, shutdown
 
-__all__ = ["Audit", "ProcessFinding", "configure", "diagnose", "require_active", "shutdown"]
+__all__ = ["Audit", "configure", "shutdown"]

@@ -1,5 +1,7 @@
 """
-``configure()``: the one place that knows all parts and joins them, and takes them apart again.
+``configure()`` and ``shutdown()``: what is configured in this process.
+
+Nothing here imports the SDK, the trail or the sanitizer: an application imports this at its top, and pays for them when it configures.
 
 Source: ARCHITECTURE.md.
 """
@@ -7,34 +9,29 @@ Source: ARCHITECTURE.md.
 from __future__ import annotations
 
 import atexit
-import gc
 import logging
 import os
 import threading
-import uuid
 from dataclasses import fields
-from types import TracebackType
-from typing import Any, Final, Self, Unpack, cast
+from types import ModuleType, TracebackType
+from typing import TYPE_CHECKING, Final, Self, Unpack
 
-from opentelemetry import propagate, trace
-from opentelemetry.propagators.composite import CompositePropagator
-from opentelemetry.propagators.textmap import TextMapPropagator
-from opentelemetry.sdk.resources import SERVICE_INSTANCE_ID, SERVICE_NAME, Resource
-from opentelemetry.sdk.trace import SpanProcessor, Tracer, TracerProvider
+from opentelemetry import trace
 
 from otel_tool_audit.errors import SettingsError
-from otel_tool_audit.policy.retention import check_class
-from otel_tool_audit.processor import AuditSpanProcessor, RecordAll, exporting_neighbours
-from otel_tool_audit.propagation import threads
-from otel_tool_audit.propagation.header import AttributionHeader
 from otel_tool_audit.recording import disable, unbind
-from otel_tool_audit.settings import Arguments, Settings, slips, variable
-from otel_tool_audit.setup import exporters, metrics, signals
-from otel_tool_audit.trail.trail import Durability, Trail
+from otel_tool_audit.settings import Arguments, Settings, slips
+
+if TYPE_CHECKING:
+    from opentelemetry.propagators.textmap import TextMapPropagator
+    from opentelemetry.sdk.trace import SpanProcessor
+
+    from otel_tool_audit.processor import AuditSpanProcessor
+    from otel_tool_audit.processor.sampler import RecordAll
+    from otel_tool_audit.trail.trail import Trail
 
 _log = logging.getLogger("otel_tool_audit")
 _lock: Final = threading.RLock()
-_UNNAMED: Final = "unknown_service"
 
 
 class Audit:
@@ -45,7 +42,9 @@ class Audit:
         settings: As resolved.
         trail: Open; None while recording is off on purpose.
         provider: Where spans are made; an application's own, or the one that was made here.
-        processor: Records and forwards; None while recording is off, or when the provider is not the SDK's.
+        processor: Records and forwards; None while recording is off.
+        sampler: What stands around the provider's own sampler; None when the provider is not the SDK's.
+        textmap: The process' propagator as it was, and the one in its place.
     """
 
     def __init__(self, settings: Settings, trail: Trail | None, provider: trace.TracerProvider) -> None:
@@ -54,8 +53,8 @@ class Audit:
         self.trail = trail
         self.provider = provider
         self.processor: AuditSpanProcessor | None = None
-        self._sampler: RecordAll | None = None
-        self._textmap: tuple[TextMapPropagator, TextMapPropagator] | None = None
+        self.sampler: RecordAll | None = None
+        self.textmap: tuple[TextMapPropagator, TextMapPropagator] | None = None
         self._closed = False
 
     @property
@@ -84,24 +83,10 @@ class Audit:
             if _current.audit is self:
                 _current.audit = None
             atexit.unregister(self.shutdown)
-            signals.leave_alone(self)
-            threads.leave_alone(self)
-            self._take_apart()
-
-    def _take_apart(self) -> None:
-        if self._textmap is not None and propagate.get_global_textmap() is self._textmap[1]:
-            propagate.set_global_textmap(self._textmap[0])
-        processor = self.processor
-        if processor is not None:
-            processor.shutdown()
-            _remove(self.provider, processor)
-            unbind(processor.binding)
-        else:
-            unbind()
-        if self._sampler is not None:
-            _set_sampler(cast("TracerProvider", self.provider), self._sampler, self._sampler.root)
-        if self.trail is not None:
-            self.trail.close()
+            if self.trail is None:
+                unbind()
+            else:
+                _assembly().take_apart(self)
 
     def __enter__(self) -> Self:
         """Use it for the length of a block."""
@@ -158,7 +143,12 @@ def configure(
             return _same(known, resolved, tracer_provider)
         for slip in slips():
             _log.warning(slip)
-        made = _configured(resolved, tracer_provider or trace.get_tracer_provider(), forward)
+        provider = tracer_provider or trace.get_tracer_provider()
+        if resolved.off:
+            disable(disabled=True)
+            made = Audit(resolved, None, provider)
+        else:
+            made = _assembly().assemble(resolved, provider, forward)
         _current.audit = made
         atexit.register(made.shutdown)
         return made
@@ -181,120 +171,8 @@ def _same(known: Audit, resolved: Settings, provider: trace.TracerProvider | Non
     return known
 
 
-def _configured(settings: Settings, provider: trace.TracerProvider, forward: SpanProcessor | None) -> Audit:
-    if settings.off:
-        disable(disabled=True)
-        return Audit(settings, None, provider)
-    if settings.trail is None:
-        message = f"configure() needs the trail's directory: configure('./audit'), or set {variable('trail')}"
-        raise SettingsError(message)
-    for name in settings.retention.values():
-        check_class(name)
-    trail = _open(settings, provider)
-    try:
-        audit = Audit(settings, trail, _sdk(provider, settings))
-        _join(audit, trail, forward)
-    except BaseException:
-        trail.close()
-        raise
-    return audit
+def _assembly() -> ModuleType:
+    """Import what joins the parts, and with it all of them."""
+    from otel_tool_audit.setup import assembly  # noqa: PLC0415 - the reason stands at the top
 
-
-def _open(settings: Settings, provider: trace.TracerProvider) -> Trail:
-    service = settings.service_name
-    if service is None and isinstance(provider, TracerProvider):
-        named = str(provider.resource.attributes.get(SERVICE_NAME, _UNNAMED))
-        service = None if named.startswith(_UNNAMED) else named
-    return Trail.open(
-        str(settings.trail),
-        state=settings.state,
-        service=service,
-        durability=cast("Durability", settings.durability),
-        segment_bytes=settings.segment_bytes,
-        segment_seconds=settings.segment_seconds,
-        heartbeat_seconds=settings.heartbeat_seconds,
-        group=settings.group,
-        append_only_flag=settings.append_only_flag,
-        pseudonym_key=settings.pseudonym_key,
-        queue_size=settings.queue_size,
-    )
-
-
-def _sdk(provider: trace.TracerProvider, settings: Settings) -> trace.TracerProvider:
-    """Keep an application's provider, whatever it is; make one where there is none."""
-    if not isinstance(provider, trace.ProxyTracerProvider):
-        return provider
-    made = new_provider(settings)
-    trace.set_tracer_provider(made)
-    return made
-
-
-def new_provider(settings: Settings) -> TracerProvider:
-    """
-    Make an SDK provider with the service's name; it is the global one only if someone makes it so.
-
-    Processes of one service are told apart by ``service.instance.id``: the one that ``OTEL_RESOURCE_ATTRIBUTES`` names, else the SDK's,
-    else a new one (older SDKs have none).
-
-    Source: OpenTelemetry semantic conventions, "Service" (``service.instance.id``: a random UUID where there is nothing better).
-    """
-    named = {} if settings.service_name is None else {SERVICE_NAME: settings.service_name}
-    resource = Resource.create(named)
-    if not resource.attributes.get(SERVICE_INSTANCE_ID):
-        resource = resource.merge(Resource({SERVICE_INSTANCE_ID: str(uuid.uuid4())}))
-    return TracerProvider(resource=resource)
-
-
-def _join(audit: Audit, trail: Trail, forward: SpanProcessor | None) -> None:
-    settings, provider = audit.settings, audit.provider
-    sdk = provider if isinstance(provider, TracerProvider) else None
-    if forward is None and sdk is not None and (exporters.asked_for() or not exporting_neighbours(sdk, AuditSpanProcessor)):
-        forward = exporters.forward()
-    own = None if provider is trace.get_tracer_provider() else provider
-    processor = audit.processor = AuditSpanProcessor(trail, forward, settings=settings, tracer_provider=own)
-    if sdk is None:
-        processor.recorder.warn_once(
-            "provider", "the tracer provider %s is not the SDK's: own tools are recorded, other instrumentations' are not", type(provider)
-        )
-    else:
-        sdk.add_span_processor(processor)
-        audit._sampler = RecordAll(sdk.sampler)  # noqa: SLF001 - made and undone in this module
-        _set_sampler(sdk, sdk.sampler, audit._sampler)  # noqa: SLF001 - as above
-    keys = tuple(key.strip() for key in (settings.attribution_key or "").split(",") if key.strip())
-    before = propagate.get_global_textmap()
-    joined = CompositePropagator([before, AttributionHeader(keys, unsigned=False)])
-    propagate.set_global_textmap(joined)
-    audit._textmap = (before, joined)  # noqa: SLF001 - as above
-    metrics.observe(trail)
-    if settings.propagate_threads:
-        threads.propagate(audit)
-    if settings.flush_on_sigterm:
-        signals.shut_down_on_sigterm(audit)
-
-
-def _set_sampler(provider: TracerProvider, old: object, new: Any) -> None:  # noqa: ANN401 - a sampler
-    """Put one sampler in place of another, also in the tracers that were made already: they keep their own reference."""
-    if provider.sampler is old:
-        provider.sampler = new
-    for tracer in _tracers(provider):
-        if tracer.sampler is old:
-            tracer.sampler = new
-
-
-def _tracers(provider: TracerProvider) -> list[Tracer]:
-    """List the tracers that a provider has made."""
-    known = getattr(provider, "_tracers", None)
-    if known is not None:
-        return list(known.values())
-    # older SDKs keep no list; what they made shares the provider's processor
-    active = provider._active_span_processor  # noqa: SLF001 - as above
-    return [o for o in gc.get_objects() if isinstance(o, Tracer) and o.span_processor is active]
-
-
-def _remove(provider: trace.TracerProvider, processor: AuditSpanProcessor) -> None:
-    """Take a processor out of its provider, which has no public way to do so; where it stays, it does nothing any more."""
-    processor.retire()
-    active = getattr(provider, "_active_span_processor", None)
-    if active is not None and hasattr(active, "_lock"):
-        with active._lock:  # noqa: SLF001 - the lock that adding takes
-            active._span_processors = tuple(p for p in active._span_processors if p is not processor)  # noqa: SLF001 - as above
+    return assembly

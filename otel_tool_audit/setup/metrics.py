@@ -21,14 +21,11 @@ from opentelemetry.metrics import CallbackOptions, Observation
 from otel_tool_audit.trail.trail import Trail
 
 COUNTS: Final = {
-    "calls": ("{call}", "Tool calls that were begun"),
-    "recorded": ("{call}", "Calls whose start is on record"),
+    "calls": ("{call}", "Tool calls that were begun"), "recorded": ("{call}", "Calls whose start is on record"),
     "refused": ("{call}", "Calls that did not run because nothing durable could be written"),
-    "lost": ("{record}", "Records that could not be written"),
-    "unattributed": ("{call}", "Calls without user, conversation or model"),
-    "spans_forwarded": ("{span}", "Spans that were handed to what exports"),
-    "spans_dropped": ("{span}", "Spans that did not reach their backend"),
-}
+    "lost": ("{record}", "Records that could not be written"), "unattributed": ("{call}", "Calls without user, conversation or model"),
+    "spans_forwarded": ("{span}", "Spans that were handed to what exports"), "spans_dropped": ("{span}", "Spans that did not reach their backend"),
+}  # fmt: skip
 """The counters that are metrics, ``tool_audit.<name>``, each with its unit and what it says."""
 
 SECONDS: Final = "tool_audit.append_seconds"

@@ -31,7 +31,8 @@ from otel_tool_audit.exit_codes import CANNOT_TELL, code_of
 from otel_tool_audit.processor import RecordAll
 from otel_tool_audit.settings import Settings, is_required, slips, variable
 from otel_tool_audit.setup import exporter_takeover
-from otel_tool_audit.setup.audit import Audit, configure, new_provider, shutdown
+from otel_tool_audit.setup.assembly import new_provider
+from otel_tool_audit.setup.audit import Audit, configure, shutdown
 
 _SAMPLERS: Final = "opentelemetry_traces_sampler"
 _DEFAULT_ROOT: Final = "parentbased_always_on"

@@ -21,6 +21,7 @@ from otel_tool_audit.keys.digest import Key
 from otel_tool_audit.policy.retention import GENERAL, check_class
 from otel_tool_audit.record.codec import timestamp
 from otel_tool_audit.record.model import Receipt, ToolCall
+from otel_tool_audit.settings import QUEUE
 from otel_tool_audit.trail import lifetimes, session
 from otel_tool_audit.trail.background import Background
 from otel_tool_audit.trail.chain.group_commit import GroupCommit
@@ -31,9 +32,6 @@ from otel_tool_audit.trail.session import Session, TrailOptions
 from otel_tool_audit.trail.state.key_files import keep_tenant
 
 _log = logging.getLogger("otel_tool_audit")
-QUEUE: Final = 10_000
-"""Records that may wait for the trail's thread when they were handed over without waiting; more are counted as lost."""
-
 LITTLE_SPACE: Final = 0.05
 """Part of the disk that is free below which the log warns."""
 

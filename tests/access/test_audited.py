@@ -18,7 +18,7 @@ from readings import readings
 
 import otel_tool_audit as audit
 from otel_tool_audit.access import journal
-from otel_tool_audit.access.following import Tail
+from otel_tool_audit.access.following import LatestCalls
 from otel_tool_audit.access.journal import Entry
 from otel_tool_audit.diagnosis.doctor import examine
 from otel_tool_audit.review.reconcile.otlp_files import OtlpFiles
@@ -54,7 +54,7 @@ def latest(path: Path, number: int) -> list[dict[str, Any]]:
         (["stats", "--subject", "patient-1"], lambda r, _: r.statistics(subject="patient-1"), 1),
         (["show", "healthcare/1"], lambda r, _: r.record("healthcare", 1), 1),
         (["show", f"{2:032x}"], lambda r, _: r.call(f"{2:032x}"), 1),
-        (["tail", "-n", "2", "--user", "usr_1"], lambda r, _: Tail(r, 2, {"user": "usr_1"}, follow=False), 1),
+        (["tail", "-n", "2", "--user", "usr_1"], lambda r, _: LatestCalls(r, 2, {"user": "usr_1"}, follow=False), 1),
         (["report", "access", "--subject", "patient-1", *PERIOD], lambda r, _: r.access_report("patient-1", "2026-03-01", "2026-03-02"), 1),
         (["report", "conversation", "--conversation", "conv_2"], lambda r, _: r.conversation_report("conv_2"), 1),
         (["report", "activity", "--tool", "get_order"], lambda r, _: r.activity_report(tool="get_order"), 1),
@@ -167,6 +167,26 @@ def test_who_is_told_hears_of_the_record_first(clinic: Path) -> None:
     told: list[Entry] = []
     for _ in reader(clinic, tell=told.append).calls(subject="patient-2"):
         assert [f"trail/{readings(clinic)[0]['seq']}"] == [entry.address for entry in told]
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda r, _: r.calls(toll="x"),
+        lambda r, _: r.calls(status="failed"),
+        lambda r, _: r.calls(subject="patient-1", since="yesterday"),
+        lambda r, _: r.access_report("patient-1", "yesterday"),
+        lambda r, _: r.statistics(subject="patient-1", every="dya"),
+        lambda r, out: r.export(out, subject="patient-1", toll="x"),
+        lambda r, out: r.export(out, "docx", subject="patient-1"),
+    ],
+    ids=["filter", "status", "time", "report", "stretch", "export", "format"],
+)
+def test_a_question_that_cannot_be_understood_leaves_nothing(clinic: Path, tmp_path: Path, ask: Callable[[Any, Path], Any]) -> None:
+    """No record says that somebody read what nobody was given, and no directory is made."""
+    with pytest.raises(audit.SettingsError):
+        ask(reader(clinic), tmp_path / "out")
+    assert ([], False) == (readings(clinic), (tmp_path / "out").exists())
 
 
 # --- where nothing may be written

@@ -118,20 +118,20 @@ def test_a_copy_becomes_the_trail_when_the_trail_is_gone(clinic: Path) -> None:
     shutil.copytree(clinic, copy)
     with OpenedTrail(copy) as opened:
         trail_id = opened.document.trail_id
-        assert opened.head(trail_id, "general") is None
+        assert opened.head_view(trail_id, "general") is None
         shutil.rmtree(clinic)
-        assert opened.head(trail_id, "general") is not None
+        assert opened.head_view(trail_id, "general") is not None
 
 
 def test_heads_are_never_kept(clinic: Path) -> None:
     """Each look at a head is as fresh as its question."""
     with OpenedTrail(clinic) as opened, Trail.open(clinic, durability="os") as trail:
-        before = opened.head(opened.document.trail_id, "general")
+        before = opened.head_view(opened.document.trail_id, "general")
         record(trail, call(9))
-        after = opened.head(opened.document.trail_id, "general")
+        after = opened.head_view(opened.document.trail_id, "general")
     assert before is not None
     assert after is not None
-    assert 2 == after.written.lines - before.written.lines
+    assert 2 == after.head.written.lines - before.head.written.lines
 
 
 # --- one class, one room

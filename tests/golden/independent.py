@@ -7,6 +7,7 @@ Everything is deterministic: ids, salts and times are counted.
 from __future__ import annotations
 
 import hashlib
+import hmac
 import json
 import struct
 import zlib
@@ -19,6 +20,9 @@ WRITER = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 THIS_BOOT = b"THIS BOOT       "
 """Stands for the boot id of the host that reads; placing.py puts the real one there."""
 OTHER_BOOT = bytes(range(16))
+KEY = bytes(range(100, 132))
+"""The vouching key of the state directory."""
+OTHER_KEY = bytes(32)
 CLEAN, POISONED, OS = 1, 2, 4
 NONE = 2**64 - 1
 _SLOT = struct.Struct("<8sQ32s16sIQIQQ32sQQ32sII32sQIQQQQ32s")
@@ -68,11 +72,23 @@ def make_line(seq: int, previous: bytes, event: str, rest: dict[str, Any]) -> tu
     return body[:-1] + b',"hash":"' + found.hex().encode() + b'"}\n', found
 
 
-class Chain:
-    """One chain in memory: its segments as bytes, and what its head must say."""
+def vouched_salt(key: bytes, seq: int, previous: bytes, event: str, rest: dict[str, Any]) -> str:
+    """The salt that vouches for a record."""
+    body = compact({"seq": seq, "previous_hash": previous.hex(), "event": event, **rest, "salt": "0" * 32})
+    return hmac.new(key, body, "sha256").hexdigest()[:32]
 
-    def __init__(self, name: str) -> None:
+
+def key_id(key: bytes) -> bytes:
+    return hashlib.sha256(b"otel-tool-audit vouching key id\0" + key).digest()[:8]
+
+
+class Chain:
+    """One chain in memory: its segments as bytes, and what its head must say. Without *key* its writer is of a version that did not vouch."""
+
+    def __init__(self, name: str, key: bytes | None = None) -> None:
         self.name = name
+        self.key = key
+        self.vouched_from = 0
         self.lines = 0
         self.hash = self.origin = origin(name)
         self.segments: dict[str, bytearray] = {}
@@ -99,6 +115,8 @@ class Chain:
         when = f"2026-03-01T12:{self.lines // 60:02d}:{self.lines % 60:02d}.000000Z"
         call_id = rest.pop("call_id", None)
         head = {"call_id": call_id, "salt": salt, "writer": rest.pop("writer", WRITER), "service": "golden", "timestamp": when}
+        if self.key is not None:
+            head["salt"] = vouched_salt(self.key, self.lines, self.hash, event, head | rest)
         line, self.hash = make_line(self.lines, self.hash, event, head | rest)
         self.data.extend(line)
         self.lines += 1
@@ -141,7 +159,7 @@ class Chain:
         """The head file: the wanted slot, and an older one in the other place."""
         written = written or self.mark
         rest = (self.origin, boot, flags, self.first_seq, self.attempt, *written, *(synced or written), *(pending or (0, 0, bytes(32))), *self.prev)
-        slots = {g % 2: pack_slot(g, rest) for g in (6, 7)}
+        slots = {g % 2: pack_slot(g, rest) + (pack_vouching(g, self.vouched_from, self.key) if self.key is not None else b"") for g in (6, 7)}
         return b"".join(slots[i].ljust(2048, b"\0") for i in (0, 1))
 
 
@@ -150,14 +168,23 @@ def pack_slot(generation: int, rest: tuple[Any, ...]) -> bytes:
     return packed + struct.pack("<I", zlib.crc32(packed))
 
 
+def pack_vouching(generation: int, vouched_from: int, key: bytes) -> bytes:
+    packed = struct.pack("<QQ8s", generation, vouched_from, key_id(key))
+    return packed + struct.pack("<I", zlib.crc32(packed))
+
+
 def with_boot(head: bytes, boot: bytes) -> bytes:
-    """The same head, written under another boot of the host."""
+    """The same head, written under another boot of the host; what is no head's length or has no valid slot stays as it is."""
     slots = []
     for at in (0, 2048):
-        fields = list(_SLOT.unpack_from(head, at))
-        fields[3] = boot if fields[3] == THIS_BOOT else fields[3]
-        slots.append(pack_slot(fields[1], tuple(fields[2:])).ljust(2048, b"\0"))
-    return b"".join(slots)
+        slot = head[at : at + 2048]
+        if len(head) == 4096 and slot[:8] == b"OTAHEAD1":
+            fields = list(_SLOT.unpack_from(slot))
+            if fields[3] == THIS_BOOT:
+                fields[3] = boot
+                slot = pack_slot(fields[1], tuple(fields[2:])) + slot[_SLOT.size + 4 :]
+        slots.append(slot)
+    return b"".join(slots) + head[4096:]
 
 
 def document(version: int = 1) -> bytes:
@@ -180,5 +207,6 @@ def write_case(target: Path, chains: dict[str, Chain], heads: dict[str, bytes], 
         known = target / "state" / "heads" / TRAIL_ID
         known.mkdir(parents=True)
         (target / "state" / "id").write_bytes(STATE_ID.encode() + b"\n")
+        (target / "state" / "vouching-key").write_bytes(KEY.hex().encode() + b"\n")
         for name, head in heads.items():
             (known / name).write_bytes(head)

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from independent import OS, OTHER_BOOT, STATE_ID, WRITER, Chain, compact, document, make_line, origin, write_case
+from independent import KEY, OS, OTHER_BOOT, OTHER_KEY, STATE_ID, WRITER, Chain, compact, document, make_line, origin, write_case
 
 TRAILS = Path(__file__).parent / "trails"
 Chains = dict[str, Chain]
@@ -75,9 +75,9 @@ def closed(chains: Chains, **counters: int) -> None:
     chains["trail"].add("trail.closed", details={"writer": WRITER, "counters": COUNTERS | counters, "heads": heads_named(chains)})
 
 
-def usual(between: Callable[[Chains], None] = lambda _: None, *, end: bool = True, **counters: int) -> Case:
+def usual(between: Callable[[Chains], None] = lambda _: None, *, end: bool = True, key: bytes | None = KEY, **counters: int) -> Case:
     """Four calls, a heartbeat after two of them, something in between, and an orderly end."""
-    chains = {"trail": Chain("trail"), "general": Chain("general")}
+    chains = {"trail": Chain("trail", key), "general": Chain("general", key)}
     opened(chains)
     calls(chains["general"], 1, 2)
     heartbeat(chains)
@@ -114,15 +114,25 @@ def pending(part: int | None) -> Case:
     return case._replace(heads=heads)
 
 
-def host_crash(flags: int) -> Case:
+def host_crash(flags: int, key: bytes | None = KEY) -> Case:
     """The host went down: synced at seq 6, written up to 8, both lines and half of a third found on disk."""
-    case = usual(end=False)
+    case = usual(end=False, key=key)
     general = case.chains["general"]
     heads = {
         "trail": case.chains["trail"].head(flags=0, boot=OTHER_BOOT),
         "general": general.head(flags=flags, boot=OTHER_BOOT, synced=general.marks[6]),
     }
     general.data.extend(b'{"seq":8,"previous_hash":"')
+    return case._replace(heads=heads)
+
+
+def added_after_crash() -> Case:
+    """The host went down, and somebody who has no key put two lines with right hashes behind the last one."""
+    case = usual(end=False)
+    general = case.chains["general"]
+    heads = {"trail": case.chains["trail"].head(flags=0, boot=OTHER_BOOT), "general": general.head(flags=0, boot=OTHER_BOOT, synced=general.marks[6])}
+    general.key = OTHER_KEY
+    calls(general, 9, 9)
     return case._replace(heads=heads)
 
 
@@ -238,6 +248,10 @@ CASES: dict[str, tuple[Callable[[], Case], str, str | None, list[list[Any]]]] = 
     "good-void-attempt": (lambda: usual(lambda c: c["general"].rotate("poisoned", void=b"never acknowledged\n")), INTACT, COMPLETE, []),
     "good-host-crash-fsync": (lambda: host_crash(0), INTACT, None, []),
     "good-host-crash-os": (lambda: host_crash(OS), INTACT, GAPS, []),
+    "good-host-crash-lines-added": (added_after_crash, INTACT, None, []),
+    "unsure-host-crash-older-version": (lambda: host_crash(0, key=None), UNSURE, None, []),
+    "unsure-host-crash-other-key": (lambda: host_crash(0, key=OTHER_KEY), UNSURE, None, []),
+    "good-older-version-closed": (lambda: usual(rotated, key=None), INTACT, COMPLETE, []),
     "good-gap": (gap, INTACT, GAPS, []),
     "good-outcomes": (lambda: usual(lambda c: outcomes(c["general"])), INTACT, COMPLETE, []),
     "good-lost": (lambda: usual(lost=3), INTACT, GAPS, []),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import hmac
 import json
 import re
 import struct
@@ -18,13 +19,35 @@ def sha256(data: bytes) -> bytes:
     return hashlib.sha256(data).digest()
 
 
-def read_head(path: Path) -> tuple[Any, ...] | None:
+def read_head(path: Path, key: bytes | None) -> tuple[Any, ...] | None:
+    """Give the fields of the newest valid slot, and last from which seq on lines are vouched for (None: cannot be said)."""
     data, slots = path.read_bytes() if path.is_file() else b"", []
     for at in (0, 2048):
-        slot = data[at : at + 296]
-        if slot[:8] == b"OTAHEAD1" and zlib.crc32(slot[:292]) == struct.unpack("<I", slot[292:])[0]:
-            slots.append(SLOT.unpack(slot[:292]))
+        slot = data[at : at + 324].ljust(324, b"\0")
+        if slot[:8] == b"OTAHEAD1" and zlib.crc32(slot[:292]) == struct.unpack("<I", slot[292:296])[0]:
+            _, first, key_id, crc = struct.unpack("<QQ8sI", slot[296:])
+            holds = slot[8:16] == slot[296:304] and crc == zlib.crc32(slot[296:320]) and first != 2**64 - 1
+            known = key is not None and key_id == sha256(b"otel-tool-audit vouching key id\0" + key)[:8]
+            slots.append((*SLOT.unpack(slot[:292]), first if holds and known else None))
     return max(slots, key=lambda s: s[1], default=None)
+
+
+def after_crash(data: bytes, head: tuple[Any, ...], key: bytes | None) -> tuple[int, bool]:
+    """Give where the lines that count end after a crash of the host, and whether somebody vouches for the last of them."""
+    count, at, previous, end, sure = head[10], head[11], head[12], head[11], True
+    for line in data[at:].split(b"\n")[:-1]:
+        found = check_line(line + b"\n", count, previous)
+        if found is None:
+            break
+        count, at, previous, body = count + 1, at + len(line) + 1, found, line[:-75] + b"}"
+        salt = body.find(b',"salt":"') + 9
+        vouched = (
+            key is not None
+            and hmac.new(key, body[:salt] + b"0" * 32 + body[salt + 32 :], "sha256").hexdigest()[:32].encode() == body[salt : salt + 32]
+        )
+        if vouched or head[-1] is None or count <= head[-1]:
+            end, sure = at, vouched
+    return end, sure
 
 
 def check_line(line: bytes, seq: int, previous: bytes) -> bytes | None:
@@ -34,22 +57,24 @@ def check_line(line: bytes, seq: int, previous: bytes) -> bytes | None:
     return found if len(line) <= 65610 and body.startswith(start) and line[-76:] == b',"hash":"%s"}\n' % found.hex().encode() else None
 
 
-def verify_chain(folder: Path, trail_id: str, head: tuple[Any, ...] | None, boot: bytes) -> tuple[list[bytes], list[dict[str, Any]], list[str], bool]:
-    """Give hashes (by seq; empty where an epoch skipped), the trail's own records, what is wrong, and whether a loss was accepted."""
+def verify_chain(
+    folder: Path, trail_id: str, head: tuple[Any, ...] | None, boot: bytes, key: bytes | None
+) -> tuple[list[bytes], list[dict[str, Any]], list[str], bool]:
+    """Give hashes (by seq; empty where an epoch skipped), the trail's own records, what is wrong, and whether a loss was accepted or nobody vouches for the end."""
     files = {(int(m[1]), int(m[2] or 0)): p for p in folder.glob("*.jsonl") if (m := re.fullmatch(r"(\d{12,})(?:-(\d+))?\.jsonl", p.name))}
     if any(p.is_symlink() or not p.is_file() or p.stat().st_nlink != 1 for p in files.values()):
         return [], [], ["a segment is not a file of its own"], False
     counting = sorted(
         {f: (f, max(a for g, a in files if g == f)) for f, _ in files if any(files[k].stat().st_size for k in files if k[0] == f)}.values()
     )
-    hashes, own, wrong, epoch, previous, valid = [], [], [], 0, sha256(f"{trail_id}/{folder.name}".encode()), 0
+    hashes, own, wrong, unsure, previous, valid = [], [], [], False, sha256(f"{trail_id}/{folder.name}".encode()), 0
     segments = [files[k].read_bytes() for k in counting]
     for index, (first, attempt) in enumerate(counting):
         follower = json.loads(segments[index + 1].partition(b"\n")[0])["details"].get("previous") if index + 1 < len(segments) else None
         valid = follower["valid_end"] if follower else len(segments[index]) if head is None else min(len(segments[index]), head[8])
         record = json.loads(segments[index].partition(b"\n")[0]) if b"\n" in segments[index] else {}
         if record.get("event") == "trail.epoch":
-            epoch, hashes = record["details"]["epoch"], hashes + [b""] * (first - len(hashes))
+            unsure, epoch, hashes = True, record["details"]["epoch"], hashes + [b""] * (first - len(hashes))
             previous = sha256(f"{trail_id}/{folder.name}/{epoch}".encode())
         elif first != len(hashes) or (first and (record.get("details") or {}).get("previous") is None):
             wrong.append(f"segment {first} does not follow")
@@ -61,8 +86,9 @@ def verify_chain(folder: Path, trail_id: str, head: tuple[Any, ...] | None, boot
             valid = len(segments[index]) if whole or crashed else valid
             if not crashed and (extra < 0 or extra > head[14]):
                 wrong.append("not as long as the head says")
-            if crashed or head is None:
-                valid = segments[index].rfind(b"\n") + 1
+            if crashed:
+                valid, sure = after_crash(segments[index], head, key)
+                unsure = unsure or not sure
         for line in (
             segments[index][:valid].splitlines(keepends=True)
             if b"\r" not in segments[index]
@@ -79,13 +105,15 @@ def verify_chain(folder: Path, trail_id: str, head: tuple[Any, ...] | None, boot
                 own.append(json.loads(line))
     if head is not None and (len(hashes) < head[10] or (hashes and hashes[head[10] - 1] != head[12]) or (not hashes and head[7])):
         wrong.append("does not hold what the head says was synced")
-    return hashes, own, wrong, epoch > 0
+    return hashes, own, wrong, unsure
 
 
 def verify(trail: Path, state: Path | None = None, boot: bytes = b"") -> tuple[str, list[str]]:
     """Give ``intact``, ``broken`` or ``cannot tell``, and what is wrong."""
     text = (trail / "trail.json").read_bytes()
     trail_id, unsure, marks, all_hashes = json.loads(text)["trail_id"], state is None, [], {}
+    key_file = state / "vouching-key" if state else Path("/nonexistent")
+    key = bytes.fromhex(key_file.read_text().strip()) if key_file.is_file() else None
     heads = state / "heads" / trail_id if state else Path("/nonexistent")
     wrong = []
     if state is not None and sha256(text).hex() not in [d["sha256"] for d in json.loads((state / "places").read_bytes())[trail_id]["documents"]]:
@@ -94,7 +122,7 @@ def verify(trail: Path, state: Path | None = None, boot: bytes = b"") -> tuple[s
     known = {p.name for p in heads.iterdir() if ".old-" not in p.name} if heads.is_dir() else there
     wrong += [f"chain {name} was added or removed" for name in sorted(there ^ known)]
     for name in sorted(there & known):
-        hashes, own, found, accepted = verify_chain(trail / name, trail_id, read_head(heads / name), boot)
+        hashes, own, found, accepted = verify_chain(trail / name, trail_id, read_head(heads / name, key), boot, key)
         wrong, unsure, all_hashes[name] = wrong + [f"{name}: {w}" for w in found], unsure or accepted, hashes
         marks += [
             (c, m["count"], m["hash"]) for r in own if r["event"] in {"trail.heartbeat", "trail.closed"} for c, m in r["details"]["heads"].items()

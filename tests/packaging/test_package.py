@@ -37,6 +37,25 @@ def test_the_core_needs_no_extra() -> None:
     assert set() == loaded & OPTIONAL
 
 
+def test_decorating_tools_loads_neither_trail_nor_sdk() -> None:
+    """What stands at the top of an agent's modules costs little: the rest comes when somebody configures, or calls a tool."""
+    loaded = _loaded_by(
+        "from otel_tool_audit import attribution, carry, configure, execute_tool, shutdown, tool, tool_call\n@tool\ndef f(a): ...\nshutdown()"
+    )
+    rooms = ("recognise", "observe", "processor", "trail", "review", "redaction.sanitizer", "recording.recorder", "setup.assembly")
+    heavy = (
+        "asyncio",
+        "concurrent",
+        "grpc",
+        "importlib.metadata",
+        "multiprocessing",
+        "opentelemetry.sdk",
+        "ssl",
+        *(f"otel_tool_audit.{room}" for room in rooms),
+    )
+    assert [] == sorted(name for name in loaded if name in heavy or name.startswith(tuple(f"{module}." for module in heavy)))
+
+
 def test_every_public_name_can_be_had() -> None:
     """What `__all__` and `dir()` list exists, and nothing else is listed."""
     assert sorted(otel_tool_audit.__all__) == dir(otel_tool_audit)

@@ -23,6 +23,7 @@ from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ParentBased, TraceIdRat
 from opentelemetry.trace import Link, NonRecordingSpan, SpanContext, Status, StatusCode, TraceFlags
 
 import otel_tool_audit as audit
+from otel_tool_audit.diagnosis.process import diagnose
 from otel_tool_audit.processor import AuditSpanProcessor
 from otel_tool_audit.processor.spans import FAILED
 from otel_tool_audit.recording import unbind
@@ -290,7 +291,7 @@ def test_another_exporter_on_the_provider_is_told_of_loudly(trail, tracer, caplo
         tracer.start_span("s").end()
         tracer.start_span("s").end()
     assert 1 == caplog.text.count("UNSANITIZED SPANS ARE EXPORTED by SimpleSpanProcessor")
-    assert any(not f.ok and f.name == "neighbours" for f in audit.setup.diagnose())
+    assert any(not f.ok and f.name == "neighbours" for f in diagnose())
 
 
 @pytest.fixture
@@ -337,7 +338,7 @@ def test_the_sdks_default_sampler_is_told_of_only_where_it_drops(bare, caplog):
         with trace.use_span(NonRecordingSpan(unsampled)):
             audit.execute_tool("t", {}, lambda: 1)
     assert 1 == caplog.text.count("drops spans")
-    (finding,) = [f for f in audit.setup.diagnose() if f.name == "sampler"]
+    (finding,) = [f for f in diagnose() if f.name == "sampler"]
     assert "what callers in other processes did not sample" in finding.message
 
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import decimal
+import enum
+import fractions
 import logging
 import re
 
@@ -13,6 +16,8 @@ from opentelemetry import context as otel
 import otel_tool_audit as audit
 from otel_tool_audit.propagation.context import NOBODY, _tell_of_slip, current
 from otel_tool_audit.testing import audit_trail
+
+numpy = pytest.importorskip("numpy")
 
 
 @pytest.fixture
@@ -61,7 +66,20 @@ def test_a_generator_cannot_be_decorated():
         audit.attribution(user="u")(items)
 
 
-@pytest.mark.parametrize("wrong", [{"trigger": "because"}, {"turn": -1}, {"turn": "3"}, {"attempt": True}])
+class Why(enum.Enum):
+    ASKED = "user_request"
+
+
+@pytest.mark.parametrize("number", [3, 3.0, numpy.int64(3), numpy.uint8(3), numpy.float32(3), decimal.Decimal(3), fractions.Fraction(3)])
+@pytest.mark.parametrize("trigger", ["user_request", Why.ASKED, "User-Request", " USER_REQUEST "])
+def test_what_a_value_means_counts_and_not_its_type(number, trigger):
+    """Numbers of NumPy and whole floats are numbers, members of enumerations their values: nothing is raised into an agent for them."""
+    with audit.attribution(turn=number, attempt=number, trigger=trigger) as said:
+        assert (3, 3, "user_request") == (said.get("turn"), said.get("attempt"), said.get("trigger"))
+        assert {int} == {type(said.get("turn")), type(said.get("attempt"))}
+
+
+@pytest.mark.parametrize("wrong", [{"trigger": "because"}, {"turn": -1}, {"turn": "3"}, {"attempt": True}, {"turn": 3.5}, {"turn": float("nan")}])
 def test_values_that_cannot_be_are_refused(wrong):
     """A trigger is one of five, numbers are whole and not negative."""
     with pytest.raises(audit.SettingsError):

@@ -9,7 +9,8 @@ from opentelemetry.context import Context
 
 from otel_tool_audit import attribution, semconv
 from otel_tool_audit.propagation.context import current_context
-from otel_tool_audit.recording import Denied, Paused, Recorder, Returned, tool_spec
+from otel_tool_audit.recording import Denied, Paused, Returned, tool_spec
+from otel_tool_audit.recording.recorder import Recorder
 from otel_tool_audit.testing import RecordedCalls, audit_trail
 
 SECRET = "sk-live-51H8xYzKq0AbCdEfGh"

@@ -19,10 +19,12 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 
 import otel_tool_audit as audit
+from otel_tool_audit.diagnosis.process import diagnose
 from otel_tool_audit.processor import AuditSpanProcessor, processors
-from otel_tool_audit.recording import Binding, Recorder, bind, unbind
+from otel_tool_audit.recording import Binding, bind, unbind
+from otel_tool_audit.recording.recorder import Recorder
 from otel_tool_audit.settings import Settings
-from otel_tool_audit.setup import diagnose, exporters
+from otel_tool_audit.setup import exporters
 from otel_tool_audit.testing import audit_trail
 
 

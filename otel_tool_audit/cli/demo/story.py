@@ -8,7 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from rich.cells import cell_len
 from rich.console import Console
@@ -24,10 +24,12 @@ from otel_tool_audit.cli.verdicts import STYLES
 from otel_tool_audit.errors import SettingsError
 from otel_tool_audit.format.events import FINISHED
 from otel_tool_audit.review.calls.timeline import one_line
-from otel_tool_audit.review.reader import UnauditedReader
 from otel_tool_audit.review.verify.findings import Verification
 from otel_tool_audit.review.verify.verifier import verify
 from otel_tool_audit.settings import variable
+
+if TYPE_CHECKING:
+    from otel_tool_audit.review.reader import UnauditedReader
 
 _MARGIN: Final = 3
 _WIDEST: Final = 110
@@ -163,7 +165,8 @@ class _Story:
     # --- asking the trail
 
     def _reader(self) -> UnauditedReader:
-        return UnauditedReader(self._trail, state=self._state)
+        # the story is about the agent: whoever watches it is no part of its evidence
+        return audit.TrailReader(self._trail, state=self._state).unaudited
 
     def _verify(self) -> Verification:
         return verify(self._trail, state=self._state)

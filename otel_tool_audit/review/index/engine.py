@@ -137,7 +137,7 @@ class Engine:
             try:
                 self.refresh()
                 found = ask()
-            except (OSError, UnsafeFileError) as error:
+            except (FileNotFoundError, UnsafeFileError) as error:
                 raise StaleIndexError(f"no index: {error}") from error
             except duckdb.Error:
                 # of copies that were changed meanwhile any error may come; of copies that were not, it is ours

@@ -7,12 +7,13 @@ Source: FORMAT.md, section 3.
 from __future__ import annotations
 
 import os
+from functools import partial
 from typing import Final
 
+from otel_tool_audit.format.line import whole_blocks
 from otel_tool_audit.review.index.extract import Extraction
 from otel_tool_audit.review.source.directory import Folder, pread
 
-_BLOCK: Final = 1 << 20
 _REMEMBERED: Final = 256
 
 
@@ -53,14 +54,9 @@ class OpenSegment:
             if self.at and (inode != self._inode or end < self.at or pread(descriptor, len(self._last), self.at - len(self._last)) != self._last):
                 return False
             self._inode = inode
-            rest = b""
-            while self.at + len(rest) < end:
-                block = pread(descriptor, min(_BLOCK, end - self.at - len(rest)), self.at + len(rest))
-                if not block:
-                    break
-                lines = (rest + block).split(b"\n")
-                rest = lines.pop()
-                self.at = self.found.feed(lines, self.at)
+            # lines of any length, whole: where the next one begins is counted by them
+            for block in whole_blocks(partial(pread, descriptor), self.at, end, longest=end):
+                self.at = self.found.feed(block.split(b"\n")[:-1], self.at)
             start = max(0, self.at - _REMEMBERED)
             self._last = pread(descriptor, self.at - start, start)
         return True

@@ -24,10 +24,12 @@ from typing import Any, ClassVar, Final, NamedTuple
 
 import orjson
 
+from otel_tool_audit.format.line import whole_blocks
 from otel_tool_audit.host.durable import Durability, replace_file
 from otel_tool_audit.review.index.columns import INTEGER, NUMBER, TEXT, arrow
 from otel_tool_audit.review.index.extract import KINDS, PLACES, ROW, Extraction
 from otel_tool_audit.review.source.directory import Folder, Stamp, UnsafeFileError, pread, stamp_of
+from otel_tool_audit.review.source.segments import digested, sha256_of
 from otel_tool_audit.review.source.workers import Pool, Worker
 
 VERSION: Final = 3
@@ -35,7 +37,6 @@ VERSION: Final = 3
 
 _DAY: Final = re.compile(rb'"timestamp":"(\d{4}-\d\d-\d\d)T')
 _FIRST: Final = 1024
-_BLOCK: Final = 1 << 20
 _WORTH_HELPERS: Final = 16 << 20
 """Bytes of segments from which on helpers pay: what was sealed since the last question is copied sooner than one has started."""
 _SETTLED: Final = 0.05
@@ -125,15 +126,10 @@ class IndexWorker(Worker):
 
 def _extract(descriptor: int, end: int) -> tuple[Extraction, str]:
     found, digest = Extraction(), hashlib.sha256()
-    at, rest = 0, b""
-    while at + len(rest) < end:
-        block = pread(descriptor, min(_BLOCK, end - at - len(rest)), at + len(rest))
-        if not block:
-            break
-        digest.update(block)
-        lines = (rest + block).split(b"\n")
-        rest = lines.pop()
-        at = found.feed(lines, at)
+    at = 0
+    # lines of any length, whole: where the next one begins is counted by them
+    for block in whole_blocks(digested(descriptor, digest), 0, end, longest=end):
+        at = found.feed(block.split(b"\n")[:-1], at)
     return found, digest.hexdigest()
 
 
@@ -228,7 +224,7 @@ class Index:
         return _stamp(copy.path) == copy.stamp and self._source(copy.segment) == copy.source
 
     def _source(self, segment: IndexedSegment) -> Stamp | None:
-        with contextlib.suppress(OSError, UnsafeFileError), self._root.folder(segment.chain) as folder:
+        with contextlib.suppress(FileNotFoundError, UnsafeFileError), self._root.folder(segment.chain) as folder:
             return folder.stamp(segment.name)
         return None
 
@@ -271,11 +267,8 @@ class Index:
         return _copy(segment, path, note, stamp, source)
 
     def _digest(self, segment: IndexedSegment) -> str:
-        digest = hashlib.sha256()
         with self._root.folder(segment.chain) as folder, folder.opened(segment.name) as descriptor:
-            for at in range(0, segment.end, _BLOCK):
-                digest.update(pread(descriptor, min(_BLOCK, segment.end - at), at))
-        return digest.hexdigest()
+            return sha256_of(descriptor, 0, segment.end)
 
     def _make(self, segments: list[IndexedSegment], jobs: int, progress: Callable[[int, int], None] | None) -> dict[IndexedSegment, Copy]:
         notes: dict[IndexedSegment, dict[str, Any]] = {}

@@ -76,19 +76,11 @@ class Reconciliation:
         found, counts = self.comparison, self.comparison.counts
         wrong = {MISSING_IN_BACKEND, MISSING_IN_TRAIL, MISMATCHED}
         return {
-            "verdict": self.verdict,
-            "trail_id": self.trail_id,
-            "backend": self.backend,
-            "since": self.since,
-            "until": self.until,
-            "counts": {name.replace(" ", "_"): number for name, number in counts.items()},
-            "spans_read": self.spans_read,
-            "other_trails": sorted(found.other_trails),
-            "findings": [finding._asdict() for finding in found.findings],
-            "findings_left_out": sum(counts[kind] for kind in wrong) - len(found.findings),
-            "doubts": self.doubts,
-            "notes": self.notes,
-        }
+            "verdict": self.verdict, "trail_id": self.trail_id, "backend": self.backend, "since": self.since, "until": self.until,
+            "counts": {name.replace(" ", "_"): number for name, number in counts.items()}, "spans_read": self.spans_read,
+            "other_trails": sorted(found.other_trails), "findings": [finding._asdict() for finding in found.findings],
+            "findings_left_out": sum(counts[kind] for kind in wrong) - len(found.findings), "doubts": self.doubts, "notes": self.notes,
+        }  # fmt: skip
 
 
 def reconcile(
@@ -136,16 +128,9 @@ def reconcile(
         found = compare(spill.records(), spill.spans(), terms)
         verdict, doubts = _judged(found, source, allow_missing=allow_missing)
         return Reconciliation(
-            verdict,
-            reader.trail_id,
-            source.name,
-            timestamp(window.since),
-            timestamp(window.until),
-            found,
-            source.tally.spans_read,
-            doubts,
+            verdict, reader.trail_id, source.name, timestamp(window.since), timestamp(window.until), found, source.tally.spans_read, doubts,
             [*_notes(found, side, source), *reader.notes],
-        )
+        )  # fmt: skip
 
 
 def _judged(found: Comparison, source: Source, *, allow_missing: bool) -> tuple[str, list[str]]:

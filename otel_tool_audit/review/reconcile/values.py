@@ -104,12 +104,6 @@ def seen(attributes: Mapping[str, Any], trace: bytes, span: bytes, at: int) -> E
     trail, _, chain = stream.partition("/") if isinstance(stream, str) else ("", "", "")
     seq, digest = attributes.get(semconv.SEQUENCE), attributes.get(semconv.HASH)
     return ExportedSpan(
-        bytes.fromhex(call),
-        trail or None,
-        chain or None,
-        seq if type(seq) is int and 0 <= seq < 1 << 63 else None,
-        bytes.fromhex(digest) if isinstance(digest, str) and _HASH(digest) else None,
-        trace,
-        span,
-        at,
-    )
+        bytes.fromhex(call), trail or None, chain or None, seq if type(seq) is int and 0 <= seq < 1 << 63 else None,
+        bytes.fromhex(digest) if isinstance(digest, str) and _HASH(digest) else None, trace, span, at,
+    )  # fmt: skip

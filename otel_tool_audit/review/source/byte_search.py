@@ -13,18 +13,19 @@ from __future__ import annotations
 import hashlib
 import heapq
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from typing import Any, ClassVar, Final, NamedTuple
 
 import orjson
 
 from otel_tool_audit.format.events import AMENDED
+from otel_tool_audit.format.line import whole_blocks
 from otel_tool_audit.format.names import seal_name
 from otel_tool_audit.format.nesting import read_json
 from otel_tool_audit.review.calls.filters import EQUALITIES, Query
 from otel_tool_audit.review.calls.stream import Amendments
 from otel_tool_audit.review.source import segments
 from otel_tool_audit.review.source.directory import Folder, UnsafeFileError, pread
-from otel_tool_audit.review.source.segment_order import MAX_LINE
 from otel_tool_audit.review.source.workers import Pool, Worker
 
 SEARCHED: Final = ("conversation", "trace_id", "user")
@@ -32,7 +33,6 @@ SEARCHED: Final = ("conversation", "trace_id", "user")
 MOST: Final = 20_000
 """Calls; when more are found, reading everything is as quick."""
 
-_BLOCK: Final = 1 << 20
 _LARGEST_SEAL: Final = 1 << 16
 _AMENDED: Final = b'"event":"' + AMENDED.encode() + b'"'
 _CALL: Final = b'"call_id":"'
@@ -101,7 +101,7 @@ class SearchWorker(Worker):
 
         Raises:
             UnsafeFileError: The file is not what it was.
-            OSError: As the system says.
+            TrailUnreadable: It could not be read.
         """
         descriptor = self._descriptor(job.chain, job.name)
         if job.ids is not None:
@@ -116,7 +116,7 @@ class SearchWorker(Worker):
             with self._root.folder(job.chain) as folder:
                 seal = read_json(folder.read(seal_name(job.name), _LARGEST_SEAL))
             return str(seal["sha256"]) if seal["bytes"] == job.end else None
-        except (OSError, UnsafeFileError, ValueError, KeyError, TypeError):
+        except (FileNotFoundError, UnsafeFileError, ValueError, KeyError, TypeError):
             return None
 
 
@@ -197,7 +197,7 @@ def _by_bytes(descriptor: int, job: SearchTask, seal: str) -> SearchHits | None:
         if record is not None:
             _sort_out({**record, "chain": job.chain}, job, ids, amended)
 
-    for block in _blocks(descriptor, job.end, digest.update):
+    for block in whole_blocks(segments.digested(descriptor, digest), 0, job.end):
         for text in (*texts, _AMENDED):
             _each_line(block, text, take)
     if digest.hexdigest() != seal:
@@ -211,7 +211,7 @@ def _by_parsing(descriptor: int, job: SearchTask) -> SearchHits:
     ids: set[str] = set()
     amended: list[Record] = []
     unreadable = 0
-    for block in _blocks(descriptor, job.end):
+    for block in whole_blocks(partial(pread, descriptor), 0, job.end):
         for line in block.split(b"\n")[:-1]:
             record = segments.parse(line)
             if record is None:
@@ -232,7 +232,7 @@ def _sort_out(record: Record, job: SearchTask, ids: set[str], amended: list[Reco
 def _of_calls(descriptor: int, job: SearchTask, ids: frozenset[str]) -> Iterator[Record]:
     """Give the records of these calls, in written order."""
     texts = {i.encode() for i in ids}
-    for block in _blocks(descriptor, job.end):
+    for block in whole_blocks(partial(pread, descriptor), 0, job.end):
         if job.trusted and texts.isdisjoint([piece[:_ID] for piece in block.split(_CALL)]):
             continue
         for line in block.split(b"\n")[:-1]:
@@ -252,31 +252,6 @@ def _each_line(block: bytes, text: bytes, take: Callable[[bytes], None]) -> None
         stop = block.index(b"\n", at)
         take(block[block.rfind(b"\n", 0, at) + 1 : stop])
         at = block.find(text, stop)
-
-
-def _blocks(descriptor: int, end: int, see: Callable[[bytes], object] = len) -> Iterator[bytes]:
-    """
-    Give a segment's whole lines, many at once.
-
-    Args:
-        descriptor: Of the segment.
-        end: Where its lines end, in bytes.
-        see: Is shown every byte.
-    """
-    rest, at = b"", 0
-    while at < end:
-        block = pread(descriptor, min(_BLOCK, end - at), at)
-        if not block:
-            break
-        at += len(block)
-        see(block)
-        stop = block.rfind(b"\n") + 1
-        if stop:
-            yield rest + block[:stop]
-            rest = block[stop:]
-        else:
-            # no line is longer than that: what stands here is none, and must not fill the memory
-            rest = (rest + block)[-MAX_LINE:]
 
 
 def _encodable(value: object) -> bool:

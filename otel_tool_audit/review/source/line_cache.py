@@ -58,7 +58,7 @@ class Lines:
 
     def record(self, line: Line) -> dict[str, Any] | None:
         """Read a line as a record, ``chain`` added; None when no record stands there."""
-        with contextlib.suppress(OSError, UnsafeFileError):
+        with contextlib.suppress(FileNotFoundError, UnsafeFileError):
             data = pread(self._descriptor(line.chain, line.segment), line.size, line.at)
             record = segments.parse(data)
             if record is not None:
@@ -87,7 +87,7 @@ class Lines:
             yield record
 
     def _block(self, chain: str, segment: str, at: int, size: int) -> bytes:
-        with contextlib.suppress(OSError, UnsafeFileError):
+        with contextlib.suppress(FileNotFoundError, UnsafeFileError):
             return pread(self._descriptor(chain, segment), size, at)
         return b""
 

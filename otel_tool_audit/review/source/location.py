@@ -6,33 +6,13 @@ Source: PROTOCOL.md, rules 6 and 8; FORMAT.md, section 4.
 
 from __future__ import annotations
 
-import hashlib
-import os
 from enum import Enum
-from typing import Any, Final, NamedTuple
 
 from otel_tool_audit.errors import TrailCorrupt, UnsupportedFormat
-from otel_tool_audit.format.names import DOCUMENT, FORMAT, valid_trail_id
-from otel_tool_audit.format.nesting import read_json
+from otel_tool_audit.format.document import LARGEST, TrailDocument, parse_document
+from otel_tool_audit.format.names import DOCUMENT
 from otel_tool_audit.review.source.directory import Folder, UnsafeFileError
-from otel_tool_audit.review.source.state import KnownPlace, StateView, reason
-
-_LARGEST: Final = 1 << 20
-
-
-class ReadDocument(NamedTuple):
-    """
-    A ``trail.json``.
-
-    Attributes:
-        trail_id: 32 hex digits.
-        sha256: Of the file, 64 hex digits.
-        content: Its JSON object.
-    """
-
-    trail_id: str
-    sha256: str
-    content: dict[str, Any]
+from otel_tool_audit.review.source.state import KnownPlace, StateView
 
 
 class Relation(Enum):
@@ -45,34 +25,7 @@ class Relation(Enum):
     CREATING = "the trail is being made"
 
 
-def parse_document(data: bytes, path: str) -> ReadDocument:
-    """
-    Read a ``trail.json``.
-
-    Args:
-        data: The file's bytes.
-        path: Where it lies, for the message.
-
-    Raises:
-        TrailCorrupt: It is none.
-        UnsupportedFormat: It is of a newer format.
-    """
-    try:
-        content = read_json(data)
-        version, trail_id = content["format"], content["trail_id"]
-    except (ValueError, KeyError, TypeError) as error:
-        message = f"{path} is not the document of a trail ({type(error).__name__}: {error}); this is no trail, or it was damaged"
-        raise TrailCorrupt(message) from error
-    if isinstance(version, int) and version > FORMAT:
-        message = f"{path} is of format {version}; this version reads up to {FORMAT}: use a newer otel-tool-audit"
-        raise UnsupportedFormat(message)
-    if type(version) is not int or version < 1 or not isinstance(trail_id, str) or not valid_trail_id(trail_id):
-        message = f"{path} names no valid format and trail id; this is no trail, or it was damaged"
-        raise TrailCorrupt(message)
-    return ReadDocument(trail_id, hashlib.sha256(data).hexdigest(), content)
-
-
-def read_document(root: Folder) -> ReadDocument:
+def read_document(root: Folder) -> TrailDocument:
     """
     Read the ``trail.json`` of a trail.
 
@@ -82,12 +35,12 @@ def read_document(root: Folder) -> ReadDocument:
     """
     path = f"{root.path}/{DOCUMENT}"
     try:
-        data = root.read(DOCUMENT, _LARGEST)
+        data = root.read(DOCUMENT, LARGEST)
     except FileNotFoundError as error:
         message = f"{root.path} holds no {DOCUMENT}; this is no trail"
         raise TrailCorrupt(message) from error
-    except (OSError, UnsafeFileError) as error:
-        message = f"{path} cannot be read ({reason(error)})"
+    except UnsafeFileError as error:
+        message = f"{path} cannot be read ({error})"
         raise TrailCorrupt(message) from error
     return parse_document(data, path)
 
@@ -114,7 +67,7 @@ def relation(root: Folder, place: KnownPlace | None, resolved: str) -> Relation:
             there = read_document(old)
             if there.trail_id == place.trail_id and old.identity != root.identity:
                 return Relation.COPY
-    except (OSError, UnsafeFileError, TrailCorrupt, UnsupportedFormat):
+    except (FileNotFoundError, UnsafeFileError, TrailCorrupt, UnsupportedFormat):
         return Relation.MOVED
     return Relation.MOVED
 
@@ -141,11 +94,11 @@ def open_root(path: str) -> Folder:
     """
     try:
         root = Folder.at(path)
-        os.listdir(root.descriptor)
+        root.names()
     except UnsafeFileError as refused:
         message = f"{refused}; give the trail's own directory"
         raise TrailCorrupt(message) from refused
-    except OSError as error:
+    except FileNotFoundError as error:
         message = f"there is no trail to read at {path} ({error.strerror})"
         raise TrailCorrupt(message) from error
     return root

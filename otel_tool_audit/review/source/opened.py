@@ -11,10 +11,11 @@ import os
 from collections.abc import Iterator
 from typing import Self
 
-from otel_tool_audit.format.head import Head
+from otel_tool_audit.format.document import TrailDocument
 from otel_tool_audit.format.names import DOCUMENT
-from otel_tool_audit.review.source.directory import Folder, Stamp, UnsafeFileError, resolve, stamp_of
-from otel_tool_audit.review.source.location import ReadDocument, Relation, open_root, place_of, read_document, relation
+from otel_tool_audit.review.source.chain_end import HeadView
+from otel_tool_audit.review.source.directory import Folder, Stamp, UnsafeFileError, reading, resolve, stamp_of
+from otel_tool_audit.review.source.location import Relation, open_root, place_of, read_document, relation
 from otel_tool_audit.review.source.state import KnownPlace, StateView
 
 
@@ -44,7 +45,7 @@ class OpenedTrail:
         self.given_state = state
         self.state = StateView.of(self.path, state)
         self._root: Folder | None = None
-        self._document: tuple[Stamp, ReadDocument] | None = None
+        self._document: tuple[Stamp, TrailDocument] | None = None
         self._relation: tuple[KnownPlace, Stamp | None, Relation] | None = None
 
     def __enter__(self) -> Self:
@@ -72,7 +73,7 @@ class OpenedTrail:
         return self._root
 
     @property
-    def document(self) -> ReadDocument:
+    def document(self) -> TrailDocument:
         """
         What ``trail.json`` says.
 
@@ -103,9 +104,9 @@ class OpenedTrail:
             self._relation = (place, elsewhere, relation(self.root, place, self.path))
         return self._relation[2]
 
-    def head(self, trail_id: str, chain: str) -> Head | None:
+    def head_view(self, trail_id: str, chain: str) -> HeadView | None:
         """
-        Read a chain's head, anew each time; None where there is none, or none that speaks for the files here.
+        Read a chain's head and what else decides where it ends, anew each time; None where there is none, or none that speaks for the files here.
 
         Args:
             trail_id: Of the trail, as it was when it was opened.
@@ -113,7 +114,7 @@ class OpenedTrail:
         """
         with contextlib.suppress(UnsafeFileError):
             if self.relation_to(place_of(self.state, trail_id)) in {Relation.OWN, Relation.MOVED}:
-                return self.state.head(trail_id, chain)
+                return self.state.head_view(trail_id, chain)
         return None
 
     def lies_here(self) -> bool:
@@ -121,8 +122,9 @@ class OpenedTrail:
         if self._root is None:
             return True
         try:
-            found = os.stat(self.path, follow_symlinks=False)
-        except OSError:
+            with reading(self.path):
+                found = os.stat(self.path, follow_symlinks=False)
+        except FileNotFoundError:
             return False
         return (found.st_dev, found.st_ino) == self._root.identity
 
@@ -142,6 +144,7 @@ class OpenedTrail:
 
 def _stamp_at(path: str) -> Stamp | None:
     try:
-        return stamp_of(os.stat(path, follow_symlinks=False))
-    except OSError:
+        with reading(path):
+            return stamp_of(os.stat(path, follow_symlinks=False))
+    except (FileNotFoundError, NotADirectoryError):
         return None

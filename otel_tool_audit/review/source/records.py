@@ -16,7 +16,7 @@ from typing import Any, Final, NamedTuple
 from otel_tool_audit.errors import TrailCorrupt
 from otel_tool_audit.format.events import AMENDED
 from otel_tool_audit.format.names import PRIVATE_STATE, valid_chain, valid_trail_id
-from otel_tool_audit.host.machine import boot_id, cores
+from otel_tool_audit.host.machine import cores
 from otel_tool_audit.review.calls.fold import Call, Folding
 from otel_tool_audit.review.calls.stream import Amendments, foldings, ids_of
 from otel_tool_audit.review.source import segments
@@ -105,7 +105,7 @@ class TrailRecords:
         found = []
         for name in self.trail.root.names():
             if name != PRIVATE_STATE and valid_chain(name):
-                with contextlib.suppress(OSError, UnsafeFileError), self.trail.root.folder(name):
+                with contextlib.suppress(FileNotFoundError, UnsafeFileError), self.trail.root.folder(name):
                     found.append(name)
         return found
 
@@ -311,7 +311,7 @@ class TrailRecords:
         """
         try:
             return self.trail.root.folder(chain)
-        except (OSError, UnsafeFileError) as error:
+        except (FileNotFoundError, UnsafeFileError) as error:
             message = f"chain {chain} of {self.trail.path} cannot be read ({error}); run `otel-tool-audit verify`"
             raise TrailCorrupt(message) from error
 
@@ -323,7 +323,7 @@ class TrailRecords:
             folder: Its directory.
             chain: Its name.
         """
-        return segments.extents(folder, self.trail.head(self.trail_id, chain), boot_id())
+        return segments.extents(folder, self.trail.head_view(self.trail_id, chain))
 
     def all_extents(self) -> dict[str, list[segments.Extent]]:
         """Tell what there is to read of every chain now."""

@@ -9,21 +9,18 @@ Source: FORMAT.md, section 3; PROTOCOL.md, rules 3, 9 and 10, ROTATE.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 from otel_tool_audit.format.events import EPOCH, SEGMENT_OPENED
 from otel_tool_audit.format.head import NONE, ZERO_HASH, Head, Previous
-from otel_tool_audit.format.line import HASH_TRAILER, MAX_BODY, leaf_hash, split_line
+from otel_tool_audit.format.line import MAX_LINE, leaf_hash, split_line
 from otel_tool_audit.format.names import parse_segment_name, segment_name
 from otel_tool_audit.format.nesting import read_json
 from otel_tool_audit.record.untrusted import details_of
-from otel_tool_audit.review.source.directory import Folder, UnsafeFileError, pread
+from otel_tool_audit.review.source.directory import Folder, UnsafeFileError, described, pread
 
-MAX_LINE: Final = MAX_BODY - 1 + HASH_TRAILER
-"""The longest line with its LF, in bytes."""
 _SHORT: Final = 4096
 _REMEMBERED: Final = 1024
 
@@ -132,7 +129,7 @@ def order_segments(
         read_head: Reads the head once more: segments that a writer opened meanwhile are left for the next time.
 
     Raises:
-        OSError: The directory cannot be read.
+        TrailUnreadable: The directory, or a segment, could not be read.
     """
     return _Path(folder, head, folder.names() if names is None else names, read_head).walk()
 
@@ -156,11 +153,11 @@ class _Path:
     def _take(self, key: Key, name: str) -> None:
         try:
             with self.folder.opened(name) as descriptor:
-                self.sizes[key] = os.fstat(descriptor).st_size
+                self.sizes[key] = described(descriptor).st_size
         except UnsafeFileError as refused:
             self.out.strangers.append((key[0], str(refused)))
-        except OSError as error:
-            self.out.strangers.append((key[0], f"{self.folder.path}/{name} cannot be read ({error.strerror})"))
+        except FileNotFoundError:
+            self.out.strangers.append((key[0], f"{self.folder.path}/{name} went away while it was looked at"))
 
     def walk(self) -> SegmentOrder:
         head = self.head
@@ -210,7 +207,7 @@ class _Path:
                 line = pread(descriptor, _SHORT, 0).split(b"\n", 1)
                 if len(line) == 1:
                     line = pread(descriptor, MAX_LINE, 0).split(b"\n", 1)
-        except (OSError, UnsafeFileError):
+        except (FileNotFoundError, UnsafeFileError):
             return None
         return read_first(line[0] + b"\n") if len(line) > 1 else None
 

@@ -6,19 +6,18 @@ Source: FORMAT.md, sections 2 and 3.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterator
+from functools import partial
 from typing import Any, Final, NamedTuple
 
-from otel_tool_audit.format.head import Head
-from otel_tool_audit.format.line import leaf_hash, parse_place, split_line
+from otel_tool_audit.format.line import BLOCK, MAX_LINE, Read, leaf_hash, parse_place, split_line, whole_blocks
 from otel_tool_audit.format.names import segment_name
 from otel_tool_audit.format.nesting import read_json
+from otel_tool_audit.review.source.chain_end import HeadView, expected_end
 from otel_tool_audit.review.source.directory import Folder, pread
-from otel_tool_audit.review.source.segment_order import MAX_LINE, SegmentOrder, SegmentPart, order_segments
-
-BLOCK: Final = 1 << 20
-"""Bytes that are read at once."""
+from otel_tool_audit.review.source.segment_order import SegmentOrder, SegmentPart, order_segments
 
 _NEAR: Final = 16 << 10
 """Bytes that are searched line by line."""
@@ -35,26 +34,24 @@ class Extent(NamedTuple):
     end: int
 
 
-def extents(folder: Folder, head: Head | None, boot: bytes | None = None) -> list[Extent]:
+def extents(folder: Folder, view: HeadView | None) -> list[Extent]:
     """
     Tell what there is to read of a chain, first to last.
 
     Args:
         folder: The chain's directory.
-        head: The head that speaks for these files, or None: then the last segment is read to its last whole line.
-        boot: This boot's id; after a crash of the host the head says nothing of the end.
+        view: The head that speaks for these files, or None: then the last segment is read to its last whole line.
     """
-    return extents_of(order_segments(folder, head), head, boot)
+    return extents_of(folder, order_segments(folder, view.head if view is not None else None), view)
 
 
-def extents_of(layout: SegmentOrder, head: Head | None, boot: bytes | None) -> list[Extent]:
+def extents_of(folder: Folder, layout: SegmentOrder, view: HeadView | None) -> list[Extent]:
     """Tell what there is to read of a chain that is laid out; as for :func:`extents`."""
     found = [Extent(part, part.end) for part in layout.parts]
-    if head is not None and found and found[-1].part.key == (head.first_seq, head.attempt) and (head.clean or head.boot == boot):
+    if view is not None and found and found[-1].part.key == (view.head.first_seq, view.head.attempt):
         last = found[-1]
-        end = head.written.offset
-        if head.pending.lines and last.part.size == end + head.pending.size:
-            end = last.part.size
+        with folder.opened(last.part.name) as descriptor:
+            end = expected_end(view, descriptor, last.part.size, None).end
         found[-1] = last._replace(end=min(end, last.part.size))
     return found
 
@@ -101,18 +98,27 @@ def whole_lines(descriptor: int, start: int, stop: int) -> Iterator[bytes]:
         start: From which byte on; a line begins there.
         stop: Before which byte.
     """
-    rest, at = b"", start
-    while at < stop:
-        block = pread(descriptor, min(BLOCK, stop - at), at)
-        if not block:
-            break
-        at += len(block)
-        whole = (rest + block).split(b"\n")
-        rest = whole.pop()
-        if len(rest) > MAX_LINE:
-            # no line is that long: what stands here is none, and must not fill the memory
-            rest = rest[-MAX_LINE:]
-        yield from whole
+    for block in whole_blocks(partial(pread, descriptor), start, stop):
+        yield from block.split(b"\n")[:-1]
+
+
+def digested(descriptor: int, digest: hashlib._Hash) -> Read:
+    """Make a reader of a segment that hashes every byte it gives."""
+
+    def read(size: int, at: int) -> bytes:
+        data = pread(descriptor, size, at)
+        digest.update(data)
+        return data
+
+    return read
+
+
+def sha256_of(descriptor: int, start: int, end: int) -> str:
+    """Hash a part of a file, in hex."""
+    found = hashlib.sha256()
+    for at in range(start, end, BLOCK):
+        found.update(pread(descriptor, min(BLOCK, end - at), at))
+    return found.hexdigest()
 
 
 def line_end(descriptor: int, stop: int, end: int) -> int:

@@ -12,15 +12,20 @@ import json
 import os
 import secrets
 import time
+from collections.abc import Iterator
 from typing import Any, Final, NamedTuple, Self
 
 from otel_tool_audit import settings
+from otel_tool_audit.errors import TrailUnreadable
 from otel_tool_audit.format.head import HEAD_BYTES, Head, generations
 from otel_tool_audit.format.names import PRIVATE_STATE, valid_chain, valid_trail_id
 from otel_tool_audit.format.nesting import read_json
+from otel_tool_audit.format.vouching import Voucher, parse_key
 from otel_tool_audit.host.durable import Durability, replace_file
 from otel_tool_audit.host.locks import is_held
-from otel_tool_audit.review.source.directory import Folder, Stamp, UnsafeFileError, pread
+from otel_tool_audit.host.machine import boot_id
+from otel_tool_audit.review.source.chain_end import HeadView
+from otel_tool_audit.review.source.directory import Folder, Stamp, UnsafeFileError, pread, reading
 
 _INDEX_KEY: Final = "index-key"
 _KEY_BYTES: Final = 32
@@ -53,7 +58,7 @@ class StateView:
 
     Attributes:
         path: Where it lies.
-        id: Its id, or None.
+        id: Its id; None when there is no file that holds just that.
         private: Whether it lies inside the trail (state ``none``): then it protects against crashes only.
         trouble: Why it cannot be read, or None.
         owner: User id it belongs to, or None.
@@ -71,12 +76,16 @@ class StateView:
         try:
             self._folder = Folder.at(os.path.realpath(path))
             self.owner = self._folder.owner
-            with contextlib.suppress(FileNotFoundError):
-                self.id = self._folder.read("id").decode("ascii", "replace").strip()
+            with contextlib.suppress(FileNotFoundError, UnsafeFileError):
+                found = self._folder.read("id").decode("ascii", "replace").removesuffix("\n")
+                self.id = found if valid_trail_id(found) else None
         except FileNotFoundError:
             self.trouble = f"there is no state directory {path}"
-        except (OSError, UnsafeFileError) as error:
-            self.trouble = f"the state directory {path} cannot be read ({reason(error)})"
+        except UnsafeFileError as error:
+            self.trouble = f"the state directory {path} cannot be used ({error})"
+        except TrailUnreadable as error:
+            self.close()
+            self.trouble = f"the state directory: {error}"
 
     @classmethod
     def of(cls, trail: str, state: str | os.PathLike[str] | None) -> Self:
@@ -114,9 +123,6 @@ class StateView:
             data = self._folder.read("places")
         except FileNotFoundError:
             return []
-        except OSError as error:
-            message = f"{self.path}/places cannot be read ({reason(error)})"
-            raise UnsafeFileError(message) from error
         try:
             self._places = (stamp, [_place(trail_id, fields) for trail_id, fields in read_json(data).items()])
             return self._places[1]
@@ -124,18 +130,9 @@ class StateView:
             message = f"{self.path}/places cannot be read as what it is ({error})"
             raise UnsafeFileError(message) from error
 
-    def knows(self, trail_id: str) -> bool:
-        """Tell whether a writer of this state has ever known the trail."""
-        if self._folder is None:
-            return False
-        with contextlib.suppress(UnsafeFileError):
-            if any(place.trail_id == trail_id for place in self.places()):
-                return True
-        return bool(self.head_names(trail_id))
-
     def head_names(self, trail_id: str) -> list[str]:
         """List the chains that have a head file, valid or not."""
-        with contextlib.suppress(OSError, UnsafeFileError), self._heads(trail_id) as heads:
+        with contextlib.suppress(FileNotFoundError, UnsafeFileError), self._heads(trail_id) as heads:
             return [name for name in heads.names() if valid_chain(name)]
         return []
 
@@ -146,21 +143,64 @@ class StateView:
         A writer may be in the middle of a PUT: a slot that looks torn is read again, until it stays torn.
         """
         head: Head | None = None
-        with contextlib.suppress(OSError, UnsafeFileError), self._heads(trail_id) as heads, heads.opened(chain) as descriptor:
+        with contextlib.suppress(FileNotFoundError, UnsafeFileError), self._heads(trail_id) as heads, heads.opened(chain) as descriptor:
             for _ in range(_TORN_TRIES):
-                file = pread(descriptor, HEAD_BYTES, 0)
-                head = Head.unpack(file) if len(file) == HEAD_BYTES else None
+                # one byte more than a head has: a longer file is none
+                file = pread(descriptor, HEAD_BYTES + 1, 0)
+                head = Head.unpack(file)
                 if head is not None and max(generations(file)) == head.generation:
                     break
                 time.sleep(_TORN_SECONDS)
         return head
 
+    def head_view(self, trail_id: str, chain: str) -> HeadView | None:
+        """
+        Read a chain's head and tell whether the host went down since it was written; None as for :meth:`head`.
+
+        Another boot id means that only where nobody lives: locks end with the host, and a sandbox may show another id, or none.
+        """
+        head = self.head(trail_id, chain)
+        with reading("the boot id of this host"):
+            boot = boot_id()
+        if head is None or head.clean or (boot is not None and boot == head.boot):
+            return None if head is None else HeadView(head, crashed=False, voucher=None)
+        if self._anybody_lives(trail_id):
+            # who lives was looked at after the head: one that opened in between has settled it
+            head = self.head(trail_id, chain)
+            return None if head is None else HeadView(head, crashed=False, voucher=None)
+        return HeadView(head, crashed=True, voucher=self._voucher())
+
+    def _anybody_lives(self, trail_id: str) -> bool:
+        if self._folder is None:
+            return False
+        with contextlib.suppress(FileNotFoundError, UnsafeFileError), self._folder.folder("writers") as writers:
+            return any(self._holds(writers, name) and self._is_of(writers, name, trail_id) for name in writers.names() if valid_trail_id(name))
+        return False
+
+    def _holds(self, writers: Folder, name: str) -> bool:
+        with reading(f"{writers.path}/{name}"):
+            return is_held(os.path.join(writers.path, name))
+
+    @staticmethod
+    def _is_of(writers: Folder, name: str, trail_id: str) -> bool:
+        with contextlib.suppress(FileNotFoundError, UnsafeFileError):
+            return writers.read(name).partition(b"\n")[0] == trail_id.encode()
+        return False
+
+    def _voucher(self) -> Voucher | None:
+        """Give what vouches for lines; None where there is no key that can be one."""
+        if self._folder is not None:
+            with contextlib.suppress(FileNotFoundError, UnsafeFileError, ValueError):
+                return Voucher(parse_key(self._folder.read("vouching-key")))
+        return None
+
     def is_alive(self, writer: str) -> bool:
-        """Tell whether a writer's lock is held on this host; False when that cannot be told."""
+        """Tell whether a writer's lock is held on this host; False where there is no state directory to look in."""
         if not valid_trail_id(writer) or self._folder is None:
             return False
         if writer not in self._living:
-            self._living[writer] = is_held(os.path.join(os.path.realpath(self.path), "writers", writer))
+            with reading(f"{self.path}/writers/{writer}"):
+                self._living[writer] = is_held(os.path.join(os.path.realpath(self.path), "writers", writer))
         return self._living[writer]
 
     def forget_the_living(self) -> None:
@@ -169,7 +209,7 @@ class StateView:
 
     def keys(self) -> tuple[tuple[str, bytes], ...]:
         """Read the keys of pseudonyms (id, secret), as far as this reader may."""
-        with contextlib.suppress(OSError, UnsafeFileError, ValueError, KeyError, TypeError):
+        with _as_far_as_allowed():
             if self._folder is not None:
                 with self._folder.folder("keys") as keys:
                     return tuple((str(k["id"]), str(k["secret"]).encode()) for k in read_json(keys.read("pseudonym")))
@@ -177,7 +217,7 @@ class StateView:
 
     def tenants(self) -> tuple[str, ...]:
         """Read whose values writers made pseudonyms of, as far as this reader may."""
-        with contextlib.suppress(OSError, UnsafeFileError, ValueError, TypeError):
+        with _as_far_as_allowed():
             if self._folder is not None:
                 with self._folder.folder("keys") as keys:
                     return tuple(str(tenant) for tenant in read_json(keys.read("tenants")))
@@ -185,7 +225,7 @@ class StateView:
 
     def memory(self, trail_id: str) -> dict[str, Any]:
         """Read what readers last saw: {resolved path: {chain: {"count", "hash"}}}; empty when nothing is remembered."""
-        with contextlib.suppress(OSError, UnsafeFileError, ValueError):
+        with _as_far_as_allowed():
             if self._folder is not None:
                 with self._folder.folder("readers") as readers:
                     # a path need not be Unicode
@@ -204,7 +244,7 @@ class StateView:
         if self._folder is None or self.private or self.id is None or self.owner != os.geteuid():
             return None
         for _ in range(2):
-            with contextlib.suppress(OSError, UnsafeFileError, ValueError), self._folder.folder("readers") as readers:
+            with contextlib.suppress(OSError, UnsafeFileError, TrailUnreadable, ValueError), self._folder.folder("readers") as readers:
                 key = bytes.fromhex(readers.read(_INDEX_KEY).decode("ascii"))
                 return key if len(key) == _KEY_BYTES else None
             where = os.path.join(os.path.realpath(self.path), "readers")
@@ -217,6 +257,18 @@ class StateView:
             raise FileNotFoundError(trail_id)
         with self._folder.folder("heads") as heads:
             return heads.folder(trail_id)
+
+
+@contextlib.contextmanager
+def _as_far_as_allowed() -> Iterator[None]:
+    """Do without what is not there, is no such file, or is not for this reader; only that the host could not read it goes further."""
+    try:
+        yield
+    except TrailUnreadable as error:
+        if not isinstance(error.__cause__, PermissionError):
+            raise
+    except (FileNotFoundError, UnsafeFileError, ValueError, KeyError, TypeError):
+        pass
 
 
 def _put(where: str, name: str, data: bytes) -> bool:
@@ -234,6 +286,9 @@ def _place(trail_id: str, fields: dict[str, Any]) -> KnownPlace:
     if not valid_trail_id(trail_id) or any(hashlib.sha256(d.text.encode("utf-8", "replace")).hexdigest() != d.sha256 for d in documents):
         message = f"entry {trail_id!r}"
         raise ValueError(message)
+    absent = {"path", "machine", "keys"} - fields.keys()
+    if absent:
+        raise KeyError(*absent)
     return KnownPlace(trail_id, str(fields["resolved"]), int(fields["device"]), int(fields["inode"]), bool(fields["creating"]), documents)
 
 

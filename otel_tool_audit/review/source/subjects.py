@@ -6,15 +6,13 @@ Source: ARCHITECTURE.md.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
+from otel_tool_audit.keys.digest import pseudonym_key
 from otel_tool_audit.review.calls.filters import FILTERS, Query, check_names, moment
 from otel_tool_audit.review.source.state import StateView
 from otel_tool_audit.settings import Settings
-
-_LABEL: Final = b"otel-tool-audit pseudonym key id\x00"
 
 
 def stored_forms(subject: str, state: StateView) -> frozenset[str]:
@@ -30,8 +28,7 @@ def stored_forms(subject: str, state: StateView) -> frozenset[str]:
     settings = Settings.resolve()
     keys = state.keys()
     if settings.pseudonym_key:
-        secret = settings.pseudonym_key.encode()
-        keys = ((hashlib.sha256(_LABEL + secret).hexdigest()[:16], secret), *keys)
+        keys = (pseudonym_key(settings.pseudonym_key), *keys)
     tenants = {"", settings.tenant, *state.tenants()}
     return frozenset({subject, *(form for tenant in tenants for form in Keyring(keys, tenant).candidates(subject, "subject"))})
 

@@ -9,6 +9,7 @@ Source: ARCHITECTURE.md.
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import importlib
 import os
@@ -60,7 +61,8 @@ class Worker:
 
         Raises:
             UnsafeFileError: The file is not what it was.
-            OSError: As the system says.
+            FileNotFoundError: It is not there any more.
+            TrailUnreadable: It could not be read.
         """
         raise NotImplementedError
 
@@ -131,17 +133,15 @@ class Pool:
 
     def imap(self, jobs: Iterable[AnyJob]) -> Iterator[tuple[AnyJob, Any]]:
         """Do all jobs; the answers come in the order of the jobs, and only a few are ahead of the one that is waited for."""
-        if self._threads is None:
+        if self._threads is None or not (self._started or self._start()):
             for job in jobs:
                 yield job, self._worker.do(job)
             return
-        if not self._started:
-            self._start()
         # In the order of the jobs, whoever is done first: what comes out must not depend on how quick a core was. And only a few ahead,
         # or a slow consumer would have the answers of the whole trail in memory.
         waiting: deque[tuple[AnyJob, Future[Any]]] = deque()
         for job in jobs:
-            waiting.append((job, self._threads.submit(self._by_helper, job)))
+            waiting.append((job, self._submit(self._threads, job)))
             if len(waiting) >= _AHEAD * self._jobs:
                 first, answer = waiting.popleft()
                 yield first, self._answer(first, answer)
@@ -149,11 +149,23 @@ class Pool:
             first, answer = waiting.popleft()
             yield first, self._answer(first, answer)
 
-    def _start(self) -> None:
-        for _ in range(self._jobs):
-            helper = _Helper(self._root, self._kind)
-            self._started.append(helper)
-            self._helpers.put(helper)
+    def _start(self) -> bool:
+        """Start the helpers, or as many as the host allows; whether there is one."""
+        with contextlib.suppress(OSError):
+            for _ in range(self._jobs):
+                helper = _Helper(self._root, self._kind)
+                self._started.append(helper)
+                self._helpers.put(helper)
+        return bool(self._started)
+
+    def _submit(self, threads: ThreadPoolExecutor, job: Any) -> Future[Any]:  # noqa: ANN401 - as Worker.do
+        try:
+            return threads.submit(self._by_helper, job)
+        except RuntimeError:
+            # the host gives no more threads: the job is done here, when its answer is wanted
+            undone: Future[Any] = Future()
+            undone.set_exception(EOFError())
+            return undone
 
     def _by_helper(self, job: Any) -> Any:  # noqa: ANN401 - as Worker.do
         # taken out while it works: its pipes carry one job at a time

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from typing import Any, ClassVar, Final, NamedTuple
 
 from otel_tool_audit.review.source.directory import pread
+from otel_tool_audit.review.source.segments import sha256_of
 from otel_tool_audit.review.source.workers import Worker
 from otel_tool_audit.review.verify.blocks import check_block
 
@@ -52,12 +52,9 @@ class BlockWorker(Worker):
 
         Raises:
             UnsafeFileError: The file is not what it was.
-            OSError: As the system says.
+            TrailUnreadable: It could not be read.
         """
         descriptor = self._descriptor(job.chain, job.name)
         if not job.digest:
             return check_block(pread(descriptor, job.stop - job.start, job.start), deep=job.deep)
-        found = hashlib.sha256()
-        for at in range(job.start, job.stop, BLOCK):
-            found.update(pread(descriptor, min(BLOCK, job.stop - at), at))
-        return found.hexdigest()
+        return sha256_of(descriptor, job.start, job.stop)

@@ -6,20 +6,19 @@ Source: FORMAT.md, sections 2, 3, 5 and 7; PROTOCOL.md, rules 3, 7, 9 and 10, "A
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from otel_tool_audit.format.head import Head
 from otel_tool_audit.format.names import genesis, segment_name
-from otel_tool_audit.review.source.directory import Folder, UnsafeFileError, pread
+from otel_tool_audit.review.source.chain_end import ChainEnd, HeadView, expected_end
+from otel_tool_audit.review.source.directory import Folder, UnsafeFileError, described, pread
 from otel_tool_audit.review.source.segment_order import Missing, SegmentOrder, SegmentPart, order_segments
 from otel_tool_audit.review.source.segments import line_end
 from otel_tool_audit.review.source.workers import Pool
 from otel_tool_audit.review.verify import findings as f
 from otel_tool_audit.review.verify.block_worker import BLOCK, BlockJob
 from otel_tool_audit.review.verify.blocks import Block
-from otel_tool_audit.review.verify.chain_end import ChainEnd, expected_end
 from otel_tool_audit.review.verify.chain_summary import ChainSummary
 from otel_tool_audit.review.verify.links import LinkCheck
 from otel_tool_audit.review.verify.witnessed_heads import WitnessedHeads
@@ -89,7 +88,7 @@ class Absent(NamedTuple):
     following: str | None
 
 
-def snapshot(folder: Folder, read_head: Callable[[], Head | None], boot: bytes | None) -> Snapshot:
+def snapshot(folder: Folder, look: Callable[[], HeadView | None]) -> Snapshot:
     """
     Look at a chain at one moment, while writers may be at work.
 
@@ -97,31 +96,36 @@ def snapshot(folder: Folder, read_head: Callable[[], Head | None], boot: bytes |
 
     Args:
         folder: The chain's directory.
-        read_head: Reads its head.
-        boot: This boot's id.
+        look: Reads its head, and what else decides where it ends.
     """
+
+    def read_head() -> Head | None:
+        now = look()
+        return None if now is None else now.head
+
     tries = 0
     while True:
-        head = read_head()
+        view = look()
         names = folder.names()
-        if head is None:
+        if view is None:
             return Snapshot(None, order_segments(folder, None, names), None)
-        tail, later = _tail(folder, head, read_head, boot)
+        head = view.head
+        tail, later = _tail(folder, view, read_head)
         tries += 1
         if tail.wrong is None or later is None or later.generation == head.generation or tries == _TRIES:
             return Snapshot(head, order_segments(folder, head, names, read_head), tail)
 
 
-def _tail(folder: Folder, head: Head, read_head: Callable[[], Head | None], boot: bytes | None) -> tuple[ChainEnd, Head | None]:
+def _tail(folder: Folder, view: HeadView, read_head: Callable[[], Head | None]) -> tuple[ChainEnd, Head | None]:
     """Look at the open segment, and then at the head once more."""
     try:
-        with folder.opened(segment_name(head.first_seq, head.attempt)) as descriptor:
-            size = os.fstat(descriptor).st_size
+        with folder.opened(segment_name(view.head.first_seq, view.head.attempt)) as descriptor:
+            size = described(descriptor).st_size
             later = read_head()
-            return expected_end(head, descriptor, size, boot, later), later
-    except (OSError, UnsafeFileError):
+            return expected_end(view, descriptor, size, later), later
+    except (FileNotFoundError, UnsafeFileError):
         # that it is missing, or no segment, the layout says
-        written = head.written
+        written = view.head.written
         return ChainEnd(written.offset, written.lines, written.hash.hex()), None
 
 
@@ -243,7 +247,7 @@ class ChainReading:
                     continue
                 self._take(job, answer)
                 progress(job.stop - job.start)
-        except (OSError, UnsafeFileError) as error:
+        except (FileNotFoundError, UnsafeFileError) as error:
             self.find(f.SEGMENTS, part.key[0], f"segment {part.name} cannot be read to its end ({error})")
         if not last:
             self.walk.end()
@@ -257,7 +261,7 @@ class ChainReading:
         try:
             with self.folder.opened(part.name) as descriptor:
                 return line_end(descriptor, end, part.size)
-        except (OSError, UnsafeFileError):
+        except (FileNotFoundError, UnsafeFileError):
             return end
 
     def _jobs(self, part: SegmentPart, end: int, *, digest: bool) -> Iterator[BlockJob]:

@@ -33,7 +33,7 @@ def check_chains(view: TrailView) -> None:
     Args:
         view: The trail; all chains are read.
     """
-    here = {result.name for result in view.chains}
+    here = {result.name for result in view.chains} | view.unread
     accepted = any(result.name == TRAIL_CHAIN and result.facts.epochs for result in view.chains)
     for name in view.folders:
         if name != TRAIL_CHAIN and name not in view.created and not accepted and not _is_new(view, name):

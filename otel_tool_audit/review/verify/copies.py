@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import contextlib
 
-from otel_tool_audit.format.head import Head
 from otel_tool_audit.format.line import split_line
-from otel_tool_audit.host.machine import boot_id
+from otel_tool_audit.review.source.chain_end import HeadView
 from otel_tool_audit.review.source.directory import Folder, UnsafeFileError
 from otel_tool_audit.review.source.segments import extents, find
 from otel_tool_audit.review.source.state import KnownPlace, StateView
@@ -31,11 +30,11 @@ def compare_with_original(place: KnownPlace, state: StateView, results: list[Cha
     behind = 0
     copied = {result.name: result for result in results}
     for name in state.head_names(place.trail_id):
-        head = state.head(place.trail_id, name)
-        if head is None:
+        view = state.head_view(place.trail_id, name)
+        if view is None:
             findings.doubts.append(f"the head of chain {name} cannot be read: whether the copy is whole cannot be told")
             continue
-        behind += _compare(place, name, head, copied.get(name), findings)
+        behind += _compare(place, name, view, copied.get(name), findings)
     if behind:
         findings.doubts.append(f"this is a copy of the trail at {place.resolved}, {behind} records behind it")
         findings.unknown.append("the trail has more than this copy")
@@ -43,8 +42,9 @@ def compare_with_original(place: KnownPlace, state: StateView, results: list[Cha
         findings.notes.append(f"this is a copy of the trail at {place.resolved}")
 
 
-def _compare(place: KnownPlace, name: str, head: Head, copy: ChainResult | None, findings: f.Findings) -> int:
+def _compare(place: KnownPlace, name: str, view: HeadView, copy: ChainResult | None, findings: f.Findings) -> int:
     """Tell how many records a copy's chain is behind."""
+    head = view.head
     count, digest = (copy.upto, copy.hash) if copy is not None else (0, "")
     ends = {head.written.lines: head.written.hash.hex()}
     if head.pending.lines:
@@ -61,15 +61,15 @@ def _compare(place: KnownPlace, name: str, head: Head, copy: ChainResult | None,
             f"this copy has {count - head.written.lines} records more than the trail: forged, or the trail is an older backup",
         )
         return 0
-    if count and _hash_in(place, name, head, count - 1) != digest:
+    if count and _hash_in(place, name, view, count - 1) != digest:
         findings.find(f.HEAD, name, count - 1, f"record {count - 1} of this copy is not the one that the trail has at {place.resolved}: rewritten")
         return 0
     return head.written.lines - count
 
 
-def _hash_in(place: KnownPlace, name: str, head: Head, seq: int) -> str | None:
-    with contextlib.suppress(OSError, UnsafeFileError), Folder.at(place.resolved) as root, root.folder(name) as folder:
-        line = find(folder, extents(folder, head, boot_id()), seq)
+def _hash_in(place: KnownPlace, name: str, view: HeadView, seq: int) -> str | None:
+    with contextlib.suppress(FileNotFoundError, UnsafeFileError), Folder.at(place.resolved) as root, root.folder(name) as folder:
+        line = find(folder, extents(folder, view), seq)
         taken = split_line(line + b"\n") if line is not None else None
         return taken[1].decode("ascii", "replace") if taken is not None else None
     return None

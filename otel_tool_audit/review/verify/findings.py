@@ -101,19 +101,10 @@ class Verification:
     def as_dict(self) -> dict[str, Any]:
         """Give it as one JSON object."""
         return {
-            "ok": self.ok,
-            "integrity": self.integrity,
-            "completeness": self.completeness,
-            "records": self.records,
-            "findings": [{"check": f.check, "chain": f.chain, "seq": f.seq, "message": f.message} for f in self.findings],
-            "doubts": self.doubts,
-            "gaps": self.gaps,
-            "notes": self.notes,
-            "path": self.path,
-            "trail_id": self.trail_id,
-            "chains": self.chains,
-            "deep": self.deep,
-        }
+            "ok": self.ok, "integrity": self.integrity, "completeness": self.completeness, "records": self.records,
+            "findings": [{"check": f.check, "chain": f.chain, "seq": f.seq, "message": f.message} for f in self.findings], "doubts": self.doubts,
+            "gaps": self.gaps, "notes": self.notes, "path": self.path, "trail_id": self.trail_id, "chains": self.chains, "deep": self.deep,
+        }  # fmt: skip
 
 
 class Findings:

@@ -6,19 +6,20 @@ Source: PROTOCOL.md, "Files", rules 5, 6 and 8.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from typing import TYPE_CHECKING, NamedTuple
 
-from otel_tool_audit.errors import TrailCorrupt, UnsupportedFormat
+from otel_tool_audit.errors import TrailCorrupt, TrailUnreadable, UnsupportedFormat
+from otel_tool_audit.format.document import TrailDocument
 from otel_tool_audit.format.events import OPENED, Integrity, kind_of
-from otel_tool_audit.format.line import parse_place
+from otel_tool_audit.format.line import MAX_LINE, parse_place
 from otel_tool_audit.format.names import DOCUMENT, OWNER, PRIVATE_STATE, TRAIL_CHAIN, genesis, segment_name, valid_chain
 from otel_tool_audit.format.nesting import read_json
 from otel_tool_audit.record.untrusted import details_of
 from otel_tool_audit.review.source.directory import Folder, UnsafeFileError, pread
-from otel_tool_audit.review.source.location import ReadDocument, Relation
+from otel_tool_audit.review.source.location import Relation
 from otel_tool_audit.review.source.opened import OpenedTrail
-from otel_tool_audit.review.source.segment_order import MAX_LINE
 from otel_tool_audit.review.source.state import KnownPlace, StateView, reason
 from otel_tool_audit.review.verify import findings as f
 
@@ -38,7 +39,7 @@ class Identity(NamedTuple):
     """
 
     trail_id: str
-    document: ReadDocument | None
+    document: TrailDocument | None
     place: KnownPlace | None
     relation: Relation
 
@@ -77,7 +78,7 @@ def identify(trail: OpenedTrail, findings: f.Findings) -> tuple[Folder | None, I
 def _identify_in(trail: OpenedTrail, root: Folder, places: list[KnownPlace], here: KnownPlace | None, findings: f.Findings) -> Identity:
     if here is not None and here.creating:
         return Identity(here.trail_id, None, here, Relation.CREATING)
-    document: ReadDocument | None = None
+    document: TrailDocument | None = None
     try:
         document = trail.document
     except (TrailCorrupt, UnsupportedFormat) as error:
@@ -103,7 +104,7 @@ def _is_lawful(root: Folder, place: KnownPlace) -> bool:
     """A document of a newer format is lawful where the state knows it: then a newer version is needed, and nothing is wrong."""
     try:
         digest = hashlib.sha256(root.read(DOCUMENT)).hexdigest()
-    except (OSError, UnsafeFileError):
+    except (FileNotFoundError, UnsafeFileError):
         return False
     return digest in {document.sha256 for document in place.documents}
 
@@ -113,7 +114,7 @@ def _begins_with(root: Folder, trail_id: str) -> bool:
     try:
         with root.folder(TRAIL_CHAIN) as folder, folder.opened(segment_name(0, 0)) as descriptor:
             place = parse_place(pread(descriptor, MAX_LINE, 0))
-    except (OSError, UnsafeFileError):
+    except (FileNotFoundError, UnsafeFileError):
         return False
     return place == (0, genesis(trail_id, TRAIL_CHAIN).hex().encode())
 
@@ -134,8 +135,10 @@ def check_directory(view: TrailView) -> None:
             findings.notes.append(f"{root.path}/{name} is no part of a trail; it was left aside")
             continue
         try:
-            root.folder(name).close()
-        except (OSError, UnsafeFileError) as error:
+            # that it could not be opened just now, the check of the chain itself says
+            with contextlib.suppress(TrailUnreadable):
+                root.folder(name).close()
+        except (FileNotFoundError, UnsafeFileError) as error:
             findings.find(f.DIRECTORY, name, None, f"{reason(error)}: something else stands where a chain would")
     if view.knows:
         _check_owner(root, view.state, findings)
@@ -148,7 +151,7 @@ def _check_owner(root: Folder, state: StateView, findings: f.Findings) -> None:
         owner = read_json(root.read(OWNER))["state"]
     except FileNotFoundError:
         findings.find(f.DIRECTORY, None, None, f"{root.path}/{OWNER} is gone")
-    except (OSError, UnsafeFileError, ValueError, KeyError, TypeError) as error:
+    except (UnsafeFileError, ValueError, KeyError, TypeError) as error:
         findings.find(f.DIRECTORY, None, None, f"{root.path}/{OWNER} cannot be read ({error}): it was changed")
     else:
         if state.id is not None and owner != state.id:

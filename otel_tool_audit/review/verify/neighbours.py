@@ -76,9 +76,6 @@ def prove(reader: RecordSource, chain: str, seq: int) -> Proof | None:
     before = reader.record(chain, seq - 1) if seq > 0 else None
     after = reader.record(chain, seq + 1)
     return Proof(
-        segments.holds(line),
-        None if before is None else record.get("previous_hash") == before.get("hash"),
-        None if after is None else after.get("previous_hash") == record.get("hash"),
-        before,
-        after,
-    )
+        segments.holds(line), None if before is None else record.get("previous_hash") == before.get("hash"),
+        None if after is None else after.get("previous_hash") == record.get("hash"), before, after,
+    )  # fmt: skip

@@ -11,12 +11,12 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
+from otel_tool_audit.errors import TrailUnreadable
 from otel_tool_audit.format.names import parse_segment_name, valid_chain
-from otel_tool_audit.host.machine import boot_id
-from otel_tool_audit.review.source.directory import Folder, UnsafeFileError
+from otel_tool_audit.review.source.directory import Folder, UnsafeFileError, within_memory
 from otel_tool_audit.review.source.opened import OpenedTrail
 from otel_tool_audit.review.verify import checks
 from otel_tool_audit.review.verify import findings as f
@@ -77,20 +77,32 @@ def quick_verify_opened(trail: OpenedTrail, *, whole: int = VERIFIED_WHOLE) -> C
         UnsupportedFormat: Likewise.
     """
     findings = f.Findings(checks.labels())
-    with trail.as_it_lies_now() as opened:
-        root, found = identify(opened, findings)
-        chains = [] if root is None else _chains(root)
-        if root is not None and sum(size for _, size in chains) > whole:
-            view = TrailView(root, opened.path, found, opened.state, findings, folders=[name for name, _ in chains])
-            for check in checks.CHECKS:
-                if check.before is not None and not check.deep:
-                    check.before(view)
-            if view.knows:
-                _hold_against_heads(view)
-            wrong = tuple(f"{finding.where}: {finding.message}" for finding in findings.sorted_findings())
-            return Condition(f.BROKEN if wrong else NOT_VERIFIED, wrong)
+    try:
+        with within_memory(), trail.as_it_lies_now() as opened:
+            return _look(opened, whole, findings)
+    except TrailUnreadable as error:
+        wrong = _in_words(findings.sorted_findings())
+        return Condition(f.BROKEN if wrong else f.CANNOT_TELL, wrong, (str(error),))
+
+
+def _look(opened: OpenedTrail, whole: int, findings: f.Findings) -> Condition:
+    root, found = identify(opened, findings)
+    chains = [] if root is None else _chains(root)
+    if root is None or sum(size for _, size in chains) <= whole:
         verdict = verify_opened(opened, remember=False)
-    return Condition(verdict.integrity, tuple(f"{finding.where}: {finding.message}" for finding in verdict.findings), tuple(verdict.doubts))
+        return Condition(verdict.integrity, _in_words(verdict.findings), tuple(verdict.doubts))
+    view = TrailView(root, opened.path, found, opened.state, findings, folders=[name for name, _ in chains])
+    for check in checks.CHECKS:
+        if check.before is not None and not check.deep:
+            check.before(view)
+    if view.knows:
+        _hold_against_heads(view)
+    wrong = _in_words(findings.sorted_findings())
+    return Condition(f.BROKEN if wrong else NOT_VERIFIED, wrong)
+
+
+def _in_words(found: Sequence[f.Finding]) -> tuple[str, ...]:
+    return tuple(f"{finding.where}: {finding.message}" for finding in found)
 
 
 def _chains(root: Folder) -> list[tuple[str, int]]:
@@ -98,7 +110,7 @@ def _chains(root: Folder) -> list[tuple[str, int]]:
     found = []
     for name in root.names():
         if valid_chain(name):
-            with contextlib.suppress(OSError, UnsafeFileError), root.folder(name) as folder:
+            with contextlib.suppress(FileNotFoundError, UnsafeFileError), root.folder(name) as folder:
                 found.append((name, sum(_sizes(folder))))
     return found
 
@@ -111,10 +123,10 @@ def _sizes(folder: Folder) -> Iterator[int]:
 
 def _hold_against_heads(view: TrailView) -> None:
     """Hold each chain's files, and where the last one ends, against the head that its writers keep elsewhere."""
-    boot, findings = boot_id(), view.findings
+    findings = view.findings
     for name in view.folders:
-        with contextlib.suppress(OSError, UnsafeFileError), view.root.folder(name) as folder:
-            taken = snapshot(folder, lambda name=name: view.head_of(name), boot)  # type: ignore[misc]  # mypy infers no type for a lambda's default
+        with contextlib.suppress(FileNotFoundError, UnsafeFileError), view.root.folder(name) as folder:
+            taken = snapshot(folder, lambda name=name: view.head_view_of(name))  # type: ignore[misc]  # mypy infers no type for a lambda's default
             if taken.head is None:
                 find_headless(name, findings)
             elif taken.tail is not None and taken.tail.wrong is not None:

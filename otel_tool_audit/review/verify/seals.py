@@ -10,11 +10,12 @@ import hashlib
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from otel_tool_audit.format.line import MAX_LINE
 from otel_tool_audit.format.names import seal_name, segment_name
 from otel_tool_audit.format.nesting import read_json
 from otel_tool_audit.record.untrusted import details_of, listing, mapping
 from otel_tool_audit.review.source.directory import Folder, UnsafeFileError, pread
-from otel_tool_audit.review.source.segment_order import MAX_LINE, Key, SegmentPart
+from otel_tool_audit.review.source.segment_order import Key, SegmentPart
 from otel_tool_audit.review.verify.block_check import BlockCheck
 from otel_tool_audit.review.verify.blocks import Block
 from otel_tool_audit.review.verify.findings import SEALS
@@ -92,7 +93,7 @@ def check_seal(folder: Folder, part: SegmentPart, found: Sealed, digest: str | N
         says = {key: seal.get(key) for key in (*_FIELDS, "first_timestamp", "last_timestamp")}
     except FileNotFoundError:
         return
-    except (OSError, UnsafeFileError, ValueError, AttributeError) as error:
+    except (UnsafeFileError, ValueError, AttributeError) as error:
         report(f"the seal {name} cannot be read ({error})")
         return
     is_so = {
@@ -152,7 +153,7 @@ def _check_kept_seal(folder: Folder, segment: dict[str, Any], report: Callable[[
     name = seal_name(segment_name(first_seq, attempt if type(attempt) is int else 0))
     try:
         digest = hashlib.sha256(folder.read(name, _LARGEST)).hexdigest()
-    except (OSError, UnsafeFileError) as error:
+    except (FileNotFoundError, UnsafeFileError) as error:
         report(first_seq, f"the seal {name} of a pruned segment cannot be read ({error}): it had to stay")
         return
     if digest != segment.get("seal_sha256"):

@@ -6,15 +6,13 @@ Source: FORMAT.md, sections 3 and 4 (``trail.pruned``); PROTOCOL.md, rules 3 and
 
 from __future__ import annotations
 
-import hashlib
 from typing import TYPE_CHECKING
 
 from otel_tool_audit.format.events import PRUNED
-from otel_tool_audit.review.source.directory import pread
 from otel_tool_audit.review.source.segment_order import SegmentPart
+from otel_tool_audit.review.source.segments import sha256_of
 from otel_tool_audit.review.verify import findings as f
 from otel_tool_audit.review.verify.block_check import BlockCheck
-from otel_tool_audit.review.verify.block_worker import BLOCK
 from otel_tool_audit.review.verify.seals import covers
 
 if TYPE_CHECKING:
@@ -46,11 +44,8 @@ class SegmentCheck(BlockCheck):
             self.chain.find(f.SEGMENTS, at, f"the bytes that were set aside in segment {part.name} were changed")
 
     def _sha256(self, part: SegmentPart, begin: int) -> str:
-        found = hashlib.sha256()
         with self.chain.folder.opened(part.name) as descriptor:
-            for at in range(begin, part.size, BLOCK):
-                found.update(pread(descriptor, min(BLOCK, part.size - at), at))
-        return found.hexdigest()
+            return sha256_of(descriptor, begin, part.size)
 
 
 class LossCheck(BlockCheck):

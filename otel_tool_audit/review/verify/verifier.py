@@ -13,11 +13,12 @@ import os
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
-from otel_tool_audit.format.events import CHAIN_CREATED, EPOCH, EVENTS, OPENED, Integrity, kind_of
+from otel_tool_audit.errors import TrailUnreadable
+from otel_tool_audit.format.events import CHAIN_CREATED, EPOCH, EVENTS, OPENED, RECOVERED, SEGMENT_OPENED, Integrity, kind_of
 from otel_tool_audit.format.names import TRAIL_CHAIN, parse_segment_name, valid_chain
-from otel_tool_audit.host.machine import boot_id, cores
+from otel_tool_audit.host.machine import cores
 from otel_tool_audit.record.untrusted import details_of, listing, mapping
-from otel_tool_audit.review.source.directory import Folder, UnsafeFileError
+from otel_tool_audit.review.source.directory import Folder, UnsafeFileError, within_memory
 from otel_tool_audit.review.source.location import Relation
 from otel_tool_audit.review.source.opened import OpenedTrail
 from otel_tool_audit.review.source.state import reason
@@ -87,11 +88,14 @@ def verify_opened(
         UnsupportedFormat: Likewise.
     """
     findings = f.Findings(checks.labels())
-    with trail.as_it_lies_now() as opened:
-        root, found = identify(opened, findings)
-        if root is None or found.relation is Relation.CREATING:
-            return _short(opened.path, found, findings)
-        return _Verifying(TrailView(root, opened.path, found, opened.state, findings), deep=deep, progress=progress).run(jobs, remember=remember)
+    try:
+        with within_memory(), trail.as_it_lies_now() as opened:
+            root, found = identify(opened, findings)
+            if root is None or found.relation is Relation.CREATING:
+                return _short(opened.path, found, findings)
+            return _Verifying(TrailView(root, opened.path, found, opened.state, findings), deep=deep, progress=progress).run(jobs, remember=remember)
+    except TrailUnreadable as error:
+        return _unread(trail.path, str(error), findings)
 
 
 def _short(path: str, found: Identity, findings: f.Findings) -> Verification:
@@ -105,6 +109,13 @@ def _short(path: str, found: Identity, findings: f.Findings) -> Verification:
     )  # fmt: skip
 
 
+def _unread(path: str, why: str, findings: f.Findings) -> Verification:
+    """The host did not let the trail be read: what was found until then stands, of the rest nothing is known."""
+    return Verification(
+        path, None, f.BROKEN if findings.findings else f.CANNOT_TELL, f.CANNOT_TELL, 0, findings.sorted_findings(), [*findings.doubts, why], [why], findings.notes,
+    )  # fmt: skip
+
+
 class _Verifying:
     """One verification of one trail."""
 
@@ -112,7 +123,6 @@ class _Verifying:
         self.view = view
         self.findings = view.findings
         self.deep = deep
-        self.boot = boot_id()
         self.checks = [check for check in checks.CHECKS if deep or not check.deep]
         self.done = 0
         self.total = 0
@@ -153,22 +163,23 @@ class _Verifying:
         names = []
         for name in self.view.root.names():
             if valid_chain(name):
-                with contextlib.suppress(OSError, UnsafeFileError):
-                    self.view.root.folder(name).close()
+                with contextlib.suppress(FileNotFoundError, UnsafeFileError):
+                    with contextlib.suppress(TrailUnreadable):
+                        self.view.root.folder(name).close()
                     names.append(name)
         return sorted(names, key=lambda name: (name != TRAIL_CHAIN, name))
 
     def _size(self, names: list[str]) -> int:
         total = 0
         for name in names:
-            with contextlib.suppress(OSError, UnsafeFileError), self.view.root.folder(name) as folder:
+            with contextlib.suppress(FileNotFoundError, UnsafeFileError, TrailUnreadable), self.view.root.folder(name) as folder:
                 for segment in folder.names():
                     found = folder.stat(segment) if parse_segment_name(segment) else None
                     total += found.st_size if found else 0
         return total
 
     def _snapshot(self, name: str, folder: Folder) -> Snapshot:
-        taken = snapshot(folder, lambda: self.view.head_of(name), self.boot)
+        taken = snapshot(folder, lambda: self.view.head_view_of(name))
         if taken.head is not None:
             self.view.heads[name] = taken.head
         return taken
@@ -191,7 +202,7 @@ class _Verifying:
                     TRAIL_CHAIN, view.found.trail_id, folder, taken, WitnessedHeads(), unheard, facts=ChainSummary(self._take_claims)
                 )
                 return reading.run(pool, lambda _: None).facts.events
-        except (OSError, UnsafeFileError):
+        except (FileNotFoundError, UnsafeFileError):
             return []
 
     def _take_claims(self, seq: int, record: dict[str, Any]) -> None:
@@ -218,9 +229,13 @@ class _Verifying:
                     claims.add(taken.head.synced.lines, taken.head.synced.hash.hex(), HEAD_SOURCE)
                 reading = ChainReading(name, view.found.trail_id, folder, taken, claims, self.findings, checks=self.checks, deep=self.deep)
                 return reading.run(pool, self._advance)
-        except (OSError, UnsafeFileError) as error:
+        except (FileNotFoundError, UnsafeFileError) as error:
             self.findings.find(f.CHAINS, name, None, f"chain {name} cannot be read ({reason(error)})")
-            return None
+        except TrailUnreadable as error:
+            view.unread.add(name)
+            self.findings.doubts.append(str(error))
+            self.findings.unknown.append(str(error))
+        return None
 
     def _advance(self, number: int) -> None:
         self.done = min(self.done + number, self.total)
@@ -248,6 +263,7 @@ class _Verifying:
                     f"chain {result.name} ends in {result.torn} bytes of a line that is not whole: a copy taken while a writer was at work?"
                 )
             findings.doubts.extend(_doubts(result))
+            findings.notes.extend(_notes(result))
         for seq, record in view.events:
             if record.get("event") == OPENED:
                 for mark in map(mapping, listing(details_of(record).get("heads"))):
@@ -275,7 +291,30 @@ def _doubts(result: ChainResult) -> Iterator[str]:
     """Say which events of a chain leave a doubt. That an epoch began the files say, too, where its record does not hold."""
     epoch = EVENTS[EPOCH]
     yield from (epoch.in_words(epoch.doubt, f"{result.name}/{begin}", {}) for begin, _ in result.facts.epochs)
+    tail = result.tail
+    if tail is not None and tail.crashed is not None and tail.vouched < tail.upto:
+        yield _unvouched(result.name, tail.vouched, tail.upto)
     for seq, record in result.facts.events:
         event = kind_of(record)
+        if event.name == RECOVERED:
+            begin, end = (mapping(details_of(record).get(name)).get("count") for name in ("vouched", "to"))
+            if type(begin) is int and type(end) is int and begin < end:
+                yield _unvouched(result.name, begin, end)
         if event.doubt and event is not epoch:
             yield event.in_words(event.doubt, f"{result.name}/{seq}", details_of(record))
+
+
+def _notes(result: ChainResult) -> Iterator[str]:
+    """Say what a crash or a kill left at the end of a chain, and what was set aside because nobody vouched for it."""
+    if result.tail is not None and result.tail.note is not None:
+        yield f"chain {result.name}: {result.tail.note}"
+    for seq, record in result.facts.events:
+        if record.get("event") == SEGMENT_OPENED and details_of(record).get("reason") == "unvouched":
+            yield f"lines that nobody vouches for stood at the end of chain {result.name} after the host went down: added, and set aside at {result.name}/{seq}"
+
+
+def _unvouched(chain: str, begin: int, end: int) -> str:
+    return (
+        f"records {begin} to {end - 1} of chain {chain} stood behind what was known to be on disk when the host went down, and nobody vouches for them: "
+        "a writer of an older version wrote them, or somebody else"
+    )

@@ -7,6 +7,7 @@ from functools import cached_property
 
 from otel_tool_audit.format.head import Head
 from otel_tool_audit.format.names import valid_chain
+from otel_tool_audit.review.source.chain_end import HeadView
 from otel_tool_audit.review.source.directory import Folder
 from otel_tool_audit.review.source.location import Relation
 from otel_tool_audit.review.source.state import StateView
@@ -34,6 +35,7 @@ class TrailView:
         events: The records of chain ``trail``, with their seqs.
         created: The chains that these say were created.
         chains: The chains that were read, by name.
+        unread: Chains that are there and that the host did not let be read.
     """
 
     root: Folder
@@ -47,6 +49,7 @@ class TrailView:
     events: list[Event] = field(default_factory=list)
     created: set[str] = field(default_factory=set)
     chains: list[ChainResult] = field(default_factory=list)
+    unread: set[str] = field(default_factory=set)
 
     @property
     def knows(self) -> bool:
@@ -61,6 +64,10 @@ class TrailView:
     def head_of(self, name: str) -> Head | None:
         """Read a chain's head; None when none speaks for it."""
         return self.state.head(self.found.trail_id, name) if self.knows and valid_chain(name) else None
+
+    def head_view_of(self, name: str) -> HeadView | None:
+        """Read a chain's head and what else decides where it ends; None when no head speaks for it."""
+        return self.state.head_view(self.found.trail_id, name) if self.knows and valid_chain(name) else None
 
     def claims_on(self, name: str) -> WitnessedHeads:
         """Give what others say of a chain, and take what is added to it."""

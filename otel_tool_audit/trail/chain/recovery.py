@@ -144,14 +144,10 @@ def _previous(prev: Previous) -> dict[str, Any] | None:
         return None
     unsynced = None if prev.unsynced_count == NONE else {"count": prev.unsynced_count, "offset": prev.unsynced_offset}
     return {
-        "segment": segment_name(prev.first_seq, prev.attempt),
-        "first_seq": prev.first_seq,
-        "attempt": prev.attempt,
-        "valid_end": prev.valid_end,
-        "aside_bytes": prev.aside_bytes,
-        "aside_sha256": None if prev.aside_sha256 == ZERO_HASH else prev.aside_sha256.hex(),
+        "segment": segment_name(prev.first_seq, prev.attempt), "first_seq": prev.first_seq, "attempt": prev.attempt, "valid_end": prev.valid_end,
+        "aside_bytes": prev.aside_bytes, "aside_sha256": None if prev.aside_sha256 == ZERO_HASH else prev.aside_sha256.hex(),
         "unsynced_from": unsynced,
-    }
+    }  # fmt: skip
 
 
 def write(files: ChainFiles, head: Head, tails: Sequence[bytes], flags: int) -> tuple[Head, Written]:

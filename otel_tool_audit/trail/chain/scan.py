@@ -9,8 +9,7 @@ from __future__ import annotations
 import hashlib
 from typing import Any, Final
 
-from otel_tool_audit.format.following import Read
-from otel_tool_audit.format.line import MAX_LINE, leaf_hash, split_line
+from otel_tool_audit.format.line import MAX_LINE, Read, leaf_hash, split_line
 from otel_tool_audit.format.names import parse_segment_name
 from otel_tool_audit.format.nesting import read_json
 from otel_tool_audit.host.directory import read_exactly

@@ -17,7 +17,7 @@ import orjson
 
 from otel_tool_audit.errors import SettingsError, TrailTampered
 from otel_tool_audit.format.names import valid_trail_id
-from otel_tool_audit.format.vouching import KEY_BYTES, Voucher
+from otel_tool_audit.format.vouching import Voucher, parse_key
 from otel_tool_audit.host.directory import Directory, make_directories, refuse_network, sync_ancestors
 from otel_tool_audit.host.system import System
 
@@ -145,7 +145,7 @@ class State:
             state_id = directory.read_file(ID).decode("ascii", "replace").strip()
             if not directory.exists(VOUCHING_KEY):
                 directory.replace_file(VOUCHING_KEY, (system.random_id() + system.random_id()).encode() + b"\n")
-            key = _key(directory.read_file(VOUCHING_KEY))
+            key = directory.read_file(VOUCHING_KEY)
         except BaseException:
             system.close(lock_fd)
             raise
@@ -154,11 +154,14 @@ class State:
             system.close(lock_fd)
             message = f"{directory.path}/{ID} does not hold 32 hex digits: this is no state directory, or it was damaged; set OTEL_TOOL_AUDIT_STATE"
             raise SettingsError(message)
-        if key is None:
+        try:
+            return cls(directory, state_id, Voucher(parse_key(key)), lock_fd)
+        except ValueError as error:
             system.close(lock_fd)
-            message = f"{directory.path}/{VOUCHING_KEY} does not hold 64 hex digits: it was damaged; restore it, or remove it: then what is vouched for begins anew"
-            raise SettingsError(message)
-        return cls(directory, state_id, Voucher(key), lock_fd)
+            message = (
+                f"{directory.path}/{VOUCHING_KEY} does not hold 64 hex digits: it was damaged; restore it, or remove it: then vouching begins anew"
+            )
+            raise SettingsError(message) from error
 
     def close(self) -> None:
         """Close it; a second time does nothing."""
@@ -277,14 +280,6 @@ class State:
                     writers.close()
         finally:
             self.system.close(fd)
-
-
-def _key(data: bytes) -> bytes | None:
-    try:
-        key = bytes.fromhex(data.decode("ascii").strip())
-    except ValueError:
-        return None
-    return key if len(key) == KEY_BYTES else None
 
 
 def _is_place(value: object) -> bool:

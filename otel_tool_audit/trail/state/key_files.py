@@ -6,26 +6,23 @@ Source: ARCHITECTURE.md: a bare hash of a short value is reversed in a moment, s
 
 from __future__ import annotations
 
-import hashlib
 import os
 from typing import Final
 
 import orjson
 
 from otel_tool_audit.errors import SettingsError
-from otel_tool_audit.keys.digest import Key
+from otel_tool_audit.keys.digest import Key, pseudonym_key
+from otel_tool_audit.settings import MINIMUM_KEY
 from otel_tool_audit.trail.state.directory import KEYS, State
 
 _FILE: Final = "pseudonym"
 _TENANTS: Final = "tenants"
-_SHORTEST: Final = 16
 
 
 def given_key(text: str) -> Key:
     """
     Make a key of what OTEL_TOOL_AUDIT_PSEUDONYM_KEY holds.
-
-    Its id is a digest of the secret under a fixed label: the same secret has the same id on every host, and a secret of full strength is not given away by it.
 
     Args:
         text: Any text of at least 16 characters, better 32 random bytes in hex.
@@ -33,13 +30,12 @@ def given_key(text: str) -> Key:
     Raises:
         SettingsError: It is shorter.
     """
-    if len(text) < _SHORTEST:
+    if len(text) < MINIMUM_KEY:
         message = (
-            f"OTEL_TOOL_AUDIT_PSEUDONYM_KEY has {len(text)} characters, at least {_SHORTEST} are needed; `openssl rand -hex 32` makes a good one"
+            f"OTEL_TOOL_AUDIT_PSEUDONYM_KEY has {len(text)} characters, at least {MINIMUM_KEY} are needed; `openssl rand -hex 32` makes a good one"
         )
         raise SettingsError(message)
-    secret = text.encode()
-    return hashlib.sha256(b"otel-tool-audit pseudonym key id\x00" + secret).hexdigest()[:16], secret
+    return pseudonym_key(text)
 
 
 def state_keys(state: State, *, create: bool) -> tuple[Key, ...]:

@@ -6,14 +6,27 @@ Source: FORMAT.md, section 5 (table); PROTOCOL.md, RECOVER, HOST CRASH, "A live 
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
+from otel_tool_audit.format.following import follow, follow_after_crash
 from otel_tool_audit.format.head import OS, Head, Position
+from otel_tool_audit.format.vouching import Voucher
 from otel_tool_audit.review.source.directory import pread
-from otel_tool_audit.review.source.segment_order import MAX_LINE
-from otel_tool_audit.review.verify.blocks import check_block
 
-_BLOCK: Final = 1 << 20
+
+class HeadView(NamedTuple):
+    """
+    A chain's head, and what else decides where the chain ends.
+
+    Attributes:
+        head: The head.
+        crashed: Whether the host went down while the chain was open.
+        voucher: After that: the key that writers vouch for their lines with; None when it cannot be had.
+    """
+
+    head: Head
+    crashed: bool
+    voucher: Voucher | None
 
 
 class ChainEnd(NamedTuple):
@@ -27,6 +40,7 @@ class ChainEnd(NamedTuple):
         wrong: (seq, what is wrong), or None; without a seq it is about the first record that is missing.
         crashed: ``fsync`` or ``os`` when the host went down while the chain was open, else None.
         from_count: After a crash of the host: up to where records are known to have been synced.
+        vouched: After a crash: the seq after the last record of these that is vouched for, or was synced.
         behind: After a crash: how many records the head had seen written that are not there.
         note: What is worth saying.
     """
@@ -37,33 +51,31 @@ class ChainEnd(NamedTuple):
     wrong: tuple[int | None, str] | None = None
     crashed: str | None = None
     from_count: int = 0
+    vouched: int = 0
     behind: int = 0
     note: str | None = None
 
 
-def expected_end(  # noqa: PLR0911 - one return for each row of the format's table
-    head: Head, descriptor: int | None, size: int, boot: bytes | None, later: Head | None
-) -> ChainEnd:
+def expected_end(view: HeadView, descriptor: int | None, size: int, later: Head | None) -> ChainEnd:  # noqa: PLR0911 - one return for each row of the format's table
     """
     Tell where the open segment ends.
 
     Args:
-        head: The chain's head, read before *size* was.
+        view: The chain's head, read before *size* was.
         descriptor: The open segment, or None when it is not there.
         size: Its size in bytes.
-        boot: This boot's id, None when it cannot be read.
         later: The head, read once more after *size* was.
     """
-    written = head.written
-    plain = ChainEnd(written.offset, written.lines, written.hash.hex())
+    head, written = view.head, view.head.written
+    plain = _at(written)
     extra = size - written.offset
     if head.clean:
         return plain if extra == 0 else _unequal(plain, extra, "was closed and ")
-    if boot is None or boot != head.boot:
-        return _after_crash(head, descriptor, size)
+    if view.crashed:
+        return _after_crash(view, descriptor, size)
     if head.poisoned:
         base = written if head.flags & OS else head.synced
-        found = ChainEnd(base.offset, base.lines, base.hash.hex(), note="a write or sync failed in the open segment; the next writer leaves it")
+        found = _at(base)._replace(note="a write or sync failed in the open segment; the next writer leaves it")
         return found if size >= base.offset else _unequal(found, size - base.offset, "")
     if extra < 0:
         return _unequal(plain, extra, "")
@@ -75,7 +87,11 @@ def expected_end(  # noqa: PLR0911 - one return for each row of the format's tab
         return _unequal(plain, extra - head.pending.size, "")
     if extra < head.pending.size:
         return plain._replace(note=f"{extra} bytes of a write that was killed stand at the end; they were never acknowledged")
-    return _adopted(head, descriptor, plain)
+    return _adopted(head, descriptor, size)
+
+
+def _at(place: Position) -> ChainEnd:
+    return ChainEnd(place.offset, place.lines, place.hash.hex())
 
 
 def _explained(head: Head, later: Head | None, size: int) -> bool:
@@ -96,57 +112,36 @@ def _unequal(tail: ChainEnd, extra: int, closed: str) -> ChainEnd:
     return tail._replace(wrong=(tail.upto if extra > 0 else None, what))
 
 
-def _adopted(head: Head, descriptor: int | None, plain: ChainEnd) -> ChainEnd:
+def _adopted(head: Head, descriptor: int | None, size: int) -> ChainEnd:
     """A write that was announced and is whole belongs to the chain, if it is the one that was announced."""
     pending, written = head.pending, head.written
-    block = None if descriptor is None else check_block(pread(descriptor, pending.size, written.offset))
-    if (
-        block is None
-        or (block.first_seq, block.previous) != (written.lines, written.hash.hex())
-        or (block.lines, block.last) != (pending.lines, pending.hash.hex())
-    ):
-        return plain._replace(wrong=(written.lines, f"{pending.size} bytes stand at the end that are not the lines the head announced: forged"))
-    return ChainEnd(
-        written.offset + pending.size, written.lines + pending.lines, pending.hash.hex(),
-        note=f"the last {pending.lines} records were written by a writer that was killed before it could say so; they belong to the chain",
-    )  # fmt: skip
+    announced = Position(written.lines + pending.lines, size, pending.hash)
+    if descriptor is None or follow(lambda want, at: pread(descriptor, want, at), written, size) != announced:
+        return _at(written)._replace(
+            wrong=(written.lines, f"{pending.size} bytes stand at the end that are not the lines the head announced: forged")
+        )
+    return _at(announced)._replace(
+        note=f"the last {pending.lines} records were written by a writer that was killed before it could say so; they belong to the chain"
+    )
 
 
-def _after_crash(head: Head, descriptor: int | None, size: int) -> ChainEnd:
-    """After a crash of the host the file must reach what was synced; good lines after it belong to the chain."""
+def _after_crash(view: HeadView, descriptor: int | None, size: int) -> ChainEnd:
+    """After a crash of the host the file must reach what was synced; good lines after it belong to the chain as far as they are vouched for."""
+    head = view.head
     synced = head.synced
     durability = "os" if head.flags & OS else "fsync"
-    start = ChainEnd(synced.offset, synced.lines, synced.hash.hex(), crashed=durability, from_count=synced.lines)
+    start = _at(synced)._replace(crashed=durability, from_count=synced.lines, vouched=synced.lines)
     if size < synced.offset:
         return _unequal(start, size - synced.offset, "")
-    good = start if descriptor is None else _follow(descriptor, start, synced, size)
-    if head.poisoned and not head.flags & OS:
-        good = start
-    left = size - good.end
-    return good._replace(
-        behind=max(0, head.written.lines - good.upto),
-        note=f"{left} bytes after the last good line were torn by a crash of the host" if left else None,
+    if descriptor is None:
+        return start
+    found = follow_after_crash(lambda want, at: pread(descriptor, want, at), head, size, view.voucher)
+    end = found.counting
+    added = found.good.lines - end.lines
+    what = f"{added} of its lines hold their hashes, and nobody vouches for them: added; " if added else ""
+    return _at(end)._replace(
+        crashed=durability, from_count=synced.lines, vouched=found.vouched.lines,
+        behind=max(0, head.written.lines - end.lines),
+        note=f"{size - end.offset} bytes after the last line that counts are set aside since the host went down ({what}they prove nothing)"
+        if size > end.offset else None,
     )  # fmt: skip
-
-
-def _follow(descriptor: int, start: ChainEnd, synced: Position, size: int) -> ChainEnd:
-    end, count, last = synced.offset, synced.lines, synced.hash.hex()
-    rest = b""
-    while end + len(rest) < size:
-        data = rest + pread(descriptor, min(_BLOCK, size - end - len(rest)), end + len(rest))
-        if len(data) == len(rest):
-            break
-        whole = data.rfind(b"\n") + 1
-        for line in _lines(data[:whole]):
-            block = check_block(line)
-            if block is None or (block.first_seq, block.previous) != (count, last):
-                return start._replace(end=end, upto=count, hash=last)
-            end, count, last = end + len(line), count + 1, block.last
-        rest = data[whole:]
-        if len(rest) > MAX_LINE:
-            break
-    return start._replace(end=end, upto=count, hash=last)
-
-
-def _lines(data: bytes) -> list[bytes]:
-    return [line + b"\n" for line in data.split(b"\n")[:-1]]
