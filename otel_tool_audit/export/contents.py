@@ -12,22 +12,18 @@ from dataclasses import dataclass, replace
 from datetime import tzinfo
 from typing import Any, Final
 
+from otel_tool_audit.export import document as doc
 from otel_tool_audit.export.document import (
     BAD,
     GOOD,
     PLAIN,
     UNSURE,
-    Bar,
     Fact,
-    Ranking,
-    Remarks,
     ReportCell,
     ReportColumn,
     ReportDocument,
-    Series,
     Table,
     Tile,
-    VerdictPanel,
     cell,
     count,
     duration,
@@ -95,37 +91,19 @@ def access_document(report: AccessReport, heading: Heading) -> ReportDocument:
         heading: What stands above them.
     """
     states = Counter(row.status for row in report.rows)
-    failed = states[ERROR]
     tiles = (
-        Tile("accesses", count(len(report.rows))), Tile("people", count(len(report.users))), Tile("tools", count(len(report.tools))),
-        Tile("failed", count(failed), tone=BAD if failed else PLAIN), *_did_not_run(states[PAUSED], states[DENIED]),
-        Tile("first", in_zone(report.rows[0].timestamp, heading.zone)[:10] if report.rows else text(None)),
-        Tile("last", in_zone(report.rows[-1].timestamp, heading.zone)[:10] if report.rows else text(None)),
+        Tile("accesses", count(len(report.rows))), Tile("people", count(len(report.users))), Tile("tools", count(len(report.tools))), _failed(states[ERROR]),
+        *_did_not_run(states[PAUSED], states[DENIED]),
+        *(Tile(name, in_zone(report.rows[at].timestamp, heading.zone)[:10] if report.rows else text(None)) for name, at in (("first", 0), ("last", -1))),
     )  # fmt: skip
-    about = (
-        Fact("Subject", text(report.subject)),
-        Fact("Stored as", ", ".join(name for name in map(text, report.stored_as) if name != text(report.subject)) or text(report.subject), code=True),
-    )
+    stored = ", ".join(name for name in map(text, report.stored_as) if name != text(report.subject)) or text(report.subject)
+    about = (Fact("Subject", text(report.subject)), Fact("Stored as", stored, code=True))
     columns = (ReportColumn("Time", 11), ReportColumn("Who", 14), ReportColumn("What and why", 17), ReportColumn("Data viewed", 26), *_OUTCOME)
     rows = tuple(_access_row(row, heading.zone) for row in report.rows)
-    nothing = _NO_ACCESS if report.recognisable else _CANNOT_TELL
-    beside = {name: value for name, value in heading.filters.items() if name != "subject"}
-    return ReportDocument(
-        title="Access report",
-        subject=text(report.subject),
-        facts=(*about, *_facts(report, replace(heading, filters=beside))),
-        seal=_seal(report.verdict),
-        tiles=tiles,
-        series=_accesses(report.rows, heading.zone),
-        rankings=tuple(
-            _ranking(title, counts)
-            for title, counts in (("By user", report.users), ("By tool", report.tools), ("By purpose", report.purposes))
-            if counts
-        ),
-        tables=(Table("Every access", columns, rows, nothing, _what_is_shown("Data viewed")),),
-        remarks=_remarks(report.notes),
-        proof=_proof(report.path),
-    )
+    table = Table("Every access", columns, rows, _NO_ACCESS if report.recognisable else _CANNOT_TELL, _what_is_shown("Data viewed"))
+    counted = {"By user": report.users, "By tool": report.tools, "By purpose": report.purposes}
+    series = _accesses(report.rows, heading.zone)
+    return _document(report, _without(heading, "subject"), "Access report", text(report.subject), tiles, counted, (table,), series, about)
 
 
 def conversation_document(report: ConversationReport, heading: Heading) -> ReportDocument:
@@ -139,36 +117,17 @@ def conversation_document(report: ConversationReport, heading: Heading) -> Repor
     states = Counter(row.status for row in report.rows)
     tiles = (
         Tile("calls", count(len(report.rows))), Tile("turns", count(len({row.turn_number for row in report.rows if row.turn_number is not None}))),
-        Tile("failed", count(states[ERROR]), tone=BAD if states[ERROR] else PLAIN),
-        Tile("interrupted", count(states[INTERRUPTED]), tone=UNSURE if states[INTERRUPTED] else PLAIN), *_did_not_run(states[PAUSED], states[DENIED]),
-        Tile("people", count(len(report.users))), Tile("tools", count(len(report.tools))),
+        _failed(states[ERROR]), Tile("interrupted", count(states[INTERRUPTED]), tone=UNSURE if states[INTERRUPTED] else PLAIN),
+        *_did_not_run(states[PAUSED], states[DENIED]), Tile("people", count(len(report.users))), Tile("tools", count(len(report.tools))),
     )  # fmt: skip
     columns = (
         ReportColumn("Turn", 6), ReportColumn("Time", 11), ReportColumn("Who", 14), ReportColumn("What and why", 16),
         ReportColumn("Asked and answered", 24), *_OUTCOME,
     )  # fmt: skip
     rows = tuple((cell(row.turn_number), *_access_row(row, heading.zone, within=report.conversation)) for row in report.rows)
-    beside = {name: value for name, value in heading.filters.items() if name != "conversation"}
-    return ReportDocument(
-        title="Conversation",
-        subject=text(report.conversation),
-        facts=_facts(report, replace(heading, filters=beside)),
-        seal=_seal(report.verdict),
-        tiles=tiles,
-        series=None,
-        rankings=tuple(_ranking(title, counts) for title, counts in (("By user", report.users), ("By tool", report.tools)) if counts),
-        tables=(
-            Table(
-                "Call by call",
-                columns,
-                rows,
-                "No call was made in this conversation, as far as the trail tells.",
-                _what_is_shown("Asked and answered"),
-            ),
-        ),
-        remarks=_remarks(report.notes),
-        proof=_proof(report.path),
-    )
+    table = Table("Call by call", columns, rows, _NO_CALL, _what_is_shown("Asked and answered"))
+    counted = {"By user": report.users, "By tool": report.tools}
+    return _document(report, _without(heading, "conversation"), "Conversation", text(report.conversation), tiles, counted, (table,))
 
 
 def activity_document(report: ActivityReport, heading: Heading) -> ReportDocument:
@@ -181,57 +140,58 @@ def activity_document(report: ActivityReport, heading: Heading) -> ReportDocumen
     """
     total = report.total
     tiles = (
-        Tile("calls", count(total.calls)),
-        Tile("success", percent(total.success_rate), f"{count(total.succeeded)} of {count(total.ended)}"),
-        Tile("failed", count(total.failed), tone=BAD if total.failed else PLAIN),
-        Tile("interrupted", count(total.interrupted), "no end is on record", UNSURE if total.interrupted else PLAIN),
-        *_did_not_run(total.paused, total.denied),
-        Tile("users", count(total.unique_users)),
+        Tile("calls", count(total.calls)), Tile("success", percent(total.success_rate), f"{count(total.succeeded)} of {count(total.ended)}"),
+        _failed(total.failed), Tile("interrupted", count(total.interrupted), "no end is on record", UNSURE if total.interrupted else PLAIN),
+        *_did_not_run(total.paused, total.denied), Tile("users", count(total.unique_users)),
         Tile("refused", count(report.refused), "could not be recorded, so did not run", UNSURE if report.refused else PLAIN),
         Tile("lost records", count(report.lost), tone=BAD if report.lost else PLAIN),
         Tile("median duration", duration(total.p50_ms), f"95 %: {duration(total.p95_ms)}"),
-    )
-    counted = (
-        ("By user", report.users), ("By role", report.roles), ("By trigger", report.triggers), ("By purpose", report.purposes), ("By agent", report.agents),
-        ("By model", report.models), ("Failures by kind", report.errors),
     )  # fmt: skip
-    columns = (
-        ReportColumn("Tool", 20), ReportColumn("Calls", 8, right=True), ReportColumn("Success", 8, right=True), ReportColumn("Failed", 7, right=True), ReportColumn("Interrupted", 10, right=True),
-        ReportColumn("Paused", 7, right=True), ReportColumn("Denied", 7, right=True),
-        ReportColumn("Users", 6, right=True), ReportColumn("Mean", 7, right=True), ReportColumn("50 %", 7, right=True), ReportColumn("95 %", 7, right=True), ReportColumn("Max", 7, right=True),
-    )  # fmt: skip
+    counted = {
+        "By user": report.users, "By role": report.roles, "By trigger": report.triggers, "By purpose": report.purposes, "By agent": report.agents,
+        "By model": report.models, "Failures by kind": report.errors,
+    }  # fmt: skip
+    widths = {
+        "Calls": 8, "Success": 8, "Failed": 7, "Interrupted": 10, "Paused": 7, "Denied": 7, "Users": 6, "Mean": 7, "50 %": 7, "95 %": 7, "Max": 7,
+    }  # fmt: skip
+    columns = (ReportColumn("Tool", 20), *(ReportColumn(title, width, right=True) for title, width in widths.items()))
     gap_columns = (
-        ReportColumn("Time", 16), ReportColumn("What", 18), ReportColumn("Why", 36), ReportColumn("Calls", 12, right=True),
-        ReportColumn("Record", 18),
+        ReportColumn("Time", 16), ReportColumn("What", 18), ReportColumn("Why", 36), ReportColumn("Calls", 12, right=True), ReportColumn("Record", 18),
     )  # fmt: skip
-    return ReportDocument(
-        title="Activity report",
-        subject=_period(report.start, report.end, heading.zone),
-        facts=_facts(report, heading),
-        seal=_seal(report.verdict),
-        tiles=tiles,
-        series=_calls_over_time(report, heading.zone),
-        rankings=tuple(_ranking(title, counts) for title, counts in counted if counts),
-        tables=(
-            Table("Tools", columns, tuple(_tool_row(tool) for tool in report.tools), "No tool was called in this time, as far as the trail tells."),
-            Table(
-                "Gaps",
-                gap_columns,
-                tuple(_gap_row(gap, heading.zone) for gap in report.gaps),
-                "The trail names no gap in this time.",
-                "What the trail itself says is missing, or was given up.",
-            ),
-        ),
-        remarks=_remarks(report.notes),
-        proof=_proof(report.path),
+    gaps = tuple(_gap_row(gap, heading.zone) for gap in report.gaps)
+    tables = (
+        Table("Tools", columns, tuple(_tool_row(tool) for tool in report.tools), "No tool was called in this time, as far as the trail tells."),
+        Table("Gaps", gap_columns, gaps, "The trail names no gap in this time.", "What the trail itself says is missing, or was given up."),
     )
+    subject, series = _period(report.start, report.end, heading.zone), _calls_over_time(report, heading.zone)
+    return _document(report, heading, "Activity report", subject, tiles, counted, tables, series)
 
 
+def _document(  # noqa: PLR0917 - in the order in which a report shows them
+    report: AccessReport | ConversationReport | ActivityReport, heading: Heading, title: str, subject: str, tiles: tuple[Tile, ...],
+    counted: Mapping[str, Sequence[Count]], tables: tuple[Table, ...], series: doc.Series | None = None, about: tuple[Fact, ...] = (),
+) -> ReportDocument:  # fmt: skip
+    return ReportDocument(
+        title, subject, (*about, *_facts(report, heading)), _seal(report.verdict), tiles, series,
+        tuple(_ranking(name, counts) for name, counts in counted.items() if counts), tables, _remarks(report.notes), _proof(report.path),
+    )  # fmt: skip
+
+
+def _without(heading: Heading, name: str) -> Heading:
+    """What a report is about stands in its title, and not among its filters."""
+    return replace(heading, filters={key: value for key, value in heading.filters.items() if key != name})
+
+
+_NO_CALL: Final = "No call was made in this conversation, as far as the trail tells."
 _NO_ACCESS: Final = "No call touched this subject's data in this time, as far as the trail tells."
 _CANNOT_TELL: Final = (
     "Whether a call touched this subject's data cannot be told: records name subjects by pseudonyms, and there is no key here to make this one's. "
     "Ask with the writers' state directory, or with the pseudonym (psn:…)."
 )
+
+
+def _failed(number: int) -> Tile:
+    return Tile("failed", count(number), tone=BAD if number else PLAIN)
 
 
 def _did_not_run(paused: int, denied: int) -> tuple[Tile, ...]:
@@ -267,20 +227,15 @@ def _period(start: str | None, end: str | None, zone: tzinfo) -> str:
     return f"{words[:1].upper()}{words[1:]}, {zone_name(zone)}"
 
 
-def _seal(verdict: Verdict | None) -> VerdictPanel:
+def _seal(verdict: Verdict | None) -> doc.VerdictPanel:
     if verdict is None:
-        return VerdictPanel("not verified", "not verified", UNSURE, UNSURE, _UNVERIFIED, (), ())
+        return doc.VerdictPanel("not verified", "not verified", UNSURE, UNSURE, _UNVERIFIED, (), ())
     heads = tuple(Fact(f"{text(head.chain)}, {plural(head.count, 'record')}", head.hash, code=True) for head in verdict.heads)
-    remarks = (
-        Remarks("Findings", verdict.findings, BAD),
-        Remarks("Doubts", verdict.doubts, UNSURE),
-        Remarks("Gaps", verdict.gaps, UNSURE),
-        Remarks("Notes", verdict.notes),
-    )
-    return VerdictPanel(
+    said = (("Findings", verdict.findings, BAD), ("Doubts", verdict.doubts, UNSURE), ("Gaps", verdict.gaps, UNSURE), ("Notes", verdict.notes, PLAIN))
+    return doc.VerdictPanel(
         verdict.integrity, verdict.completeness, _VERDICTS.get(verdict.integrity, UNSURE), _VERDICTS.get(verdict.completeness, UNSURE),
         _SENTENCES.get(verdict.integrity, ""), heads,
-        tuple(Remarks(r.title, tuple(map(text, r.items)), r.tone) for r in remarks if r.items),
+        tuple(doc.Remarks(title, tuple(map(text, items)), tone) for title, items, tone in said if items),
     )  # fmt: skip
 
 
@@ -320,12 +275,12 @@ def _gap_row(gap: ReportedGap, zone: tzinfo) -> tuple[ReportCell, ...]:
     )  # fmt: skip
 
 
-def _ranking(title: str, counts: Sequence[Count]) -> Ranking:
-    bars = tuple(Bar(text(c.name) if c.name is not None else "nobody named it", (c.calls - c.failed, c.failed)) for c in counts[:SHOWN])
-    return Ranking(title, ("not failed", "failed"), bars, max(0, len(counts) - SHOWN))
+def _ranking(title: str, counts: Sequence[Count]) -> doc.Ranking:
+    bars = tuple(doc.Bar(text(c.name) if c.name is not None else "nobody named it", (c.calls - c.failed, c.failed)) for c in counts[:SHOWN])
+    return doc.Ranking(title, ("not failed", "failed"), bars, max(0, len(counts) - SHOWN))
 
 
-def _accesses(rows: Iterable[Access], zone: tzinfo) -> Series | None:
+def _accesses(rows: Iterable[Access], zone: tzinfo) -> doc.Series | None:
     """Count accesses by day on the clocks of the zone, or by month where there would be too many days."""
     found: dict[str, tuple[int, ...]] = {}
     for day, failed in sorted((in_zone(row.timestamp, zone)[:_DATE], row.status == ERROR) for row in rows):
@@ -335,7 +290,7 @@ def _accesses(rows: Iterable[Access], zone: tzinfo) -> Series | None:
     return _series("Accesses over time", ("not failed", "failed"), counted, every, ("access", "accesses")) if counted else None
 
 
-def _calls_over_time(report: ActivityReport, zone: tzinfo) -> Series | None:
+def _calls_over_time(report: ActivityReport, zone: tzinfo) -> doc.Series | None:
     found: dict[str, tuple[int, ...]] = {b.start: (b.succeeded, b.running, b.paused, b.denied, b.interrupted, b.failed) for b in report.total.series}
     every, counted = filled(found, report.every or "day", MOST_BARS)
     if not counted:
@@ -347,13 +302,13 @@ def _calls_over_time(report: ActivityReport, zone: tzinfo) -> Series | None:
     return _series(title, ("succeeded", "running", "paused", "denied", "interrupted", "failed"), counted, every, ("call", "calls"))
 
 
-def _series(title: str, parts: tuple[str, ...], counted: Mapping[str, tuple[int, ...]], every: str, things: tuple[str, str]) -> Series:
+def _series(title: str, parts: tuple[str, ...], counted: Mapping[str, tuple[int, ...]], every: str, things: tuple[str, str]) -> doc.Series:
     width = {"month": _MONTH, "day": _DATE}.get(every, _MINUTE)
-    return Series(title, parts, tuple(Bar(text(start[:width]), numbers) for start, numbers in counted.items()), every, things)
+    return doc.Series(title, parts, tuple(doc.Bar(text(start[:width]), numbers) for start, numbers in counted.items()), every, things)
 
 
-def _remarks(notes: Sequence[str]) -> tuple[Remarks, ...]:
-    return (Remarks("What could not be read or told", tuple(map(text, notes)), UNSURE),) if notes else ()
+def _remarks(notes: Sequence[str]) -> tuple[doc.Remarks, ...]:
+    return (doc.Remarks("What could not be read or told", tuple(map(text, notes)), UNSURE),) if notes else ()
 
 
 def _proof(path: str) -> tuple[str, ...]:
