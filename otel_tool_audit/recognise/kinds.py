@@ -62,14 +62,9 @@ _WORDS: Final[Mapping[str, SpanRole]] = {
 """Words in lower case, letters only; a word that stands in no list says nothing."""
 
 _SPELT: Final[Mapping[str, SpanRole]] = {
-    "execute_tool": SpanRole.TOOL,
-    "TOOL": SpanRole.TOOL,
-    "chat": SpanRole.MODEL,
-    "LLM": SpanRole.MODEL,
-    "invoke_agent": SpanRole.AGENT,
-    "AGENT": SpanRole.AGENT,
-    "CHAIN": SpanRole.GENERIC,
-}
+    "execute_tool": SpanRole.TOOL, "TOOL": SpanRole.TOOL, "chat": SpanRole.MODEL, "LLM": SpanRole.MODEL, "invoke_agent": SpanRole.AGENT,
+    "AGENT": SpanRole.AGENT, "CHAIN": SpanRole.GENERIC,
+}  # fmt: skip
 """What is told most, as it is spelt."""
 
 _LETTERS: Final = re.compile(r"[^a-z]")
@@ -95,31 +90,10 @@ _MODEL_NAME: Final = re.compile(r"(?:^|[._ /-])(?:chat|llm|completions?|generate
 _TOOL_ENDINGS: Final = (
     ".tool", ".tool_call", ".function_tool", ".__call__", ".call", ".acall", ".run", ".arun", ".invoke", ".ainvoke", ".execute", ".forward", " tool", " (tool)",
 )  # fmt: skip
-_NAMELESS: Final = frozenset(
-    [
-        "error",
-        "success",
-        "start",
-        "finish",
-        "end",
-        "retry",
-        "run",
-        "arun",
-        "call",
-        "acall",
-        "invoke",
-        "ainvoke",
-        "execute",
-        "function",
-        "tool",
-        "_run",
-        "_arun",
-        "__call__",
-        "tool_call",
-        "tool_use",
-        "unknown",
-    ]
-)
+_NAMELESS: Final = frozenset({
+    "error", "success", "start", "finish", "end", "retry", "run", "arun", "call", "acall", "invoke", "ainvoke", "execute", "function", "tool",
+    "_run", "_arun", "__call__", "tool_call", "tool_use", "unknown",
+})  # fmt: skip
 """What a span may be named without naming a tool."""
 _PSEUDO_STARTS: Final = frozenset("(hH")
 _MERGED: Final = re.compile(r"^\(merged(?: tools?)?\)$", re.IGNORECASE)
