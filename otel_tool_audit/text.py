@@ -18,7 +18,7 @@ def printable(text: object) -> str:
     shown = text if isinstance(text, str) else str(text)
     if shown.isascii() and shown.isprintable():
         return shown
-    return "".join(c if unicodedata.category(c) not in _UNSAFE else _escape(c) for c in shown)
+    return "".join(c if unicodedata.category(c) not in _UNSAFE else escape(c) for c in shown)
 
 
 def plural(number: int, one: str, several: str | None = None) -> str:
@@ -38,7 +38,8 @@ def as_json(value: object) -> str:
     return printable(json.dumps(value, ensure_ascii=False, default=str))
 
 
-def _escape(character: str) -> str:
+def escape(character: str) -> str:
+    r"""Write a character as ``\uXXXX``, beyond four digits as ``\UXXXXXXXX``."""
     code = ord(character)
     return f"\\u{code:04x}" if code <= _LAST_OF_FOUR_DIGITS else f"\\U{code:08x}"
 

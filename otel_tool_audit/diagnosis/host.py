@@ -56,12 +56,8 @@ def environment() -> Iterator[CheckResult]:
         yield CheckResult("settings", Level.problem, str(error), "mend or unset that variable")
         return
     if settings.off:
-        yield CheckResult(
-            "settings",
-            Level.problem,
-            f"{variable('disabled')} is set: tools run and nothing is recorded",
-            f"unset it, or set {variable('required')}=true",
-        )
+        what = f"{variable('disabled')} is set: tools run and nothing is recorded"
+        yield CheckResult("settings", Level.problem, what, f"unset it, or set {variable('required')}=true")
     elif settings.on_unavailable == "allow":
         yield CheckResult("settings", Level.warning, f"{variable('on_unavailable')}=allow: tools run even when nothing can be recorded", "use refuse")
     else:
@@ -71,20 +67,13 @@ def environment() -> Iterator[CheckResult]:
 
 def _telemetry() -> Iterator[CheckResult]:
     if os.environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
-        yield CheckResult(
-            "spans",
-            Level.warning,
-            "OTEL_SDK_DISABLED is set: no spans; own calls are recorded all the same, other instrumentations' are not",
-            "unset it",
-        )
+        what = "OTEL_SDK_DISABLED is set: no spans; own calls are recorded all the same, other instrumentations' are not"
+        yield CheckResult("spans", Level.warning, what, "unset it")
         return
     sampler = os.environ.get("OTEL_TRACES_SAMPLER", "")
     if sampler and not sampler.endswith("always_on"):
-        yield CheckResult(
-            "sampler",
-            Level.notice,
-            f"OTEL_TRACES_SAMPLER={sampler}: unsampled spans are recorded, if configure() made or found the provider, and not exported",
-        )
+        what = f"OTEL_TRACES_SAMPLER={sampler}: unsampled spans are recorded, if configure() made or found the provider, and not exported"
+        yield CheckResult("sampler", Level.notice, what)
     if os.environ.get("OTEL_TRACES_EXPORTER", "otlp").strip() == "none":
         yield CheckResult("exporter", Level.notice, "OTEL_TRACES_EXPORTER=none: spans are not exported")
         return

@@ -10,6 +10,7 @@ import os
 import shutil
 import stat
 import tempfile
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -20,6 +21,7 @@ from otel_tool_audit.format.events import Completeness, kind_of
 from otel_tool_audit.format.names import TRAIL_CHAIN
 from otel_tool_audit.host.directory import refuse_network
 from otel_tool_audit.host.system import System
+from otel_tool_audit.record.untrusted import details_of, mapping
 from otel_tool_audit.review.reader import UnauditedReader
 from otel_tool_audit.settings import STATELESS, variable
 from otel_tool_audit.text import plural
@@ -56,9 +58,8 @@ def of_state(state: str, trail: str | None) -> Iterator[CheckResult]:
     name = "state directory"
     elsewhere = f"set {variable('state')} to a directory on a local disk that only the agent's user can write"
     if state == STATELESS:
-        yield CheckResult(
-            name, Level.warning, "none: nothing outside the trail remembers its end, so no verdict is better than 'cannot tell'", elsewhere
-        )
+        what = "none: nothing outside the trail remembers its end, so no verdict is better than 'cannot tell'"
+        yield CheckResult(name, Level.warning, what, elsewhere)
         return
     if trail is not None and (os.path.realpath(state) + os.sep).startswith(os.path.realpath(trail) + os.sep):
         yield CheckResult(name, Level.problem, f"{state} lies inside the trail, where it protects nothing", elsewhere)
@@ -68,12 +69,8 @@ def of_state(state: str, trail: str | None) -> Iterator[CheckResult]:
     if (os.path.realpath(state) + os.sep).startswith(os.path.realpath(tempfile.gettempdir()) + os.sep):
         yield CheckResult(name, Level.warning, f"{state} is temporary: once it is cleaned away, no trail can be judged by it", elsewhere)
     if trail is not None and os.path.exists(trail) and os.path.exists(state) and os.stat(trail).st_uid == os.stat(state).st_uid:
-        yield CheckResult(
-            "head protection",
-            Level.notice,
-            "trail and state directory belong to the same user: changes by other users, and to copies, are found, not his own",
-            "export spans to a backend he cannot write: each carries its record's hash",
-        )
+        what = "trail and state directory belong to the same user: changes by other users, and to copies, are found, not his own"
+        yield CheckResult("head protection", Level.notice, what, "export spans to a backend he cannot write: each carries its record's hash")
 
 
 def of_disks(*paths: str) -> Iterator[CheckResult]:
@@ -88,10 +85,8 @@ def of_disks(*paths: str) -> Iterator[CheckResult]:
         usage = shutil.disk_usage(place)
         share = usage.free / usage.total if usage.total else 0.0
         text = f"{share:.0%} is free under {place} ({usage.free / (1 << 30):.1f} GiB)"
-        if share >= FREE:
-            yield CheckResult("free disk", Level.good, text)
-        else:
-            yield CheckResult("free disk", Level.warning, text, "make room: a full disk refuses every call")
+        enough = (Level.good, text) if share >= FREE else (Level.warning, text, "make room: a full disk refuses every call")
+        yield CheckResult("free disk", *enough)
 
 
 def of_trail(path: str, state: str) -> Iterator[CheckResult]:
@@ -173,30 +168,20 @@ def _known(state: str, trail_id: str) -> CheckResult:
     name = "head"
     if state != STATELESS and os.path.isdir(os.path.join(state, "heads", trail_id)):
         return CheckResult(name, Level.good, "the state directory remembers where each chain ends")
-    return CheckResult(
-        name,
-        Level.warning,
-        "this state directory has never known the trail: a cut end cannot be noticed",
-        f"examine it with the state directory of its writers: --state DIR, or {variable('state')}",
-    )
+    remedy = f"examine it with the state directory of its writers: --state DIR, or {variable('state')}"
+    return CheckResult(name, Level.warning, "this state directory has never known the trail: a cut end cannot be noticed", remedy)
 
 
 def _counters(records: list[Mapping[str, Any]]) -> Iterator[CheckResult]:
-    totals: dict[str, int] = {}
+    totals: Counter[str] = Counter()
     for record in records:
-        details = record.get("details")
-        counters = details.get("counters") if isinstance(details, Mapping) else None
-        for name, count in (counters if isinstance(counters, Mapping) else {}).items():
-            totals[name] = totals.get(name, 0) + count if isinstance(count, int) else totals.get(name, 0)
+        totals.update({name: count for name, count in mapping(details_of(record).get("counters")).items() if isinstance(count, int)})
     if not totals:
         return
-    yield CheckResult(
-        "calls",
-        Level.good,
-        f"{totals.get('calls', 0):,} attempted, {totals.get('recorded', 0):,} recorded, by {plural(len(records), 'writer')} that told",
-    )
+    what = f"{totals['calls']:,} attempted, {totals['recorded']:,} recorded, by {plural(len(records), 'writer')} that told"
+    yield CheckResult("calls", Level.good, what)
     for name, remedy in _REMEDIES.items():
-        if totals.get(name):
+        if totals[name]:
             yield CheckResult(name, Level.warning, f"{totals[name]:,}", remedy)
 
 
@@ -204,9 +189,8 @@ def _clock(records: list[Mapping[str, Any]]) -> Iterator[CheckResult]:
     """Time is never evidence; but a clock that runs ahead makes every answer by time wrong."""
     latest = max((str(record.get("timestamp", "")) for record in records), default="")
     if latest > (datetime.now(UTC) + _AHEAD).isoformat(timespec="microseconds").replace("+00:00", "Z"):
-        yield CheckResult(
-            "clock", Level.warning, f"the trail's last record is of {latest}, which is in the future", "let NTP set this machine's clock"
-        )
+        what = f"the trail's last record is of {latest}, which is in the future"
+        yield CheckResult("clock", Level.warning, what, "let NTP set this machine's clock")
 
 
 def _append_only(directories: list[str]) -> CheckResult:

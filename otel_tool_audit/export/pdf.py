@@ -20,7 +20,7 @@ from otel_tool_audit.errors import SettingsError
 from otel_tool_audit.export.charts import COLOURS, NAMED, share, vertical
 from otel_tool_audit.export.document import UNSURE, Remarks, ReportDocument
 from otel_tool_audit.extras import optional
-from otel_tool_audit.text import plural
+from otel_tool_audit.text import escape, plural
 
 STANDARD: Final = "ua-1"
 MOST_ROWS: Final = 10_000
@@ -34,7 +34,6 @@ _SAMPLE: Final = f'#set document(title: "-")\n#set text(font: {_FONTS}, lang: "e
 _UNBROKEN: Final = re.compile(r"[^\s\u200b-]{25}(?=[^\s\u200b-])")
 _BREAK: Final = "\u200b"
 _FOREIGN: Final = re.compile("[^\u0000-\u052f\u1e00-\u1fff\u200b-\u206f\u2190-\u2193]")
-_LAST_OF_FOUR_DIGITS: Final = 0xFFFF
 
 
 def render(report: ReportDocument) -> bytes:
@@ -59,14 +58,13 @@ def render(report: ReportDocument) -> bytes:
         # the standard refuses text that no font can show
         unknown = _without_font(engine, "".join(sorted({*_FOREIGN.findall("".join(texts.values()))})))
     pattern = re.compile(f"[{re.escape(unknown)}]" if unknown else r"(?!)")
-    told = Remarks(
-        "Letters",
-        (
-            f"{plural(len(unknown), 'sign')} that no font here can show: in place of each stands its number (\\u…); the same report as HTML has all of them.",
-        ),
-        UNSURE,
-    )
-    escaped = {name: pattern.sub(_escape, value) for name, value in _texts(replace(report, remarks=(*report.remarks, told))).items()}
+    where = "in place of each stands its number (\\u…); the same report as HTML has all of them."
+    told = Remarks("Letters", (f"{plural(len(unknown), 'sign')} that no font here can show: {where}",), UNSURE)
+    # inside JSON text: two backslashes are one that is shown
+    escaped = {
+        name: pattern.sub(lambda sign: "\\" + escape(sign[0]), value)
+        for name, value in _texts(replace(report, remarks=(*report.remarks, told))).items()
+    }
     try:
         return bytes(engine.compile(template, sys_inputs=escaped, pdf_standards=STANDARD))
     except engine.TypstError as error:
@@ -114,12 +112,6 @@ def typst() -> Any:  # noqa: ANN401 - a module of an extra
         SettingsError: It is not installed.
     """
     return optional("typst", "reports as PDF need typst: pip install 'otel-tool-audit[report]'")
-
-
-def _escape(found: re.Match[str]) -> str:
-    code = ord(found[0])
-    # inside JSON text: two backslashes are one that is shown
-    return f"\\\\u{code:04x}" if code <= _LAST_OF_FOUR_DIGITS else f"\\\\U{code:08x}"
 
 
 def _chart(report: ReportDocument) -> dict[str, Any]:

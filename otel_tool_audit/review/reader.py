@@ -333,9 +333,6 @@ class UnauditedReader:
         return call
 
     def _caveats(self) -> tuple[str, ...]:
-        unreadable = (
-            [f"{plural(self.unreadable, 'line is no record and was', 'lines are no records and were')} passed over; run `otel-tool-audit verify`"]
-            if self.unreadable
-            else []
-        )
+        passed = plural(self.unreadable, "line is no record and was", "lines are no records and were")
+        unreadable = [f"{passed} passed over; run `otel-tool-audit verify`"] if self.unreadable else []
         return (*self.notes, *unreadable)

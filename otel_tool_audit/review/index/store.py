@@ -111,11 +111,8 @@ class IndexWorker(Worker):
             found, digest = _extract(descriptor, job.end)
             if stamp_of(os.fstat(descriptor)) != before:
                 raise OSError(f"{job.chain}/{job.name} changes while it is read")
-        data = to_parquet(
-            found,
-            IndexedSegment(job.chain, job.name, job.end),
-            {"trail.segment": f"{job.chain}/{job.name}", "trail.segment.sha256": digest, "trail.segment.end": str(job.end)},
-        )
+        said = {"trail.segment": f"{job.chain}/{job.name}", "trail.segment.sha256": digest, "trail.segment.end": str(job.end)}
+        data = to_parquet(found, IndexedSegment(job.chain, job.name, job.end), said)
         replace_file(job.target, [data], Durability.WHOLE)
         loose = sorted((*found.loose, *found.waiting()))
         return {
@@ -137,10 +134,8 @@ def to_table(columns: Sequence[Sequence[Any]], chain: str, segment: str, metadat
     """Give columns of :data:`~otel_tool_audit.review.index.extract.ROW` as an Arrow table, with the ``chain`` and ``segment`` where they stand."""
     pa = arrow()
     types = {TEXT: pa.string(), INTEGER: pa.int64(), NUMBER: pa.float64()}
-    schema = pa.schema(
-        [*(pa.field(name, types[kind]) for name, kind in KINDS.items()), pa.field("chain", pa.string()), pa.field("segment", pa.string())],
-        metadata=metadata,
-    )
+    fields = [*(pa.field(name, types[kind]) for name, kind in KINDS.items()), pa.field("chain", pa.string()), pa.field("segment", pa.string())]
+    schema = pa.schema(fields, metadata=metadata)
     where = [pa.repeat(pa.scalar(text), len(columns[0])) for text in (chain, segment)]
     return pa.table([*(pa.array(column, type=field.type) for column, field in zip(columns, schema, strict=False)), *where], schema=schema)
 

@@ -206,10 +206,8 @@ class Spill:
         for key, rest in self._by_call(self._seen):
             at, own, trace, call, seq, digest, flags = fields(rest)
             trail, _, chain = rest[size:].decode("utf-8", "surrogatepass").partition("/")
-            yield (
-                key,
-                ExportedSpan(call, trail or None, chain or None, seq if flags & _SEQ else None, digest if flags & _HASH else None, trace, own, at),
-            )
+            where = (trail or None, chain or None, seq if flags & _SEQ else None, digest if flags & _HASH else None)
+            yield key, ExportedSpan(call, *where, trace, own, at)
 
     def _by_call(self, heap: Heap) -> Iterator[tuple[bytes, bytes]]:
         """Give each entry's key and the rest of it, in the keys' order: joined calls come last, under the name that they share."""

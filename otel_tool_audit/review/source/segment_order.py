@@ -225,11 +225,8 @@ class _Path:
             elif any(key[0] <= begin for _, begin in lost):
                 self.out.notes.append(f"{self.folder.path}/{name} lies in what an accepted loss gave up; it proves nothing")
             elif not self._opened_meanwhile(key):
-                why = (
-                    "the chain's head names another open segment"
-                    if self.head is not None and key > max(on_way, default=(-1, 0))
-                    else "nothing in the chain leads to it"
-                )
+                beyond = self.head is not None and key > max(on_way, default=(-1, 0))
+                why = "the chain's head names another open segment" if beyond else "nothing in the chain leads to it"
                 self.out.strangers.append((key[0], f"segment {name} is no part of the chain ({why}): added, or left by a forger"))
 
     def _opened_meanwhile(self, key: Key) -> bool:

@@ -54,12 +54,8 @@ def _compare(place: KnownPlace, name: str, view: HeadView, copy: ChainResult | N
             findings.find(f.HEAD, name, count - 1, f"record {count - 1} of this copy is not the one that the trail's head names: rewritten")
         return 0
     if count > max(ends):
-        findings.find(
-            f.HEAD,
-            name,
-            head.written.lines,
-            f"this copy has {count - head.written.lines} records more than the trail: forged, or the trail is an older backup",
-        )
+        what = f"this copy has {count - head.written.lines} records more than the trail: forged, or the trail is an older backup"
+        findings.find(f.HEAD, name, head.written.lines, what)
         return 0
     if count and _hash_in(place, name, view, count - 1) != digest:
         findings.find(f.HEAD, name, count - 1, f"record {count - 1} of this copy is not the one that the trail has at {place.resolved}: rewritten")

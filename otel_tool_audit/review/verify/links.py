@@ -145,11 +145,8 @@ class LinkCheck:
                 self.last = None
                 return
             else:
-                self._report(
-                    CHAIN,
-                    seq - 1,
-                    f"record {seq - 1} is not the one that record {seq} names: it, or records up to it, were rewritten with new hashes",
-                )
+                what = f"record {seq - 1} is not the one that record {seq} names: it, or records up to it, were rewritten with new hashes"
+                self._report(CHAIN, seq - 1, what)
         self.take(block)
 
     def _ahead(self, block: Block, following: _Next | None) -> None:
