@@ -20,6 +20,7 @@ from otel_tool_audit.record.model import Receipt, ToolCall
 from otel_tool_audit.recording.builder import CallBuilder
 from otel_tool_audit.recording.identity import Caller
 from otel_tool_audit.settings import Settings
+from otel_tool_audit.text import one_of
 from otel_tool_audit.trail.trail import Trail
 
 _log = logging.getLogger("otel_tool_audit")
@@ -159,6 +160,6 @@ class Recorder:
                 "unattributed",
                 "the tool %s was called without %s: recorded as 'unknown' and counted; call tools inside `with attribution(%s):` (told once)",
                 tool,
-                " or ".join(filter(None, (", ".join(caller.unnamed[:-1]), caller.unnamed[-1]))),
+                one_of(caller.unnamed),
                 ", ".join(f"{name}=…" for name in caller.unnamed),
             )
