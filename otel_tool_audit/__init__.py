@@ -28,6 +28,8 @@ __all__ = [
     "shutdown", "tool", "tool_call", "verify",
 ]  # fmt: skip
 
+__version__ = "0.1.0"
+
 _HOMES: Final = {
     "SCHEMA_VERSION": "record.model", "Audit": "setup", "AuditError": "errors", "AuditSpanProcessor": "processor", "AuditUnavailable": "errors",
     "SettingsError": "errors", "Trail": "trail.trail", "TrailCorrupt": "errors", "TrailReader": "access.reader", "TrailTampered": "errors",
@@ -38,10 +40,6 @@ _HOMES: Final = {
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401 - as many types as public names
-    if name == "__version__":
-        from importlib.metadata import version  # noqa: PLC0415 - reading metadata costs more than the rest of this module
-
-        return version("otel-tool-audit")
     home = _HOMES.get(name)
     if home is None:
         message = f"module {__name__!r} has no attribute {name!r}"

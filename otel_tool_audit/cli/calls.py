@@ -10,11 +10,12 @@ from typing import Annotated, Any, Final
 import typer
 
 from otel_tool_audit.access.question import Question
+from otel_tool_audit.cli import BadUsage, output
 from otel_tool_audit.cli import options as opt
-from otel_tool_audit.cli import output
 from otel_tool_audit.cli.answer_status import leave, open_trail
-from otel_tool_audit.cli.options import BadUsage, choose, trail_directory
+from otel_tool_audit.cli.options import choose, trail_directory
 from otel_tool_audit.cli.output import Cell, Column
+from otel_tool_audit.cli.questions import asks
 from otel_tool_audit.export import formats
 from otel_tool_audit.export.document import duration
 from otel_tool_audit.review.calls.clocks import in_zone, zone_name
@@ -36,6 +37,7 @@ def _formats() -> tuple[str, ...]:
     return (*_OWN, *formats.names())
 
 
+@asks
 def calls(
     directory: opt.Directory = None,
     *,

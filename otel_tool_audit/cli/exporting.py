@@ -16,10 +16,11 @@ from otel_tool_audit import exit_codes
 from otel_tool_audit.access.answer import AnswerStatus, broken_in_words
 from otel_tool_audit.access.question import Question
 from otel_tool_audit.access.reader import TrailReader
+from otel_tool_audit.cli import BadUsage, output
 from otel_tool_audit.cli import options as opt
-from otel_tool_audit.cli import output
 from otel_tool_audit.cli.answer_status import open_trail
-from otel_tool_audit.cli.options import BadUsage, trail_directory
+from otel_tool_audit.cli.options import trail_directory
+from otel_tool_audit.cli.questions import asks
 from otel_tool_audit.cli.verdicts import STYLES, progress
 from otel_tool_audit.export import formats
 from otel_tool_audit.export.check import Checked, as_dict, check
@@ -27,6 +28,7 @@ from otel_tool_audit.export.manifest import Manifest
 from otel_tool_audit.text import one_of, plural
 
 
+@asks
 def export(
     directory: opt.Directory = None,
     *,

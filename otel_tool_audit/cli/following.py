@@ -9,12 +9,13 @@ import typer
 
 from otel_tool_audit.access.following import LatestCalls
 from otel_tool_audit.access.question import Question
+from otel_tool_audit.cli import BadUsage, output
 from otel_tool_audit.cli import options as opt
-from otel_tool_audit.cli import output
 from otel_tool_audit.cli.answer_status import leave, open_trail, say
 from otel_tool_audit.cli.calls import COLUMNS, pieces_of, row
-from otel_tool_audit.cli.options import BadUsage, choose, trail_directory
+from otel_tool_audit.cli.options import choose, trail_directory
 from otel_tool_audit.cli.output import Column
+from otel_tool_audit.cli.questions import asks
 from otel_tool_audit.export import delimited
 from otel_tool_audit.review.calls.clocks import zone_name
 
@@ -23,6 +24,7 @@ _WIDTHS: Final = (19, 11, 14, 16, 22, 7, 0)
 """What a table's columns have at least, in characters: its rows are not known yet."""
 
 
+@asks
 def tail(
     directory: opt.Directory = None,
     *,

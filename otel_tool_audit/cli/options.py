@@ -6,21 +6,18 @@ import os
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, tzinfo
 from enum import StrEnum
-from typing import Annotated, Any, Final, cast
+from typing import Annotated, Any, Final
 
 import typer
 from typer.core import TyperCommand
 
 from otel_tool_audit.access.question import Asked
-from otel_tool_audit.cli import output
+from otel_tool_audit.cli import BadUsage, output
 from otel_tool_audit.format.names import DOCUMENT
 from otel_tool_audit.record.model import TRIGGERS
 from otel_tool_audit.review.calls import times
 from otel_tool_audit.settings import variable
 from otel_tool_audit.text import one_of
-
-BadUsage: Final = cast("type[Exception]", typer.BadParameter.__mro__[1])
-"""What typer raises for wrong arguments: ``UsageError``, whose home differs between typer's versions."""
 
 
 class Status(StrEnum):

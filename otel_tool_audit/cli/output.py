@@ -25,8 +25,6 @@ from otel_tool_audit.errors import SettingsError
 from otel_tool_audit.host.durable import Durability, replace_file
 from otel_tool_audit.text import printable
 
-NAME: Final = "otel-tool-audit"
-
 SAMPLE: Final = 500
 """Rows that decide how wide a table's columns are; what follows is fitted to them, so that a table of millions streams."""
 
@@ -86,14 +84,6 @@ def stderr() -> Console:
 
 def _console(file: Any) -> Console:  # noqa: ANN401 - rich's own type of a stream is IO[str], sys.stdout is TextIO
     return _Console(file=file, highlight=False, markup=False, emoji=False, soft_wrap=True)
-
-
-def speak_utf8() -> None:
-    """Let both streams carry any text, whatever the locale says; what cannot be encoded is escaped."""
-    for stream in (sys.stdout, sys.stderr):
-        reconfigure = getattr(stream, "reconfigure", None)
-        if reconfigure is not None:
-            reconfigure(encoding="utf-8", errors="backslashreplace")
 
 
 def as_json(value: object, *, indent: int | None = None) -> str:

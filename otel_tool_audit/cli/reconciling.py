@@ -11,9 +11,9 @@ import typer
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
+from otel_tool_audit.cli import BadUsage, output
 from otel_tool_audit.cli import options as opt
-from otel_tool_audit.cli import output
-from otel_tool_audit.cli.options import BadUsage, asked, trail_directory
+from otel_tool_audit.cli.options import asked, trail_directory
 from otel_tool_audit.cli.output import Cell
 from otel_tool_audit.review.reconcile import sources
 from otel_tool_audit.review.reconcile.compare import COUNTS, MISMATCHED, MISSING_IN_BACKEND, MISSING_IN_TRAIL

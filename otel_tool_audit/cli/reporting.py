@@ -14,16 +14,17 @@ from otel_tool_audit.access.heading import heading_of
 from otel_tool_audit.access.question import Question
 from otel_tool_audit.access.reader import TrailReader
 from otel_tool_audit.access.reports import Report, TooManyRowsError, stretch_for
+from otel_tool_audit.cli import BadUsage, output, pages
 from otel_tool_audit.cli import options as opt
-from otel_tool_audit.cli import output, pages
 from otel_tool_audit.cli.answer_status import open_trail
-from otel_tool_audit.cli.options import BadUsage, choose, trail_directory
+from otel_tool_audit.cli.options import choose, trail_directory
+from otel_tool_audit.cli.questions import asks
 from otel_tool_audit.cli.verdicts import progress
 from otel_tool_audit.export import html, pdf
 from otel_tool_audit.export.contents import Heading, access_document, activity_document, conversation_document
 from otel_tool_audit.export.document import ReportDocument
 
-report: Final = typer.Typer(help="Reports that people read: who saw what, and what happened.", rich_markup_mode=None)
+report: Final = typer.Typer(help="Reports that people read: who saw what, and what happened.", add_completion=False, rich_markup_mode=None)
 
 _SLOW_ROWS: Final = 2_000
 
@@ -31,6 +32,7 @@ FORMATS: Final = ("table", "json", "html", "pdf")
 _Format = Annotated[str | None, opt.format_option("table (default), json, html or pdf.", lambda: FORMATS)]
 
 
+@asks
 def access(
     directory: opt.Directory = None,
     *,
@@ -57,6 +59,7 @@ def access(
     asked.give(found, access_document)
 
 
+@asks
 def activity(
     directory: opt.Directory = None,
     *,
@@ -79,6 +82,7 @@ def activity(
     asked.give(asked.reader.activity_report(start, end, every=stretch_for(start, end), verifying=progress, **filters), activity_document)
 
 
+@asks
 def conversation(
     directory: opt.Directory = None,
     *,
@@ -171,3 +175,7 @@ def _pieces(found: Report, document: ReportDocument, style: str) -> Iterable[str
         return [pdf.render(document)]
     facts: dict[str, Any] = {fact.name.lower().replace(" ", "_"): fact.value for fact in document.facts}
     return [output.as_json({"report": document.title, "heading": facts, **dataclasses.asdict(found)}, indent=2) + "\n"]
+
+
+for _verb in (access, conversation, activity):
+    report.command()(_verb)

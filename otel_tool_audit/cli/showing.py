@@ -14,11 +14,11 @@ from rich.text import Text
 
 from otel_tool_audit import exit_codes
 from otel_tool_audit.access.reader import TrailReader
+from otel_tool_audit.cli import BadUsage, output
 from otel_tool_audit.cli import options as opt
-from otel_tool_audit.cli import output
 from otel_tool_audit.cli.answer_status import leave, open_trail
 from otel_tool_audit.cli.calls import STYLES
-from otel_tool_audit.cli.options import BadUsage, directory_and
+from otel_tool_audit.cli.options import directory_and
 from otel_tool_audit.cli.output import Cell
 from otel_tool_audit.review.calls.filters import nearest
 from otel_tool_audit.review.calls.timeline import one_line

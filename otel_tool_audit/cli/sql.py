@@ -16,12 +16,14 @@ from otel_tool_audit.cli import output
 from otel_tool_audit.cli.answer_status import leave, open_trail
 from otel_tool_audit.cli.options import choose, directory_and
 from otel_tool_audit.cli.output import Cell, Column
+from otel_tool_audit.cli.questions import asks
 from otel_tool_audit.export import delimited, markdown
 
 _MEMORY: Final = 4 << 30
 """Bytes that answering may take beside what the process has."""
 
 
+@asks
 def sql(
     first: opt.Directory = None,
     select: Annotated[str | None, typer.Argument(metavar="SELECT", help="One SELECT, or - to read it from stdin.", show_default=False)] = None,

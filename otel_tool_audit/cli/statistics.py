@@ -15,6 +15,7 @@ from otel_tool_audit.cli.answer_status import leave, open_trail
 from otel_tool_audit.cli.options import choose, trail_directory
 from otel_tool_audit.cli.output import Cell, Column
 from otel_tool_audit.cli.pages import sparkline
+from otel_tool_audit.cli.questions import asks
 from otel_tool_audit.export import delimited, markdown
 from otel_tool_audit.export.document import duration, percent
 from otel_tool_audit.review.calls.intervals import named
@@ -36,6 +37,7 @@ _Every = Annotated[
 ]
 
 
+@asks
 def stats(
     directory: opt.Directory = None,
     *,

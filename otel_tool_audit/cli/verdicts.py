@@ -11,9 +11,9 @@ import typer
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
+from otel_tool_audit.cli import BadUsage, output
 from otel_tool_audit.cli import options as opt
-from otel_tool_audit.cli import output
-from otel_tool_audit.cli.options import BadUsage, trail_directory
+from otel_tool_audit.cli.options import trail_directory
 from otel_tool_audit.cli.output import Cell
 from otel_tool_audit.review.verify import checks
 from otel_tool_audit.review.verify.findings import Verification

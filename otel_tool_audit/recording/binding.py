@@ -16,7 +16,7 @@ from opentelemetry import context as otel
 from opentelemetry import trace
 from opentelemetry.trace import Tracer, TracerProvider
 
-from otel_tool_audit import semconv
+from otel_tool_audit import __version__, semconv
 from otel_tool_audit.errors import AuditUnavailable
 from otel_tool_audit.settings import Settings, variable
 
@@ -67,7 +67,7 @@ class Binding:
         provider = self.provider or trace.get_tracer_provider()
         known, tracer = self._made
         if tracer is None or known is not provider:
-            tracer = provider.get_tracer("otel_tool_audit", _version(), schema_url=semconv.SCHEMA_URL)
+            tracer = provider.get_tracer("otel_tool_audit", __version__, schema_url=semconv.SCHEMA_URL)
             self._made = (provider, tracer)
         return tracer
 
@@ -155,12 +155,3 @@ def binding_for(trail: Trail | None) -> Binding | None:
         f"or set {variable('disabled')}=true to run without records"
     )
     raise AuditUnavailable(message)
-
-
-def _version() -> str:
-    from importlib.metadata import PackageNotFoundError, version  # noqa: PLC0415 - half as much to import as all that a decorated tool needs
-
-    try:
-        return version("otel-tool-audit")
-    except PackageNotFoundError:
-        return "0"

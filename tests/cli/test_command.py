@@ -4,12 +4,15 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import pytest
 from made_calls import Printed, call, record
+from typer import Typer
 
+from otel_tool_audit.cli.app import VERBS as LISTED
 from otel_tool_audit.trail.trail import Trail
 
 Command = Callable[..., Printed]
@@ -132,3 +135,19 @@ def _python(*arguments: str, environment: dict[str, str] | None = None) -> subpr
     return subprocess.run(
         [sys.executable, *arguments], capture_output=True, encoding="utf-8", check=False, timeout=60, env={**os.environ, **(environment or {})}
     )
+
+
+def test_the_list_of_verbs_says_what_each_says_of_itself() -> None:
+    """The lines stand beside the list, so that it needs no verb's module; they are the first lines of the verbs' own help."""
+    for name, verb in LISTED.items():
+        found = getattr(import_module(f"otel_tool_audit.cli.{verb.module}"), name)
+        said = found.info.help if isinstance(found, Typer) else found.__doc__.partition("\n")[0]
+        assert said == verb.help, name
+
+
+def test_listing_the_verbs_imports_none_of_them() -> None:
+    """--help and --version need neither rich's console nor the reader."""
+    for option in ("--help", "--version"):
+        code = f"import sys; from otel_tool_audit.cli.app import run; run([{option!r}]); print(*sys.modules, file=sys.stderr)"
+        loaded = set(_python("-c", code).stderr.split())
+        assert set() == loaded & {"rich.console", "opentelemetry", "otel_tool_audit.review", "otel_tool_audit.access", "importlib.metadata"}
