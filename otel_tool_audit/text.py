@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
 import unicodedata
 from collections.abc import Sequence
 from typing import Final
 
 _UNSAFE: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 
+_ADDRESS: Final = re.compile(r"<(?P<what>[\w.]+)(?: object)?(?:(?:, | )[^<>]*?)?\bat 0x[0-9a-fA-F]+[^<>]*>")
+_TASK: Final = re.compile(r"<(?:_?\w*\.)*(?:Task|Future)\b.*?(?:>{1,2}(?!\w)|$)", re.DOTALL)
+_BARE_ADDRESS: Final = re.compile(r"\s*\bat 0x[0-9a-fA-F]{6,16}\b|(?<=scope )[0-9a-f]{8,16}\b")
 
 _LAST_OF_FOUR_DIGITS: Final = 0xFFFF
 
@@ -47,3 +51,14 @@ def escape(character: str) -> str:
 def one_of(words: Sequence[str]) -> str:
     """Name things to choose from: ``a, b or c``."""
     return " or ".join(filter(None, (", ".join(words[:-1]), *words[-1:])))
+
+
+def readable(message: str | None) -> str:
+    """Show a message without the addresses of objects: they name nothing that outlives the process."""
+    if message is None:
+        return ""
+    if "0x" not in message and "scope" not in message and "<" not in message:
+        return message.strip()
+    words = _TASK.sub("a task", message)
+    words = _ADDRESS.sub(lambda found: f"<{found['what']}>", words)
+    return _BARE_ADDRESS.sub("", words).strip()

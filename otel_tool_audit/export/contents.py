@@ -30,9 +30,9 @@ from otel_tool_audit.export.document import (
     percent,
     text,
 )
-from otel_tool_audit.record.model import DENIED, PAUSED
+from otel_tool_audit.record.model import DENIED, INTERRUPTED, PAUSED
 from otel_tool_audit.review.calls.clocks import in_zone, zone_name
-from otel_tool_audit.review.calls.fold import ERROR, INTERRUPTED, RUNNING, SUCCESS
+from otel_tool_audit.review.calls.fold import ERROR, RUNNING, SUCCESS
 from otel_tool_audit.review.calls.intervals import filled
 from otel_tool_audit.review.calls.values import Count, ToolStatistics
 from otel_tool_audit.review.reports import Access, AccessReport, ActivityReport, ConversationReport, ReportedGap, Verdict

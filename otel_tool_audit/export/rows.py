@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
 from otel_tool_audit.export import formats
-from otel_tool_audit.review.calls.fold import INTERRUPTED, OUTCOME_FIELDS, RUNNING, Call, fold
+from otel_tool_audit.record.model import INTERRUPTED
+from otel_tool_audit.review.calls.fold import OUTCOME_FIELDS, RUNNING, Call, fold
 from otel_tool_audit.review.calls.stream import ids_of
 from otel_tool_audit.review.source import segments
 

@@ -16,11 +16,14 @@ from otel_tool_audit.observe.span_view import SpanView
 from otel_tool_audit.propagation.context import Attribution
 from otel_tool_audit.recognise import CallFacts, ToldCaller
 from otel_tool_audit.recognise.caller import OWN
-from otel_tool_audit.recognise.outcomes import telling
+from otel_tool_audit.recognise.exceptions import asked, ending, is_interrupt
+from otel_tool_audit.recognise.outcomes import said_halt
+from otel_tool_audit.recognise.results import telling
 from otel_tool_audit.record.codec import timestamp
-from otel_tool_audit.record.model import UNKNOWN, ToolCall, new_call
-from otel_tool_audit.recording import Failed, Outcome, Raised, Returned, plain_spec
+from otel_tool_audit.record.model import DENIED, UNKNOWN, ToolCall, new_call
+from otel_tool_audit.recording import Failed, Outcome, Paused, Raised, Returned, plain_spec
 from otel_tool_audit.recording.builder import CallBuilder
+from otel_tool_audit.text import readable
 
 LONGEST_NAME: Final = 200
 """Characters of a tool's name that are recorded."""
@@ -33,10 +36,11 @@ ASSUMED: Final = "success=assumed"
 _NAMED: Final = ("conversation_id", "user_id", "model")
 _PLAIN: Final = ("turn_number", "user_role", "agent", "tool_call_id", "attempt", "retry_of", "trigger", "purpose", "subject")
 _OUTCOME: Final = ("success", "error", "error_type", "result_summary")
+_HALT: Final = ("outcome", "waits_for", "denial")
 
 
 def observed_call(
-    build: CallBuilder, span: SpanView, facts: CallFacts, calling: Calling, source: str, raised: BaseException | None, *, interrupted: bool = False
+    build: CallBuilder, span: SpanView, facts: CallFacts, calling: Calling, source: str, outcome: Outcome | None, *, interrupted: bool = False
 ) -> ToolCall:
     """
     Make the call that a span tells of.
@@ -47,15 +51,16 @@ def observed_call(
         facts: What the span says of the call.
         calling: Who called.
         source: Where facts came from; see :func:`source_of`.
-        raised: What went through the span without its noticing: a cancelled task leaves its span's status UNSET.
-        interrupted: The span never ended, so nothing is known of the outcome.
+        outcome: What came of it; None when that is not known, or not yet.
+        interrupted: The span never ended.
     """
     spec = plain_spec(facts.tool_name[:LONGEST_NAME])
     trace_id = span.context.trace_id if span.context.is_valid else None
     call, withheld = build.observed(spec.name, calling.caller, facts.arguments, facts.tool_call_id, calling.subject, trace_id)
     start, context, parent = span.start_time, span.context, span.parent
-    # how long an interrupted call took, and how it ended, nobody knows
-    done = call if interrupted else build.ended(call, spec, _outcome(span, facts, raised), max(0, (span.end_time or 0) - (start or 0)), withheld)
+    # how long an interrupted call took nobody knows
+    elapsed = None if interrupted else max(0, (span.end_time or 0) - (start or 0))
+    done = build.ended(call, spec, outcome, elapsed, withheld)
     done["timestamp"] = timestamp(start) if start else build.now()
     done["source"] = source
     if context.is_valid:
@@ -152,6 +157,13 @@ def _rank(arguments: object) -> int:
 
 def _better_outcome(old: ToolCall, new: ToolCall) -> dict[str, Any]:
     after: Mapping[str, Any] = new
+    halted, halts = old.get("outcome"), new.get("outcome")
+    if halts is not None and halted not in {halts, DENIED}:
+        # what says that a call waits, was refused or was cut off knows more than what saw a span end
+        ended: dict[str, Any] = {name: after.get(name) for name in (*_OUTCOME, *_HALT) if name in new or name in old}
+        return {**ended, **({"duration_ms": new["duration_ms"]} if old["duration_ms"] is None else {})}
+    if halted is not None:
+        return _better_words(old, new) if halts == halted else {}
     if new["success"] is None:
         return {}
     if old["success"] is None or (old["success"] and not new["success"]):
@@ -168,12 +180,48 @@ def _better_outcome(old: ToolCall, new: ToolCall) -> dict[str, Any]:
     return {"result_summary": new["result_summary"]} if new["success"] and sizes[0] <= 4 < sizes[1] else {}  # noqa: PLR2004
 
 
-def _outcome(span: SpanView, facts: CallFacts, raised: BaseException | None) -> Outcome:
+def _better_words(old: ToolCall, new: ToolCall) -> dict[str, Any]:
+    """Of two spans that tell the same of a call that did not end by itself, the one that says why."""
+    before: Mapping[str, Any] = old
+    after: Mapping[str, Any] = new
+    found = {}
+    for name in ("waits_for", "denial"):
+        had, has = before.get(name), after.get(name)
+        if had and has and any(had[key] is None and has[key] is not None for key in has):
+            found[name] = {key: has[key] if had[key] is None else had[key] for key in has}
+    return found
+
+
+def outcome_of(span: SpanView, facts: CallFacts, raised: BaseException | None) -> Outcome:
+    """
+    Tell what came of a call.
+
+    Args:
+        span: Ended.
+        facts: What it says of the call.
+        raised: What went through the span without its noticing: a cancelled task leaves its span's status UNSET.
+    """
+    halt = facts.halt
+    if isinstance(halt, Paused) and halt.reason is None and is_interrupt(span.status.description):
+        return halt._replace(reason=asked(span.status.description))
+    if halt is not None:
+        return halt
     failed = facts.failure
     if span.status.status_code is StatusCode.ERROR or failed is not None:
         kind = None if failed is None else failed.type
         said = (None if failed is None else failed.message, facts.message, span.status.description, facts.error_text)
-        return Failed(telling(said) or kind or NOT_TOLD, kind)
+        text = telling(said)
+        # the words beside a failed status may be all that tells of a pause, a refusal or a cancellation
+        return said_halt(text) or _failed(text, facts.error, kind)
     if raised is not None and span.status.status_code is StatusCode.UNSET:
         return Raised(raised)
     return Returned(facts.result)
+
+
+def _failed(text: str | None, error: object, kind: str | None) -> Outcome:
+    told = error if text is None and error is not None else text or kind or NOT_TOLD
+    if not isinstance(told, str):
+        return Failed(told, kind)
+    # an exception's name beside its words makes both readable: TimeoutError has none of its own
+    meant = ending((kind,), told, kind) if kind is not None else None
+    return meant if isinstance(meant, Failed) else Failed(readable(told), kind)

@@ -13,14 +13,16 @@ from typing import Any, Final
 
 from opentelemetry import baggage
 from opentelemetry import context as otel
+from opentelemetry.trace import StatusCode
 
-from otel_tool_audit.observe.call import ASSUMED, is_assumed, new_fields, observed_call, source_of
+from otel_tool_audit.observe.call import ASSUMED, is_assumed, new_fields, observed_call, outcome_of, source_of
 from otel_tool_audit.observe.callers import Callers, apart
 from otel_tool_audit.observe.model_spans import Models
 from otel_tool_audit.observe.open_spans import Descendant, OpenSpans, SpanMemory, SpanNode
 from otel_tool_audit.observe.recent_calls import RecentCalls, RecordedCall
 from otel_tool_audit.observe.span_view import NOTHING as NO_ATTRIBUTES
 from otel_tool_audit.observe.span_view import SpanView, events_of, plain, scope_of
+from otel_tool_audit.observe.unanswered import Unanswered, is_unanswered
 from otel_tool_audit.observe.writer import Recorded, Writing, together
 from otel_tool_audit.propagation.context import NOBODY
 from otel_tool_audit.recognise import CallerSource, CallFacts, Roles, SpanRole, facts_of, kind_of
@@ -62,6 +64,7 @@ class Watcher:
         self._recent = self._no_calls()
         self._given_up: dict[int, RecordedCall] = {}
         self.writing = Writing(recorder)
+        self._unanswered = Unanswered(recorder.calls, self.writing)
         # Two spans of one call may end in two threads at a time: one has to find what the other remembered. Held from looking for the call
         # until it is remembered and handed over, so that records of one call reach the trail in the order in which they were made. The
         # trail's thread never takes it: a record becomes durable while it is held. Re-entrant: the collector may end a span in this thread.
@@ -185,9 +188,12 @@ class Watcher:
         with self._lock:
             seen = self._same(span, entry, call, facts)
             if seen is None:
+                if call["model"] == UNKNOWN:
+                    self._unanswered.goes_on(call)
                 self.recorder.calls.link(call)
                 seen = self._observe(span, entry, call, claimed, told)
                 seen.nameless = facts.nameless
+                seen.unanswered = call["success"] is None and is_unanswered(facts)
             else:
                 seen.also(scope_of(span), span.start_time or 0, span.end_time or 0)
                 fresh = new_fields(seen.call, call, own=seen.own, claimed=seen.claimed)
@@ -198,6 +204,7 @@ class Watcher:
                         fresh["arguments"], fresh["redactions"] = call["arguments"], call["redactions"]
                     seen.nameless = False
                 self.writing.amend(seen, fresh, call["source"], call["claimed"], told)
+            self._unanswered.observed(seen, facts, scope_of(span))
             if not seen.own:
                 # the gate remembers its own calls when they end
                 self.recorder.calls.remember(seen.call)
@@ -233,13 +240,28 @@ class Watcher:
             places.append(model)
         calling = self._callers.of(known, places)
         told = calling.told
+        # asked before a model's span tells what this one does not: then the span itself told what went in
+        silent = is_unanswered(facts)
         if request is not None:
             facts, more = request
             told = {**told, **more}
         said = source_of(facts.source, told, known)
         if not interrupted and is_assumed(span, facts):
             said = f"{said} {ASSUMED}"
-        return observed_call(self.recorder.calls, span, facts, calling, said, raised, interrupted=interrupted), calling.claimed
+        unknown = interrupted or (silent and raised is None and span.status.status_code is not StatusCode.ERROR and self._in_an_agent(entry))
+        outcome = None if unknown else outcome_of(span, facts, raised)
+        return observed_call(self.recorder.calls, span, facts, calling, said, outcome, interrupted=interrupted), calling.claimed
+
+    def _in_an_agent(self, entry: SpanNode | None) -> bool:
+        return entry is not None and any(self._role_of(above) is SpanRole.AGENT for above in entry.ancestors())
+
+    def _role_of(self, node: SpanNode) -> SpanRole:
+        if node.role is not None:
+            return node.role
+        if node.view is None:
+            return SpanRole.UNTOLD
+        live = plain(node.view.attributes)
+        return kind_of(self._roles.found(live), live, node.view.name)
 
     def _around(self, entry: SpanNode | None) -> list[CallerSource]:
         """Give the places around a span, the nearest first."""
@@ -287,10 +309,7 @@ class Watcher:
     def _in_a_tool(self, entry: SpanNode | None) -> bool:
         """Tell whether the span directly around is known as a tool's already."""
         above = None if entry is None else entry.parent
-        if above is None or above.view is None:
-            return False
-        live = plain(above.view.attributes)
-        return kind_of(self._roles.found(live), live, above.view.name) is SpanRole.TOOL
+        return above is not None and self._role_of(above) is SpanRole.TOOL
 
     def _call_around(self, entry: SpanNode, call: ToolCall, facts: CallFacts) -> RecordedCall | None:
         """Find the call that a span is directly inside of: one of ours, which runs, or one whose span came before those inside it."""
@@ -318,6 +337,8 @@ class Watcher:
             return
         if below and found.telling:
             self._tell_below(below, attributes, found)
+        if below and kind is SpanRole.AGENT:
+            self._settle(entry, below)
         above = entry.parent
         inside = [Descendant(each, directly=True) for each in seen]
         inside += [Descendant(b.seen, b.directly and kind not in _BARRIERS and not seen) for b in below if b.seen not in seen]
@@ -326,10 +347,16 @@ class Watcher:
                 above.add_descendant(each)
             if above.role is None:
                 return
+            if above.role is SpanRole.AGENT:
+                self._settle(above, inside)
             # it was looked at before this one came: those around it hear of the calls from here
             hidden = above.role in _BARRIERS or bool(above.calls)
             inside = [Descendant(each.seen, each.directly and not hidden) for each in inside if each.seen not in above.calls]
             above = above.parent
+
+    def _settle(self, agent: SpanNode, below: Sequence[Descendant]) -> None:
+        with self._lock:
+            self._unanswered.agent_ended(agent, [inner.seen for inner in below if inner.directly])
 
     def _tell_below(self, below: Sequence[Descendant], attributes: Mapping[str, Any], found: FactMatch) -> None:
         waiting = [inner.seen for inner in below if _lacks(inner.seen.call)]

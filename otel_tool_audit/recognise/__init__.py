@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from otel_tool_audit.recognise.caller import CallerSource, ToldCaller, caller_in
-from otel_tool_audit.recognise.facts import CallFacts, Event, facts_of
+from otel_tool_audit.recognise.facts import CallFacts, facts_of
 from otel_tool_audit.recognise.kinds import SpanRole, kind_of
+from otel_tool_audit.recognise.outcomes import Event
 from otel_tool_audit.recognise.requests import Request, may_hold, requests_in
 from otel_tool_audit.recognise.roles import Roles
 

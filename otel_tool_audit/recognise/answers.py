@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
-from otel_tool_audit.recognise.outcomes import Result, result_in
+from otel_tool_audit.recognise.results import Result, result_in
 from otel_tool_audit.recognise.values import parsed, plain_text, scalar
 
 _MOST_NODES: Final = 2_000

@@ -54,6 +54,9 @@ ERROR: Final = "error"
 ERROR_TYPE: Final = "error_type"
 """What kind of error."""
 
+HALT: Final = "halt"
+"""That the call waits for somebody, or that somebody was asked: a word, a truth value, or the exception that says so."""
+
 USER: Final = "user"
 ROLE: Final = "role"
 CONVERSATION: Final = "conversation"

@@ -15,15 +15,15 @@ from otel_tool_audit.recognise import convention as c
 from otel_tool_audit.recognise.answers import answers_in
 from otel_tool_audit.recognise.convention import FactMatch
 from otel_tool_audit.recognise.kinds import failed_tool, is_answer, is_nameless, is_pseudo, is_wrapper, runs_tools, tool_in
-from otel_tool_audit.recognise.outcomes import Result, ToldFailure, error_in, failure_in, message_in, result_in
+from otel_tool_audit.recognise.outcomes import Event, Halt, ToldFailure, failure_in, halt_in, message_in
 from otel_tool_audit.recognise.requests import Request, requests_of
+from otel_tool_audit.recognise.results import Result, error_in, result_in, told_error, verdict_on
 from otel_tool_audit.recognise.roles import Roles
 from otel_tool_audit.recognise.values import arguments_in, plain_text, scalar
-
-Event = tuple[str, Mapping[str, Any]]
-"""A span event: its name and attributes."""
+from otel_tool_audit.record.outcomes import Failed
 
 _NO_RESULT: Final = Result(None, failed=False)
+_NO_VALUES: Final = (None, "")
 _FAILED: Final = ToldFailure(None, None)
 UNKNOWN_TOOL: Final = "unknown"
 _EXCEPTION: Final = "exception"
@@ -43,6 +43,7 @@ class CallFacts(NamedTuple):
         result: Without the envelope it came in.
         has_result: Whether the span told it; a result may be null.
         failure: That it failed, as attributes, events and the result tell; None when none does.
+        halt: That it waits, was refused, was cut off, or handed over; it counts more than a failure.
         message: What went wrong in words, whether or not anything says that something did.
         source: The convention that the span follows most.
         answers: Whether it only tells what the tool gave back; the call had a span of its own before.
@@ -57,6 +58,7 @@ class CallFacts(NamedTuple):
     result: Any
     has_result: bool
     failure: ToldFailure | None
+    halt: Halt | None
     message: str | None
     source: str
     answers: bool = False
@@ -68,6 +70,12 @@ class CallFacts(NamedTuple):
     def error_text(self) -> str | None:
         """What the result says went wrong, of a call that is known to have failed."""
         return error_in(self.result)
+
+    @property
+    def error(self) -> object | None:
+        """The same where it is no text: a mapping, a code."""
+        error = told_error(self.result)
+        return None if error is True else error
 
 
 def facts_of(name: str, attributes: Mapping[str, Any], found: FactMatch, events: Sequence[Event], roles: Roles) -> CallFacts | None:
@@ -90,9 +98,10 @@ def facts_of(name: str, attributes: Mapping[str, Any], found: FactMatch, events:
     if is_pseudo(tool, named=named is not None) or (named is None and is_pseudo(tool_in(name), named=False)):
         return None
     result = _result(found, attributes, events, roles) or _NO_RESULT
+    has_result = result is not _NO_RESULT
+    halt = halt_in(found, attributes, events, has_result=has_result and result.value not in _NO_VALUES)
     failure = failure_in(found, attributes) or (_raised(events) if events else None)
-    if failure is None and (result.failed or _tells_error(result.value)):
-        failure = _FAILED
+    failure, halt = _with_verdict(result, failure, halt)
     call_id = _call_id(found, attributes, events) or result.call_id
     if request is not None:
         call_id, arguments = call_id or request.call_id, request.arguments
@@ -104,8 +113,9 @@ def facts_of(name: str, attributes: Mapping[str, Any], found: FactMatch, events:
         call_id,
         arguments,
         result.value,
-        result is not _NO_RESULT,
+        has_result,
         failure,
+        halt,
         (_exception_message(events) if events else None) or message_in(found, attributes),
         found.source,
         is_answer(name),
@@ -121,27 +131,31 @@ def _spread(facts: CallFacts, found: FactMatch, attributes: Mapping[str, Any]) -
     # a history that was handed over is handed back
     before = {(answer.tool, answer.call_id) for answer in answers_in(attributes[key] for key in found.asking)} if len(given) > 1 else set()
     told = {(answer.tool, answer.call_id, repr(answer.arguments)): answer for answer in given}
-    calls = [
-        facts._replace(
-            tool_name=answer.tool,
-            tool_call_id=answer.call_id,
-            arguments=answer.arguments,
-            result=answer.result.value,
-            has_result=True,
-            failure=facts.failure or (_FAILED if answer.result.failed or _tells_error(answer.result.value) else None),
-            nameless=False,
-        )
-        for answer in told.values()
-        if answer.call_id is None or (answer.tool, answer.call_id) not in before
-    ]
+    calls = []
+    for answer in told.values():
+        if answer.call_id is None or (answer.tool, answer.call_id) not in before:
+            failure, halt = _with_verdict(answer.result, facts.failure, facts.halt)
+            calls.append(
+                facts._replace(
+                    tool_name=answer.tool,
+                    tool_call_id=answer.call_id,
+                    arguments=answer.arguments,
+                    result=answer.result.value,
+                    has_result=True,
+                    failure=failure,
+                    halt=halt,
+                    nameless=False,
+                )
+            )
     return calls[0]._replace(others=tuple(calls[1:])) if calls else facts
 
 
-def _tells_error(value: object) -> bool:
-    if type(value) is not dict and not isinstance(value, Mapping):
-        return False
-    said = value.get("error")
-    return isinstance(said, str) and said != ""
+def _with_verdict(result: Result, failure: ToldFailure | None, halt: Halt | None) -> tuple[ToldFailure | None, Halt | None]:
+    """Join what the result says of its call with what attributes and events say."""
+    verdict = verdict_on(result)
+    if isinstance(verdict, Failed):
+        return failure or _FAILED, halt
+    return failure, halt or verdict
 
 
 def _first_text(found: FactMatch, attributes: Mapping[str, Any], fact: str) -> str | None:

@@ -1,87 +1,75 @@
 """
-What came of a call, from every sign in use: status is one of them, and often not the one that tells.
+What came of a call, from every sign in use on its span: status is one of them, and often not the one that tells.
 
-Source: OpenTelemetry semantic conventions 1.38, "Recording errors"; MCP 2025-11-25, ``CallToolResult.isError``; ARCHITECTURE.md.
+Source: OpenTelemetry semantic conventions 1.38, "Recording errors"; ARCHITECTURE.md, "Spans of other instrumentations".
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from otel_tool_audit.recognise import convention as c
 from otel_tool_audit.recognise.convention import FactMatch
-from otel_tool_audit.recognise.values import is_typed, parsed, plain_text
+from otel_tool_audit.recognise.exceptions import asked, cancelled, ending, is_interrupt
+from otel_tool_audit.recognise.results import BAD, spoken
+from otel_tool_audit.recognise.values import parsed, plain_text
+from otel_tool_audit.record.model import ANSWER, APPROVAL, RESULT
+from otel_tool_audit.record.outcomes import Denied, Interrupted, Paused, Returned
 
-_BAD: Final = frozenset(
-    {"error", "failure", "failed", "fail", "exception", "errored", "timeout", "cancelled", "canceled", "denied", "rejected", "aborted"}
-)
+Event = tuple[str, Mapping[str, Any]]
+"""A span event: its name and attributes."""
+
+Halt = Paused | Denied | Interrupted | Returned
+"""How a call ended other than well or badly; ``Returned``: it handed over to another agent."""
+
 _SIGNS: Final = frozenset({c.ERROR_TYPE, c.STATUS, c.FAILED, c.SUCCEEDED})
 _FALSE: Final = frozenset({"", "false", "0", "none", "null", "no", "off"})
 _TRUE: Final = frozenset({"true", "1", "yes"})
-_IN_TEXT: Final = re.compile(r"\b(?:status=['\"]?(?:error|failure|failed)\b|is_?[eE]rror=True)")
-_ERROR_TEXT: Final = re.compile(
-    r"\s*(?:Error(?:[:!]| (?:executing|calling|running|invoking|while|in|occurred)\b)|Exception(?::| (?:in|while)\b)|Traceback \(most recent call|"
-    r"(?:[A-Za-z_]\w*\.)*[A-Z]\w*(?:Error|Exception)(?:: |\()|(?:Tool|Function)(?: call| execution)? (?:error|failed)\b|"
-    r"An error occurred\b|I encountered an error\b|Failed to (?:execute|call|run|invoke)\b)"
+_LETTERS: Final = re.compile(r"[^a-z]")
+
+_WAITING: Final = re.compile(
+    r"(?:interrupt(?:ed|ion)?|paused?|suspend(?:ed)?|deferred|deferral|pending|waiting|awaiting|(?:requires|needs)(?:action|input|approval|confirmation)|"
+    r"(?:action|input|auth|approval|confirmation)required|(?:waiting|awaiting|pending)(?:for)?(?:human|user|tool)?(?:approval|confirmation|input|action|review|answer|feedback|response|consent))"
 )
-"""How the text begins that frameworks give the model instead of the exception."""
+"""A state in which a call waits; letters only."""
 
-_EMPTY_TALK: Final = re.compile(
-    r"\s*(?:(?:[A-Za-z_]\w*\.)*\w*(?:Error|Exception)\s*:?|(?:tool|function|unknown|internal)?[ _]?(?:error|failed|failure)\.?|"
-    r"error (?:while )?(?:running|executing|calling|invoking) (?:the )?(?:tool|function)(?: \(non-fatal\))?\.?|"
-    r"(?:tool|function)(?: call| execution)? failed\.?|an error occurred(?: while (?:running|executing|calling) the tool)?\.?)\s*",
-    re.IGNORECASE,
+_REFUSED: Final = frozenset({"denied", "rejected", "declined", "refused", "disapproved", "notapproved"})
+_STOPPED: Final = frozenset({"cancelled", "canceled", "aborted"})
+_SETTLED: Final = frozenset(
+    {
+        "approved",
+        "granted",
+        "confirmed",
+        "accepted",
+        "allowed",
+        "allow",
+        "resumed",
+        "completed",
+        "complete",
+        "done",
+        "auto",
+        "autoapproved",
+        "notrequired",
+        "never",
+        "success",
+        "ok",
+        "answered",
+    }
 )
-"""What only says that something went wrong; the whole message, see below."""
-
-_ERROR_KEYS: Final = ("error", "error_message", "errorMessage", "message", "detail", "details", "reason", "exception")
-_MARKS: Final = frozenset(
-    {"tool_call_id", "toolUseId", "lc", "is_error", "isError", "structuredContent", "artifact", "additional_kwargs", "tool_output", "raw_output"}
+_APPROVAL: Final = re.compile(r"approv|confirm|consent|permission|review")
+_ANSWER: Final = re.compile(r"input|answer|feedback|elicit|interrupt|human|question")
+_RESULT: Final = re.compile(r"defer|external")
+_HAPPENED: Final = re.compile(
+    r"interrupt|paused?\b|suspend|deferr|approval|confirmation|elicit|await|waiting|hitl|human[._ -](?:input|review|feedback|in[._ -]the[._ -]loop)|input[._ -]required"
 )
-_ENVELOPES: Final = frozenset(
-    {"tool", "constructor", "tool_result", "tool_call_response", "function_response", "function_call_output", "tool_call_output"}
-)
-_INNER: Final = (
-    "toolResult",
-    "tool_result",
-    "function_response",
-    "functionResponse",
-    "tool_output",
-    "raw_output",
-    "output",
-    "result",
-    "response",
-    "data",
-    "kwargs",
-    "structuredContent",
-    "content",
-    "parts",
-    "text",
-)
-_ENVELOPE_WORDS: Final = frozenset({*_MARKS, *_INNER, "type", "tool_use_id", "tool_id"})
-"""Without one of them a mapping is a tool's own result."""
-
-_IDS: Final = ("tool_call_id", "toolUseId", "tool_use_id", "tool_id")
-_BESIDE: Final = frozenset({"output", "kwargs", "tags", "metadata", "run_id", "parent_run_id"})
-_LONGEST_TEXT: Final = 4_096
-_DEEPEST: Final = 8
-
-
-class Result(NamedTuple):
-    """
-    What a tool gave back.
-
-    Attributes:
-        value: Without the envelope.
-        failed: Whether the envelope says that it is an error.
-        call_id: The provider's id of the call, where the envelope names it.
-    """
-
-    value: Any
-    failed: bool
-    call_id: str | None = None
+_RESUMED: Final = re.compile(r"resum|approved|granted|confirmed|accepted|answered|received|resolved|responded|response|result$")
+_REJECTED: Final = re.compile(r"reject|denied|declin|refus")
+_SAID: Final = ("reason", "message", "question", "prompt", "payload", "value", "metadata", "description", "content")
+_NAMING: Final = frozenset({"id", "type", "kind", "name", "status", "state"})
+_EXCEPTION: Final = "exception"
+_LONGEST_REASON: Final = 4_096
 
 
 class ToldFailure(NamedTuple):
@@ -97,42 +85,141 @@ class ToldFailure(NamedTuple):
     type: str | None
 
 
-def result_in(value: object) -> Result:
+def halt_in(found: FactMatch, attributes: Mapping[str, Any], events: Sequence[Event], *, has_result: bool) -> Halt | None:
     """
-    Take a result out of the envelope that a framework put around it.
+    Look for a sign that a call waits, was refused, was cut off, or handed over.
 
     Args:
-        value: As the attribute held it.
+        found: What attributes tell.
+        attributes: The attributes.
+        events: The span's.
+        has_result: Whether the span tells a result: then what only says that approval is needed for the tool says nothing of this call.
+
+    Returns:
+        None when nothing does.
     """
-    inner = parsed(value)
-    if _is_bare(inner):
-        return Result(inner, failed=False)
-    failed = False
-    call_id: str | None = None
-    for _ in range(_DEEPEST):
-        if type(inner) is dict or isinstance(inner, Mapping):
-            if _is_bare(inner):
-                break
-            failed = failed or _tells_failure(inner)
-            call_id = call_id or next((text for key in _IDS if (text := plain_text(inner.get(key)))), None)
-            if call_id is None and _response(inner):
-                call_id = plain_text(inner.get("id"))
-            inside = _inside(inner)
-        elif isinstance(inner, Sequence) and not isinstance(inner, (str, bytes, bytearray)):
-            inside = _only_part(inner)
-        else:
-            break
-        if inside is None:
-            break
-        inner = parsed(inside)
-    if isinstance(inner, str):
-        failed = failed or _ERROR_TEXT.match(inner[:_LONGEST_TEXT]) is not None or _IN_TEXT.search(inner[:_LONGEST_TEXT]) is not None
-    return Result(inner, failed, call_id)
+    raised = _raised(found, attributes, events)
+    if raised is not None:
+        return raised
+    for key in found.by.get(c.STATUS, ()):
+        if (told := _state(attributes[key], key)) is not None:
+            return told
+    for key in found.by.get(c.HALT, ()):
+        if (told := _halted(key, attributes, has_result=has_result)) is not None:
+            return told
+    return _happened(events, has_result=has_result) if events else None
 
 
-def _is_bare(value: object) -> bool:
-    """Tell whether a mapping is a tool's own result, without an envelope."""
-    return (type(value) is dict or isinstance(value, Mapping)) and len(value) > 1 and _ENVELOPE_WORDS.isdisjoint(value)
+def _raised(found: FactMatch, attributes: Mapping[str, Any], events: Sequence[Event]) -> Halt | None:
+    """Read what was raised: frameworks raise to wait, too, and some instrumentations call that an error."""
+    thrown = [(plain_text(told.get("exception.type")), plain_text(told.get("exception.message"))) for name, told in events if name == _EXCEPTION]
+    kinds = [text for key in found.by.get(c.ERROR_TYPE, ()) if (text := plain_text(attributes[key]))]
+    words = message_in(found, attributes)
+    for kind, message in (*reversed(thrown), *((kind, words) for kind in kinds)):
+        meant = ending((kind,), message, kind) if kind is not None and " " not in kind.strip() else None
+        if isinstance(meant, (Paused, Denied, Interrupted, Returned)):
+            return meant
+        if is_interrupt(message):
+            return Paused(ANSWER, asked(message))
+    return None
+
+
+def said_halt(message: str | None) -> Halt | None:
+    """Read the words beside a failed status: they may tell of a pause, a refusal or a cancellation."""
+    if message is None:
+        return None
+    if is_interrupt(message):
+        return Paused(ANSWER, asked(message))
+    kind, colon, rest = message.partition(":")
+    if colon and " " not in kind.strip() and kind:
+        # as the SDK writes an exception: its type, a colon, its message
+        meant = ending((kind.strip(),), rest.strip() or None, kind.strip())
+        if isinstance(meant, (Paused, Denied, Interrupted, Returned)):
+            return meant
+    return spoken(message)
+
+
+def _state(value: object, key: str) -> Halt | None:
+    word = _word(value)
+    if word in _REFUSED:
+        return Denied(APPROVAL if _APPROVAL.search(key.lower()) else None, None)
+    if word in _STOPPED:
+        return Interrupted(cancelled(None), None)
+    return Paused(_kind_of_wait(word) or _kind_of_wait(key.lower()), None) if word is not None and _WAITING.fullmatch(word) else None
+
+
+def _halted(key: str, attributes: Mapping[str, Any], *, has_result: bool) -> Halt | None:
+    """Read an attribute whose name speaks of waiting: its value says whether this call waits."""
+    value, name = attributes[key], key.lower()
+    text = plain_text(value)
+    if value is True or (text is not None and text.strip().lower() in _TRUE):
+        return None if has_result else Paused(_kind_of_wait(name), _beside(key, attributes))
+    word = _word(value)
+    if word is None or word in _SETTLED or word in _FALSE or text is None or text.strip().lower() in _FALSE:
+        return None
+    told = _state(value, key)
+    if told is not None:
+        return told._replace(reason=_beside(key, attributes)) if isinstance(told, (Paused, Denied)) else told
+    meant = ending((text.strip(),), None, text) if " " not in text.strip() else None
+    if isinstance(meant, (Paused, Denied)):
+        return meant._replace(reason=_beside(key, attributes))
+    # a question, or the name or number of one
+    reason = _beside(key, attributes) if name.rpartition(".")[2] in _NAMING else text[:_LONGEST_REASON]
+    return None if has_result else Paused(_kind_of_wait(name), reason)
+
+
+def _happened(events: Sequence[Event], *, has_result: bool) -> Halt | None:
+    """Read what events tell, in their order: what was asked for may have been answered since."""
+    halt: Halt | None = None
+    for name, told in events:
+        lowered = name.lower()
+        if name == _EXCEPTION or not (_HAPPENED.search(lowered) or (halt is not None and (_RESUMED.search(lowered) or _REJECTED.search(lowered)))):
+            continue
+        reason = next((text for key in told if key.rpartition(".")[2] in _SAID and (text := plain_text(told[key]))), None)
+        decided = next(
+            (
+                word
+                for key, value in told.items()
+                if key.rpartition(".")[2] in ("decision", "status", "approved", "outcome") and (word := _word(value))
+            ),
+            "",
+        )
+        if _REJECTED.search(lowered) or decided in _REFUSED:
+            halt = Denied(APPROVAL, reason)
+        elif _RESUMED.search(lowered) or decided in _SETTLED or decided in _TRUE:
+            halt = None
+        elif not has_result:
+            halt = Paused(_kind_of_wait(lowered), reason)
+    return halt
+
+
+def _beside(key: str, attributes: Mapping[str, Any]) -> str | None:
+    """Give the words that stand beside an attribute: ``….deferral.metadata`` beside ``….deferral.name``."""
+    family = key.rpartition(".")[0]
+    for said in _SAID:
+        if family and (text := plain_text(attributes.get(f"{family}.{said}"))):
+            return text[:_LONGEST_REASON]
+    return None
+
+
+def _kind_of_wait(name: str | None) -> str | None:
+    if name is None:
+        return None
+    for kind, pattern in ((APPROVAL, _APPROVAL), (RESULT, _RESULT), (ANSWER, _ANSWER)):
+        if pattern.search(name):
+            return kind
+    return None
+
+
+def _word(value: object) -> str | None:
+    text = plain_text(value)
+    if text is None:
+        return None if not isinstance(value, bool) else str(value).lower()
+    text = text.strip()
+    if text[:1] == '"':
+        inner = parsed(text)
+        text = inner if isinstance(inner, str) else text
+    return _LETTERS.sub("", text.rpartition(".")[2].lower())
 
 
 def failure_in(found: FactMatch, attributes: Mapping[str, Any]) -> ToldFailure | None:
@@ -150,7 +237,7 @@ def failure_in(found: FactMatch, attributes: Mapping[str, Any]) -> ToldFailure |
     if _SIGNS.isdisjoint(by):
         return None
     kind = next((text for key in by.get(c.ERROR_TYPE, ()) if (text := plain_text(attributes[key]))), None)
-    failed = any((plain_text(attributes[key]) or "").strip('" ').lower() in _BAD for key in by.get(c.STATUS, ()))
+    failed = any((plain_text(attributes[key]) or "").strip('" ').lower() in BAD for key in by.get(c.STATUS, ()))
     message: str | None = None
     for key in by.get(c.FAILED, ()):
         value = attributes[key]
@@ -174,96 +261,3 @@ def message_in(found: FactMatch, attributes: Mapping[str, Any]) -> str | None:
     if c.ERROR not in found.by:
         return None
     return next((text for key in found.by[c.ERROR] if (text := plain_text(attributes[key]))), None)
-
-
-def error_in(result: object) -> str | None:
-    """Give what a result says went wrong, of a call that is known to have failed."""
-    if isinstance(result, str):
-        return result[:_LONGEST_TEXT] or None
-    if isinstance(result, Mapping):
-        said = telling(plain_text(result.get(key)) for key in _ERROR_KEYS)
-        return None if said is None else said[:_LONGEST_TEXT]
-    return None
-
-
-def telling(messages: Iterable[str | None]) -> str | None:
-    """
-    Choose the message that tells most: the first that is more than "an error occurred".
-
-    Args:
-        messages: In the order in which they are believed.
-    """
-    given = [message for message in messages if message and message.strip()]
-    return next((message for message in given if not _EMPTY_TALK.fullmatch(message)), given[0] if given else None)
-
-
-def _tells_failure(value: Mapping[Any, Any]) -> bool:
-    if value.get("is_error") is True or value.get("isError") is True:
-        return True
-    status = value.get("status", value.get("state"))
-    return isinstance(status, str) and status.lower() in _BAD and (_is_envelope(value) or _is_message(value))
-
-
-def _is_message(value: Mapping[Any, Any]) -> bool:
-    """Tell whether a mapping holds a list of parts, as messages do, and what became of them."""
-    parts = value.get("content")
-    return isinstance(parts, list) and bool(parts) and all(isinstance(part, Mapping) and "type" in part for part in parts)
-
-
-def _is_envelope(value: Mapping[Any, Any]) -> bool:
-    kind = value.get("type")
-    return not _MARKS.isdisjoint(value) or (isinstance(kind, str) and kind in _ENVELOPES)
-
-
-def _inside(value: Mapping[Any, Any]) -> Any:  # noqa: ANN401 - a result
-    if "output" in value and value.keys() <= _BESIDE:
-        return value["output"]
-    content = value.get("content")
-    if isinstance(content, Mapping) and "parts" in content:
-        return content["parts"]
-    if is_typed(value):
-        return value["value"]
-    if len(value) == 1 or _is_envelope(value) or _response(value) or ("state" in value and _is_message(value)):
-        for key in _INNER:
-            held = value.get(key)
-            if isinstance(held, (Mapping, list, tuple)) or (isinstance(held, str) and held):
-                return held
-    return None
-
-
-def _response(value: Mapping[Any, Any]) -> bool:
-    """Google's function responses: an id, a name and the response, nothing else."""
-    return "response" in value and value.keys() <= {"id", "name", "response", "type", "role"}
-
-
-def _only_part(value: Sequence[Any]) -> Any:  # noqa: ANN401 - a part of a message
-    """MCP and Bedrock give a list of parts; of one with one part the part is meant."""
-    if len(value) != 1 or not isinstance(value[0], Mapping):
-        return None
-    part = value[0]
-    if part.get("type") == "text" and isinstance(part.get("text"), str):
-        return part["text"]
-    known = {
-        "function_response",
-        "functionResponse",
-        "block_type",
-        "text",
-        "json",
-        "type",
-        "annotations",
-        "meta",
-        "_meta",
-        "toolResult",
-        "parts",
-        "role",
-        "content",
-        "response",
-        "id",
-        "name",
-    }
-    return (
-        part
-        if part.keys() <= known
-        and not part.keys().isdisjoint({"function_response", "functionResponse", "text", "json", "toolResult", "parts", "response", "content"})
-        else None
-    )

@@ -54,6 +54,13 @@ _OUT: Final = r"(?:results?|outputs?|response|return(?:\.value)?)(?:\.(?:json|va
 
 _VENDOR: Final = r"(?:openai|azure|anthropic|claude|bedrock|gemini|vertex|google|mistral|cohere|groq|ollama|deepseek|litellm|genai|completion)"
 
+_HALT: Final = (
+    r"(?:^|\.)(?:deferral|deferred|interrupts?|interrupted|interruption|paused?|suspended|suspension|awaiting|waiting|pending|approval|confirmation|consent|elicitation|hitl)"
+    r"(?:\.(?:name|type|kind|reason|status|state|required|requested|needed|pending|id|message|value|decision|result|metadata|question|prompt))?$|"
+    r"(?:^|\.)(?:requires?|needs?|awaits?|waits?|awaiting|waiting)\.(?:for\.)?(?:human|user|tool)?\.?(?:approval|confirmation|consent|input|answer|feedback|action|human|user)$"
+)
+"""What speaks of waiting for somebody, and the words that such a name ends with."""
+
 _RULES: Final[tuple[tuple[str, re.Pattern[str]], ...]] = tuple(
     (fact, re.compile(pattern))
     for fact, pattern in (
@@ -62,6 +69,7 @@ _RULES: Final[tuple[tuple[str, re.Pattern[str]], ...]] = tuple(
         (c.CALL_ID, _TOOL + r"(?:call\.)?id$|(?:^|\.)tool\.(?:use|pair)\.id$"),
         (c.ARGUMENTS, _TOOL + _IN + r"|(?:^|\.)function\.tool\." + _IN),
         (c.RESULT, _TOOL + _OUT + r"|(?:^|\.)function\.tool\." + _OUT),
+        (c.HALT, _HALT),
         (c.STATUS, r"(?:^|\.)(?:tool|call|task|run|step|function)(?:\.call)?\.(?:status|state|outcome)$"),
         (c.FAILED, r"(?:^|\.)is\.error$|(?:^|\.)(?:has\.)?error$|(?:^|\.)tool\.(?:call\.)?(?:failed|error)$|(?:^|\.)failed$"),
         (c.SUCCEEDED, r"(?:^|\.)(?:is\.)?success(?:ful)?$|(?:^|\.)succeeded$"),

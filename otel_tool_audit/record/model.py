@@ -26,8 +26,9 @@ TRIGGERS: Final = ("user_request", "proactive", "retry", "follow_up", "system")
 
 PAUSED: Final = "paused"
 DENIED: Final = "denied"
-OUTCOMES: Final = (PAUSED, DENIED)
-"""What came of a call that neither succeeded nor failed: it waits for somebody, or somebody said no and it did not run."""
+INTERRUPTED: Final = "interrupted"
+OUTCOMES: Final = (PAUSED, DENIED, INTERRUPTED)
+"""What came of a call beyond success and failure: it waits for somebody; somebody said no and it did not run; it was cut off."""
 
 APPROVAL: Final = "approval"
 ANSWER: Final = "answer"
@@ -99,8 +100,8 @@ OPTIONAL: Final = frozenset({"sampled", "outcome", "waits_for", "denial", "conti
 """
 Fields of a call that stand there only when they tell something, after all others.
 
-``sampled`` is false when nobody exported the span. ``outcome`` is one of ``OUTCOMES`` beside a ``success`` that is None, with ``waits_for`` or
-``denial``. ``continues`` is the id of the paused call that this one goes on with.
+``sampled`` is false when nobody exported the span. ``outcome`` is one of ``OUTCOMES``: ``paused`` with ``waits_for`` and ``denied`` with ``denial``
+stand beside a ``success`` that is None, ``interrupted`` beside one that is false. ``continues`` is the id of the paused call that this one goes on with.
 """
 
 

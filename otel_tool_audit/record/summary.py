@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields, is_dataclass
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import orjson
 
@@ -27,56 +27,29 @@ Fails = Callable[[Any], object]
 """Tells from a result what failed: something true, best the error itself; anything false: nothing did."""
 
 
-class Outcome(NamedTuple):
+def identifiers_of(result: object, more: Iterable[str] = ()) -> dict[str, Any]:
     """
-    What came of a call, not yet sanitized.
-
-    Attributes:
-        identifiers: Key identifiers of the result, by key.
-        size: Characters of the result's JSON.
-        error: What the result says went wrong; None when nothing did.
-    """
-
-    identifiers: dict[str, Any]
-    size: int
-    error: object | None
-
-
-def returned_error(result: object) -> object | None:
-    """
-    Apply the usual rule: a mapping with an ``error`` key is a failure.
-
-    ``{"error": None}`` and ``{"error": False}`` are how many interfaces say that there was none.
-    """
-    error = result.get("error") if isinstance(result, Mapping) else None
-    return error if error is not False else None
-
-
-def outcome(result: object, *, identifiers: Iterable[str] = (), fails: Fails | None = None) -> Outcome:
-    """
-    Look at a result.
+    Give the key identifiers of a result, by key, not yet sanitized.
 
     Args:
         result: What the tool returned, of any type; it is not changed and not kept.
-        identifiers: More keys to keep, beside ``id``, ``…_id``, ``status`` and ``count``.
-        fails: Replaces :func:`returned_error`.
+        more: Keys to keep, beside ``id``, ``…_id``, ``status`` and ``count``.
 
     Raises:
-        Exception: Whatever *fails* or a strange mapping's own methods raise; the gate tells that apart from the tool's.
+        Exception: Whatever a strange result's own methods raise; that says nothing of the call.
     """
     if type(result) is dict:
         mapping: Mapping[Any, Any] = result
     else:
         try:
             mapping = _as_mapping(result)
-        except Exception:  # noqa: BLE001 - a result that cannot be read identifies nothing, and tells of no error
+        except Exception:  # noqa: BLE001 - a result that cannot be read identifies nothing
             mapping = {}
-    found = {
+    return {
         key: value
         for key, value in mapping.items()
-        if isinstance(key, str) and (key[-3:] == "_id" or key in _IDENTIFIERS or key[-2:] == "Id" or key in identifiers) and _small(value)
+        if isinstance(key, str) and (key[-3:] == "_id" or key in _IDENTIFIERS or key[-2:] == "Id" or key in more) and _small(value)
     }
-    return Outcome(found, size(result), returned_error(mapping) if fails is None else fails(result) or None)
 
 
 def summary(success: bool, identifiers: Mapping[str, Any], length: int, error: str | None) -> dict[str, Any]:

@@ -9,15 +9,16 @@ from __future__ import annotations
 
 from typing import Any
 
+from otel_tool_audit.record.outcomes import Closed, Denied, Failed, Interrupted, Outcome, Paused, Raised, Returned
 from otel_tool_audit.recording.binding import CALL_KEY, OWN_SPANS_ENDING, Binding, bind, binding_for, bound, disable, switched_off, unbind
 from otel_tool_audit.recording.failures import error_text, error_type, refusal
-from otel_tool_audit.recording.outcomes import Closed, Denied, Failed, Outcome, Paused, Raised, Returned
 from otel_tool_audit.recording.spec import ToolOptions, ToolSpec, plain_spec, tool_spec
 from otel_tool_audit.settings import Settings
 
 __all__ = [
-    "CALL_KEY", "OWN_SPANS_ENDING", "Binding", "Closed", "Denied", "Failed", "Outcome", "Paused", "Raised", "Returned", "ToolOptions", "ToolSpec",
-    "bind", "binding_for", "bound", "disable", "error_text", "error_type", "plain_spec", "refusal", "sanitize", "switched_off", "tool_spec", "unbind",
+    "CALL_KEY", "OWN_SPANS_ENDING", "Binding", "Closed", "Denied", "Failed", "Interrupted", "Outcome", "Paused", "Raised", "Returned", "ToolOptions",
+    "ToolSpec", "bind", "binding_for", "bound", "disable", "error_text", "error_type", "plain_spec", "refusal", "sanitize", "switched_off", "tool_spec",
+    "unbind",
 ]  # fmt: skip
 
 

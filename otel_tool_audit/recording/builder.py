@@ -18,13 +18,14 @@ from opentelemetry.context import Context
 from otel_tool_audit import semconv
 from otel_tool_audit.keys.pseudonyms import Keyring, is_pseudonym
 from otel_tool_audit.policy.retention import class_of
+from otel_tool_audit.recognise.exceptions import ending, names_of
+from otel_tool_audit.recognise.results import NOT_SAID, judged
 from otel_tool_audit.record.codec import cut, timestamp
-from otel_tool_audit.record.model import DENIED, PAUSED, ToolCall, new_call
-from otel_tool_audit.record.summary import outcome as outcome_of
-from otel_tool_audit.record.summary import summary
-from otel_tool_audit.recording.failures import RecordedFailure, error_text, error_type
+from otel_tool_audit.record.model import DENIED, INTERRUPTED, PAUSED, ToolCall, new_call
+from otel_tool_audit.record.outcomes import Closed, Denied, Ending, Failed, Interrupted, Outcome, Paused, Raised, Returned
+from otel_tool_audit.record.summary import identifiers_of, size, summary
+from otel_tool_audit.recording.failures import RecordedFailure, error_text, error_type, leaves_of
 from otel_tool_audit.recording.identity import Caller, Identities, as_entries
-from otel_tool_audit.recording.outcomes import Closed, Denied, Failed, Outcome, Paused, Raised, Returned
 from otel_tool_audit.recording.pauses import Pauses
 from otel_tool_audit.recording.retries import Retries
 from otel_tool_audit.recording.spec import ToolSpec, plain_spec
@@ -165,15 +166,23 @@ class CallBuilder:
         else:
             self.retries.failed(call)
 
-    def ended(self, call: ToolCall, spec: ToolSpec, outcome: Outcome, elapsed: int | None, withheld: RedactedValues) -> ToolCall:
-        """As :meth:`finished`, without remembering: it may turn out to be a call that is on record already."""
+    def ended(  # noqa: PLR0911 - one return for each way to end
+        self, call: ToolCall, spec: ToolSpec, outcome: Outcome | None, elapsed: int | None, withheld: RedactedValues
+    ) -> ToolCall:
+        """As :meth:`finished`, without remembering: it may turn out to be a call that is on record already. None: nobody told how it ended."""
         match outcome:
+            case None:
+                return self._ended(call, elapsed, ())
             case Returned():
                 return self._returned(call, spec, outcome, elapsed, withheld)
             case Raised(error) | Closed(error):
-                return self._failed(call, Failed(error_text(error), error_type(error)), elapsed, withheld)
+                return self.ended(call, spec, ending_of(error), elapsed, withheld)
             case Failed():
                 return self._failed(call, outcome, elapsed, withheld)
+            case Interrupted(message, kind):
+                done = self._failed(call, Failed(message, kind), elapsed, withheld)
+                done["outcome"] = INTERRUPTED
+                return done
             case Paused(kind, reason):
                 (said,), removed = self._words((reason,), "waits_for.reason", withheld)
                 done = self._ended(call, elapsed, removed)
@@ -232,19 +241,22 @@ class CallBuilder:
     # --- pieces
 
     def _returned(self, call: ToolCall, spec: ToolSpec, outcome: Returned, elapsed: int | None, withheld: RedactedValues) -> ToolCall:
+        verdict = _verdict(spec, outcome.result)
+        if isinstance(verdict, (Paused, Denied)):
+            return self.ended(call, spec, verdict, elapsed, withheld)
         try:
-            identifiers, length, error = outcome_of(outcome.result, identifiers=self._identifiers, fails=spec.fails)
-        except Exception as problem:  # noqa: BLE001 - a rule or a result that cannot be read says nothing of success
-            identifiers, length = {}, 0
-            error = f"what came of the call could not be told: {type(problem).__name__} while looking at the result"
+            identifiers = identifiers_of(outcome.result, self._identifiers)
+        except Exception:  # noqa: BLE001 - a result that cannot be read identifies nothing, and says nothing of success
+            identifiers = {}
         removed: tuple[Redaction, ...] = ()
         if identifiers:
             identifiers, removed = self._answered(call, spec, identifiers, withheld)
         failure = None
-        if error is not None:
-            failure, more = self._returned_failure(error, withheld)
+        if verdict is not None:
+            failure, more = self._returned_failure(verdict.message, withheld)
             removed += more
-        return self._with_result(call, identifiers, length if outcome.size is None else outcome.size, failure, elapsed, removed)
+        length = size(outcome.result) if outcome.size is None else outcome.size
+        return self._with_result(call, identifiers, length, failure, elapsed, removed)
 
     def _template(self, caller: Caller, spec: ToolSpec) -> tuple[ToolCall, dict[str, Any]]:
         call = new_call("", str(self.sanitizer.identifier(spec.name, "tool_name").value), "")
@@ -328,7 +340,7 @@ class CallBuilder:
 
     def _returned_failure(self, error: object, withheld: RedactedValues) -> tuple[RecordedFailure, tuple[Redaction, ...]]:
         if error is True:
-            return RecordedFailure("the tool's result tells of an error", None), ()
+            return RecordedFailure(NOT_SAID, None), ()
         kind = error_type(error) if isinstance(error, BaseException) else None
         text, removed = self._message(error_text(error) if isinstance(error, BaseException) else error, withheld)
         return RecordedFailure(text, kind), removed
@@ -358,6 +370,37 @@ class CallBuilder:
         if removed:
             done["redactions"] = call["redactions"] + as_entries(removed)
         return done
+
+
+def ending_of(error: BaseException) -> Ending:
+    """Tell how a call ended that raised: it failed, was cut off, waits, was refused, or handed over; a group did what all in it did."""
+    if isinstance(error, BaseExceptionGroup):
+        each = [ending_of(leaf) for leaf in leaves_of(error)]
+        same = not isinstance(each[0], Failed) and len(set(map(type, each))) == 1
+        return each[0] if same else Failed(error_text(error), error_type(error))
+    try:
+        message = str(error)
+    except Exception:  # noqa: BLE001 - an exception's own __str__ may do anything
+        message = error_text(error)
+    meant = ending(names_of(error), message or None, error_type(error))
+    if isinstance(meant, Paused) and meant.reason is None:
+        # Pydantic AI: what the tool tells whoever decides
+        return meant._replace(reason=getattr(error, "metadata", None) or None)
+    return meant
+
+
+def _verdict(spec: ToolSpec, result: object) -> Failed | Denied | Paused | None:
+    """Judge a result by the tool's own rule, or by those that hold for all."""
+    if spec.fails is None:
+        try:
+            return judged(result)
+        except Exception:  # noqa: BLE001 - a result whose own methods raise says nothing of success
+            return None
+    try:
+        error = spec.fails(result) or None
+    except Exception as problem:  # noqa: BLE001 - a rule that raises says nothing of success
+        error = f"what came of the call could not be told: {type(problem).__name__} while looking at the result"
+    return None if error is None else Failed(error)
 
 
 def _at(arguments: Mapping[str, Any], path: str) -> object:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from otel_tool_audit.errors import AuditError, AuditUnavailable
+from otel_tool_audit.text import readable
 
 
 class RecordedFailure(NamedTuple):
@@ -26,7 +27,7 @@ _MOST_LEAVES: Final = 16
 
 def error_text(error: BaseException) -> str:
     """
-    Give an exception's message; its type's name where it has none (``CancelledError``) or cannot be shown.
+    Give an exception's message without addresses of objects; its type's name where it has none or cannot be shown.
 
     Args:
         error: Any; of a group each exception in it is named, because the group's own message only counts them.
@@ -34,7 +35,7 @@ def error_text(error: BaseException) -> str:
     text = _own_text(error)
     if not isinstance(error, BaseExceptionGroup):
         return text
-    leaves = list(_leaves(error))
+    leaves = list(leaves_of(error))
     shown = [f"{error_type(leaf)}: {_own_text(leaf)}" for leaf in leaves[:_MOST_LEAVES]]
     more = [f"and {len(leaves) - _MOST_LEAVES} more"] if len(leaves) > _MOST_LEAVES else []
     return f"{text}: {'; '.join([*shown, *more])}"
@@ -42,12 +43,13 @@ def error_text(error: BaseException) -> str:
 
 def _own_text(error: BaseException) -> str:
     try:
-        return str(error) or type(error).__name__
+        return readable(str(error)) or type(error).__name__
     except Exception:  # noqa: BLE001 - an exception's own __str__ may do anything
         return f"<{type(error).__name__} that cannot be shown>"
 
 
-def _leaves(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]:
+def leaves_of(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]:
+    """Give the exceptions in a group and in groups inside it, in their order."""
     waiting: list[BaseException] = [group]
     while waiting:
         error = waiting.pop()

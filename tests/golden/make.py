@@ -61,6 +61,9 @@ def outcomes(chain: Chain) -> None:
     chain.call("tool_call.amended", 14, outcome="paused", waits_for={"kind": None, "reason": None})
     chain.call("tool_call.observed", 15, outcome="paused", waits_for=waits)
     chain.call("tool_call.amended", 15, success=False, error="no money", error_type="ValueError")
+    cut_off = {"success": False, "error": "cancelled", "error_type": "CancelledError", "result_summary": {"success": False, "error": "cancelled"}}
+    chain.call("tool_call.started", 16)
+    chain.call("tool_call.finished", 16, outcome="interrupted", **cut_off)
 
 
 def heads_named(chains: Chains) -> dict[str, Any]:
@@ -281,7 +284,7 @@ STATUSES: Final[dict[str, dict[str, str]]] = {
     "good-closed": _SUCCEEDED,
     "good-killed": _SUCCEEDED | {f"{5:032x}": "interrupted"},
     "good-outcomes": _SUCCEEDED
-    | {f"{n:032x}": status for n, status in zip(range(11, 16), ("paused", "success", "denied", "paused", "error"), strict=True)},
+    | {f"{n:032x}": status for n, status in zip(range(11, 17), ("paused", "success", "denied", "paused", "error", "interrupted"), strict=True)},
 }
 """Of some trails, what came of each call."""
 

@@ -152,9 +152,12 @@ def statuses(trail: Path) -> dict[str, str]:
                 if record.get("outcome") is not None or record.get("success") is not None:
                     call.update({"success": None, "outcome": None} if record.get("outcome") is not None else {"outcome": None})
                 call.update({name: record[name] for name in ("success", "outcome", "error", "error_type") if record.get(name) is not None})
-    names = {True: "success", False: "error"}
+    names = {True: "success", False: "error", None: None}
     return {
-        i: names.get(c.get("success")) or c.get("outcome") or ("error" if c.get("error") or c.get("error_type") else "interrupted")
+        i: (c.get("outcome") == "interrupted" and c["outcome"])
+        or names[c.get("success")]
+        or c.get("outcome")
+        or ("error" if c.get("error") or c.get("error_type") else "interrupted")
         for i, c in calls.items()
     }
 

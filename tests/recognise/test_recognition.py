@@ -13,7 +13,7 @@ from spelling import ARGUMENTS, AS_JSON, NO_TOOLS, TOLD
 from otel_tool_audit.recognise import CallerSource, Roles, SpanRole, caller_in, facts_of, kind_of, requests_in
 from otel_tool_audit.recognise import convention as c
 from otel_tool_audit.recognise.caller import CONTEXT, OWN
-from otel_tool_audit.recognise.outcomes import telling
+from otel_tool_audit.recognise.results import telling
 from otel_tool_audit.recognise.roles import TABLE, role_of
 from otel_tool_audit.recognise.values import arguments_in
 

@@ -31,7 +31,10 @@ def lines(draw: st.DrawFn) -> list[bytes]:
         if event in {FINISHED, OBSERVED}:
             record |= {"success": draw(st.sampled_from([True, False, None])), "duration_ms": draw(st.sampled_from([1.5, 2, None]))}
             if not draw(st.integers(0, 3)):
-                record |= {"success": None, "outcome": draw(st.sampled_from(["paused", "denied"]))}
+                record |= {
+                    "success": draw(st.sampled_from([None, None, False])),
+                    "outcome": draw(st.sampled_from(["paused", "denied", "interrupted"])),
+                }
         if event == "trail.opened":
             record |= {"call_id": None}
         for field in draw(st.lists(st.sampled_from(FIELDS), max_size=2)):

@@ -15,7 +15,8 @@ PAUSED = {"outcome": "paused", "waits_for": {"kind": "answer", "reason": None}}
 DENIED = {"outcome": "denied", "denial": {"rule": None, "reason": "no", "by": None}}
 WORKED = {"success": True, "result_summary": {"success": True}}
 FAILED = {"success": False, "error": "boom", "error_type": "ValueError", "result_summary": {"success": False, "error": "boom"}}
-TOLD: list[tuple[str, dict[str, Any]]] = [("paused", PAUSED), ("denied", DENIED), ("success", WORKED), ("error", FAILED)]
+CUT_OFF = {**FAILED, "outcome": "interrupted"}
+TOLD: list[tuple[str, dict[str, Any]]] = [("paused", PAUSED), ("denied", DENIED), ("success", WORKED), ("error", FAILED), ("interrupted", CUT_OFF)]
 
 
 def records(told: list[dict[str, Any]], event: str = OBSERVED) -> list[dict[str, Any]]:
@@ -33,7 +34,7 @@ def test_the_last_record_that_tells_an_outcome_counts(told: list[tuple[str, dict
     if status in {"paused", "denied"}:
         left = ("success", "error", "error_type", "result_summary", "waits_for", "denial")
         assert {name: fields.get(name) for name in left} == {name: call[name] for name in left}
-    elif status:
+    elif status in {"success", "error"}:
         assert {"outcome": None, "waits_for": None, "denial": None} == {name: call[name] for name in ("outcome", "waits_for", "denial")}
 
 

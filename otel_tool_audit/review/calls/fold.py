@@ -10,11 +10,10 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from otel_tool_audit.format.events import AMENDED, FINISHED, OBSERVED
-from otel_tool_audit.record.model import DENIED, OUTCOMES, PAUSED, UNKNOWN
+from otel_tool_audit.record.model import DENIED, INTERRUPTED, OUTCOMES, PAUSED, UNKNOWN
 
 SUCCESS: Final = "success"
 ERROR: Final = "error"
-INTERRUPTED: Final = "interrupted"
 RUNNING: Final = "running"
 STATUSES: Final = (SUCCESS, ERROR, INTERRUPTED, RUNNING, PAUSED, DENIED)
 ENDED: Final = (SUCCESS, ERROR, INTERRUPTED)
@@ -56,7 +55,7 @@ class Folding:
         """
         Fold in the next record: of each field the last value counts that is neither null nor ``unknown``.
 
-        A pause or a denial takes back what was said of the outcome before, and a success or failure takes back a pause or a denial.
+        An ``outcome`` takes back what was said of success and failure before, and what only tells of these takes back an ``outcome``.
         """
         event = record.get("event")
         if not self.records:
@@ -102,10 +101,9 @@ class Folding:
         return call
 
     def _status(self, is_alive: Callable[[str], bool]) -> str:
-        success = self.fields.get("success")
+        success, outcome = self.fields.get("success"), self.fields.get("outcome")
         if isinstance(success, bool):
-            return SUCCESS if success else ERROR
-        outcome = self.fields.get("outcome")
+            return SUCCESS if success else INTERRUPTED if outcome == INTERRUPTED else ERROR
         if outcome in OUTCOMES:
             return str(outcome)
         if self.fields.get("error") is not None or self.fields.get("error_type") is not None:

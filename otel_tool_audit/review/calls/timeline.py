@@ -12,9 +12,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from otel_tool_audit.record.model import DENIED, PAUSED
+from otel_tool_audit.record.model import DENIED, INTERRUPTED, PAUSED
 from otel_tool_audit.record.untrusted import mapping
-from otel_tool_audit.review.calls.fold import ERROR, INTERRUPTED, RUNNING, SUCCESS
+from otel_tool_audit.review.calls.fold import ERROR, RUNNING, SUCCESS
 from otel_tool_audit.text import as_json, printable
 
 MARKS: Final = {SUCCESS: "✅", ERROR: "❌", INTERRUPTED: "⛔", RUNNING: "⏳", PAUSED: "⏸", DENIED: "🚫"}
@@ -36,7 +36,7 @@ def line(call: Mapping[str, Any]) -> str:
     turn = call.get("turn_number")
     status = str(call.get("status"))
     arguments = call.get("arguments")
-    shown = _ENDINGS.get(status) or why_not(call) or as_json(_result(call))
+    shown = why_not(call) or _ENDINGS.get(status) or as_json(_result(call))
     duration = call.get("duration_ms")
     took = f" [{_milliseconds(duration)}]" if isinstance(duration, (int, float)) else ""
     name = printable(call.get("tool_name"))
@@ -60,7 +60,7 @@ def one_line(call: Mapping[str, Any]) -> str:
 
 def why_not(call: Mapping[str, Any]) -> str | None:
     """
-    Say what a paused call waits for, or who denied it and why; None for any other.
+    Say what a paused call waits for, who denied it and why, or what cut it off; None for any other.
 
     Args:
         call: As :class:`~otel_tool_audit.review.reader.TrailReader` gives it.
@@ -74,6 +74,8 @@ def why_not(call: Mapping[str, Any]) -> str | None:
         denial = mapping(call.get("denial"))
         by, rule, reason = denial.get("by"), denial.get("rule"), denial.get("reason")
         words = "denied" + (f" by {printable(by)}" if by is not None else "") + (f" ({printable(rule)})" if rule is not None else "")
+    elif status == INTERRUPTED and call.get("outcome") == INTERRUPTED:
+        words, reason = INTERRUPTED, call.get("error")
     else:
         return None
     return words if reason is None else f"{words}: {printable(reason)}"

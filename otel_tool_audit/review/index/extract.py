@@ -20,8 +20,8 @@ import orjson
 
 from otel_tool_audit.format.events import FINISHED, OBSERVED, STARTED
 from otel_tool_audit.format.nesting import MAX_NESTING
-from otel_tool_audit.record.model import DENIED, PAUSED, UNKNOWN
-from otel_tool_audit.review.calls.fold import ERROR, INTERRUPTED, SUCCESS
+from otel_tool_audit.record.model import INTERRUPTED, OUTCOMES, UNKNOWN
+from otel_tool_audit.review.calls.fold import ERROR, SUCCESS
 from otel_tool_audit.review.index.columns import COLUMNS, INTEGER, NUMBER, TEXT, fits
 from otel_tool_audit.review.source.segments import parse
 
@@ -46,7 +46,7 @@ _OUTCOME: Final = tuple(map(_READ.index, ("success", "error", "error_type", "dur
 _COUNTED: Final = ("turn_number", "attempt", "first_seq", "last_seq")
 """Integers that somebody else chose."""
 _SUCCESS: Final = _READ.index("success")
-_STATUS: Final = {True: SUCCESS, False: ERROR, (PAUSED,): PAUSED, (DENIED,): DENIED}
+_STATUS: Final[dict[Any, str]] = {True: SUCCESS, False: ERROR, **{(outcome,): outcome for outcome in OUTCOMES}}
 """By what a line says came of the call: its ``success``, or in its place a tuple (no JSON is one) of its ``outcome``."""
 _UNUSUAL: Final = ("joins", "outcome")
 """Fields of few lines; those that have one are looked at each by itself."""
@@ -159,8 +159,9 @@ class Extraction:
             self.loose.append(Loose(at, len(line)))
         else:
             fields = _fields_of(record)
-            outcome = None if isinstance(record["success"], bool) else record.get("outcome")
-            return (*fields[:_SUCCESS], (outcome,), *fields[_SUCCESS + 1 :]) if isinstance(outcome, str) else fields
+            outcome, success = record.get("outcome"), record["success"]
+            counts = isinstance(outcome, str) and (not isinstance(success, bool) or (outcome == INTERRUPTED and not success))
+            return (*fields[:_SUCCESS], (outcome,), *fields[_SUCCESS + 1 :]) if counts else fields
         return ()
 
     def _take(self, firsts: list[_Line], lasts: list[_Line]) -> None:

@@ -15,7 +15,7 @@ import orjson
 
 from otel_tool_audit.format.events import AMENDED, CALL_EVENTS
 from otel_tool_audit.format.nesting import MAX_NESTING, is_too_deep
-from otel_tool_audit.record.model import OPTIONAL, ToolCall
+from otel_tool_audit.record.model import DENIED, OPTIONAL, PAUSED, ToolCall
 
 LARGEST_INTEGER: Final = 2**53 - 1
 _FRONT: Final = ("seq", "previous_hash", "event", "call_id", "salt", "writer", "service", "timestamp")
@@ -131,8 +131,8 @@ def _call_shape(record: dict[str, Any]) -> str | None:
         return "its tool_name is no string"
     if record["success"] is not None and type(record["success"]) is not bool:
         return "success is neither true, false nor null"
-    if record["success"] is not None and record.get("outcome") is not None:
-        return "an outcome stands beside a success that is not null"
+    if record["success"] is not None and record.get("outcome") in (PAUSED, DENIED):
+        return f"a call that is {record['outcome']} has a success that is not null"
     if record["event"] == AMENDED and not isinstance(record.get("joins", []), list | dict):
         return "joins is no list"
     return None

@@ -1,5 +1,5 @@
 """
-How a call ended, as a value: what the gate and the observers hand to whoever writes it down.
+How a call ended, as a value: what the gate, the observers and the rules of recognition hand to whoever writes it down.
 
 Source: ARCHITECTURE.md, R4 and R5.
 """
@@ -57,6 +57,19 @@ class Failed(NamedTuple):
     kind: str | None = None
 
 
+class Interrupted(NamedTuple):
+    """
+    The call was cut off before its end: it failed, and nobody says that the tool did.
+
+    Attributes:
+        message: Raw.
+        kind: What cut it off; None when nobody said.
+    """
+
+    message: object
+    kind: str | None = None
+
+
 class Paused(NamedTuple):
     """
     The call waits for somebody: neither a success nor a failure.
@@ -85,4 +98,7 @@ class Denied(NamedTuple):
     by: object = None
 
 
-Outcome = Returned | Raised | Closed | Failed | Paused | Denied
+Ending = Returned | Failed | Interrupted | Paused | Denied
+"""How a call ended, when what was raised has been understood."""
+
+Outcome = Ending | Raised | Closed
