@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from functools import partial
 from typing import Annotated, Any, NoReturn
 
 import typer
-from rich.progress import Progress as Bar
-from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
 from otel_tool_audit import exit_codes
 from otel_tool_audit.access.answer import AnswerStatus, broken_in_words
 from otel_tool_audit.access.question import Question
 from otel_tool_audit.access.reader import TrailReader
-from otel_tool_audit.cli import BadUsage, output
+from otel_tool_audit.cli import BadUsage, output, progress
 from otel_tool_audit.cli import options as opt
 from otel_tool_audit.cli.answer_status import open_trail
 from otel_tool_audit.cli.options import trail_directory
 from otel_tool_audit.cli.questions import asks
-from otel_tool_audit.cli.verdicts import STYLES, progress
+from otel_tool_audit.cli.verdicts import STYLES
 from otel_tool_audit.export import formats
 from otel_tool_audit.export.check import Checked, as_dict, check
 from otel_tool_audit.export.manifest import Manifest
@@ -56,15 +52,15 @@ def export(
     if folder is None:
         raise BadUsage("where to? Name a new directory: --output DIR")
     done = open_trail(trail_directory(directory), state, name, reason).export(
-        folder, style, said=question.said, verifying=progress, exporting=partial(_bar, "exporting"), going_on=_going_on, **question.filters()
-    )
+        folder, style, said=question.said, verifying=progress.of_bytes, exporting=partial(progress.of_calls, "exporting"), going_on=_going_on,
+        **question.filters(),
+    )  # fmt: skip
     made = done.manifest
     if done.ended is not None and done.ended.obstacle is not None:
         output.say(f"the trail holds that this export began ({done.begun.address}), not what it gave: {done.ended.obstacle}", "yellow")
     if json:
         output.print_json(_shown(made))
         _leave(made, done.status)
-    console = output.stdout()
     pairs = [
         ("calls", output.Cell(f"{made.count:,}", "bold")),
         *((file.name, output.Cell(f"{plural(file.rows, 'call')}, {plural(file.bytes, 'byte')}, SHA-256 {file.sha256}")) for file in made.files),
@@ -72,8 +68,7 @@ def export(
         ("integrity", output.Cell(made.verdict["integrity"], STYLES[made.verdict["integrity"]])),
         ("completeness", output.Cell(made.verdict["completeness"], STYLES[made.verdict["completeness"]])),
     ]
-    for line in output.fields(pairs):
-        console.print(line)
+    output.print_fields(pairs)
     for remark in made.missing:
         output.say(remark, "yellow")
     _leave(made, done.status)
@@ -91,7 +86,7 @@ def _leave(made: Manifest, status: AnswerStatus) -> NoReturn:
 
 def _check(directory: str | None, folder: str, state: str | None, *, json: bool) -> None:
     reader = TrailReader(trail_directory(directory), state=state).unaudited if directory is not None else None
-    with _bar("checking") as tell:
+    with progress.of_calls("checking") as tell:
         found = check(folder, reader, tell)
     if json:
         output.print_json(as_dict(found))
@@ -108,8 +103,7 @@ def _print_checked(found: Checked) -> None:
         ("filters", output.as_json(dict(made.filters))),
         ("trail then", f"{made.verdict.get('integrity')}, {made.verdict.get('completeness')}"),
     ]
-    for line in output.fields(pairs):
-        console.print(line)
+    output.print_fields(pairs)
     console.print()
     for sign, colour, remarks in (("✓ ", "green", found.passed), ("✗ ", "bold red", found.failed), ("? ", "yellow", found.unknown)):
         for remark in remarks:
@@ -120,15 +114,3 @@ def _shown(made: Manifest) -> Any:  # noqa: ANN401 - a JSON document
     import json as codec  # noqa: PLC0415 - the verb's option has the module's name
 
     return codec.loads(made.dump())
-
-
-@contextmanager
-def _bar(what: str) -> Iterator[Callable[[int], None] | None]:
-    """Give something to report rows to; None where stderr is no terminal."""
-    console = output.stderr()
-    if not console.is_terminal:
-        yield None
-        return
-    with Bar(SpinnerColumn(), TextColumn(what + " {task.completed:,} calls"), TimeElapsedColumn(), console=console, transient=True) as bar:
-        task = bar.add_task("", total=None)
-        yield lambda count: bar.update(task, completed=count)

@@ -252,12 +252,23 @@ class OpenTable:
         self._console.file.flush()
 
 
-def fields(pairs: Iterable[tuple[str, Cell | str]]) -> Iterator[Text]:
-    """Lay out names and values, a line each, the values in one column."""
+def print_fields(pairs: Iterable[tuple[str, Cell | str]]) -> None:
+    """Print names and values, a line each, the values in one column."""
     listed = [(name, value if isinstance(value, Cell) else Cell(value)) for name, value in pairs]
     width = max((cell_len(name) for name, _ in listed), default=0) + _GAP
+    console = stdout()
     for name, value in listed:
-        yield Text.assemble((set_cell_size(name, width), "dim"), (safe(value.text), value.style))
+        console.print(Text.assemble((set_cell_size(name, width), "dim"), (safe(value.text), value.style)))
+
+
+def print_remarks(*groups: tuple[str, Iterable[str]]) -> None:
+    """Print sentences, each behind the sign of its group; the groups stand apart."""
+    console = stdout()
+    for sign, remarks in groups:
+        for number, remark in enumerate(remarks):
+            if not number:
+                console.print()
+            console.print(Text.assemble((f"{sign} ", "yellow"), safe(remark)))
 
 
 def say(text: str, style: str = "") -> None:

@@ -29,24 +29,20 @@ def show(report: ReportDocument) -> None:
     """
     console = output.stdout()
     console.print(Text.assemble((report.title, "bold"), "  ", report.subject))
-    for line in output.fields((fact.name.lower(), fact.value) for fact in report.facts):
-        console.print(line)
+    output.print_fields((fact.name.lower(), fact.value) for fact in report.facts)
     _heading("Verdict")
     seal = report.seal
     pairs = [
         ("integrity", Cell(seal.integrity, f"bold {STYLES[seal.integrity_tone]}")), ("completeness", Cell(seal.completeness, STYLES[seal.completeness_tone])),
         *((head.name, Cell(head.value, "dim")) for head in seal.heads),
     ]  # fmt: skip
-    for line in output.fields(pairs):
-        console.print(line)
+    output.print_fields(pairs)
     for remarks in (*seal.remarks, *report.remarks):
         for item in remarks.items:
             console.print(Text.assemble((f"{remarks.title.lower()}: ", STYLES[remarks.tone] or "dim"), item))
     _heading("In figures")
-    for line in output.fields(
-        (tile.name, Cell(f"{tile.value}{f'  ({tile.note})' if tile.note else ''}", STYLES[tile.tone])) for tile in report.tiles
-    ):
-        console.print(line)
+    figures = ((tile.name, Cell(f"{tile.value}{f'  ({tile.note})' if tile.note else ''}", STYLES[tile.tone])) for tile in report.tiles)
+    output.print_fields(figures)
     if report.series is not None:
         _heading(report.series.title)
         console.print(Text(sparkline(bar.total for bar in _fitting(report.series, console.width))))

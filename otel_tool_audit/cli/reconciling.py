@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Annotated, Final
 
 import typer
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
-from otel_tool_audit.cli import BadUsage, output
+from otel_tool_audit.cli import BadUsage, output, progress
 from otel_tool_audit.cli import options as opt
 from otel_tool_audit.cli.options import asked, trail_directory
 from otel_tool_audit.cli.output import Cell
@@ -66,28 +63,16 @@ def reconcile(
         raise BadUsage("which backend? Give --jaeger URL, or --otlp-file FILE once or more")
     within = asked(since, until, during, time_zone)
     source: sources.Source = OtlpFiles(otlp_file) if otlp_file else Jaeger(str(jaeger))
-    with progress() as report:
+    with progress.of_steps() as report:
         found = compare_both(
-            path, source, now=time.time_ns(), since=within.since, until=within.until, allow_missing=allow_missing, state=state, progress=report
-        )
+            path, source, now=time.time_ns(), since=within.since, until=within.until, allow_missing=allow_missing, state=state,
+            progress=report or (lambda *_: None),
+        )  # fmt: skip
     if json or style == "json":
         output.print_json(found.as_dict())
     else:
         _print(found, path)
     raise typer.Exit(found.exit_code)
-
-
-@contextmanager
-def progress() -> Iterator[sources.Progress]:
-    """Give something to report to; it shows nothing where stderr is no terminal."""
-    console = output.stderr()
-    if not console.is_terminal:
-        yield lambda *_: None
-        return
-    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=True) as bar:
-        task = bar.add_task("", total=None)
-        yield lambda doing, done, total: bar.update(task, description=doing, completed=done, total=total)
 
 
 def _print(found: Reconciliation, path: str) -> None:
@@ -99,8 +84,7 @@ def _print(found: Reconciliation, path: str) -> None:
         ("verdict", Cell(found.verdict, STYLES[found.verdict])),
     ]
     pairs += [(name, Cell(f"{counts[name]:,}", "red" if name in _WRONG else "")) for name in COUNTS if counts[name] or name in {"calls", "agreed"}]
-    for line in output.fields(pairs):
-        console.print(line)
+    output.print_fields(pairs)
     shown = found.comparison.findings[:FINDINGS_SHOWN]
     if shown:
         console.print()
@@ -112,8 +96,4 @@ def _print(found: Reconciliation, path: str) -> None:
     left = sum(counts[kind] for kind in _WRONG) - len(shown)
     if left:
         console.print(Text(f"… and {left:,} more; --json lists up to 1,000 of each kind"))
-    for sign, remarks in (("? ", found.doubts), ("· ", found.notes)):
-        if remarks:
-            console.print()
-        for remark in remarks:
-            console.print(Text.assemble((sign, "yellow"), output.safe(remark)))
+    output.print_remarks(("?", found.doubts), ("·", found.notes))

@@ -14,12 +14,11 @@ from otel_tool_audit.access.heading import heading_of
 from otel_tool_audit.access.question import Question
 from otel_tool_audit.access.reader import TrailReader
 from otel_tool_audit.access.reports import Report, TooManyRowsError, stretch_for
-from otel_tool_audit.cli import BadUsage, output, pages
+from otel_tool_audit.cli import BadUsage, output, pages, progress
 from otel_tool_audit.cli import options as opt
 from otel_tool_audit.cli.answer_status import open_trail
 from otel_tool_audit.cli.options import choose, trail_directory
 from otel_tool_audit.cli.questions import asks
-from otel_tool_audit.cli.verdicts import progress
 from otel_tool_audit.export import html, pdf
 from otel_tool_audit.export.contents import Heading, access_document, activity_document, conversation_document
 from otel_tool_audit.export.document import ReportDocument
@@ -55,7 +54,7 @@ def access(
     filters = question.filters()
     subject, start, end = (filters.pop(key) for key in ("subject", "since", "until"))
     with asked.short_enough():
-        found = asked.reader.access_report(subject, start, end, most=asked.most, verifying=progress, **filters)
+        found = asked.reader.access_report(subject, start, end, most=asked.most, verifying=progress.of_bytes, **filters)
     asked.give(found, access_document)
 
 
@@ -79,7 +78,7 @@ def activity(
     asked = _Asked(question, file, choose(FORMATS, style, file, json=json), open_trail(trail_directory(directory), state, name, reason))
     filters = question.filters()
     start, end = filters.pop("since"), filters.pop("until")
-    asked.give(asked.reader.activity_report(start, end, every=stretch_for(start, end), verifying=progress, **filters), activity_document)
+    asked.give(asked.reader.activity_report(start, end, every=stretch_for(start, end), verifying=progress.of_bytes, **filters), activity_document)
 
 
 @asks
@@ -104,7 +103,7 @@ def conversation(
     filters = question.filters()
     wanted, start, end = (filters.pop(key) for key in ("conversation", "since", "until"))
     with asked.short_enough():
-        found = asked.reader.conversation_report(wanted, start, end, most=asked.most, verifying=progress, **filters)
+        found = asked.reader.conversation_report(wanted, start, end, most=asked.most, verifying=progress.of_bytes, **filters)
     asked.give(found, conversation_document)
 
 

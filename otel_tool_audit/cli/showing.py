@@ -68,8 +68,7 @@ def show(
         console = output.stdout()
         if found.get("tool_name"):
             console.print(Text(output.safe(one_line(found)), "bold"))
-        for line in output.fields(chain(_details(found), _link(found, trace_url), _place(proof))):
-            console.print(line)
+        output.print_fields(chain(_details(found), _link(found, trace_url), _place(proof)))
     leave(status)
     if proof is not None and not proof.ok:
         raise typer.Exit(exit_codes.BROKEN)

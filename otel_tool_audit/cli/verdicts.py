@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from itertools import groupby
 from typing import Annotated, Final
 
 import typer
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
-from otel_tool_audit.cli import BadUsage, output
+from otel_tool_audit.cli import BadUsage, output, progress
 from otel_tool_audit.cli import options as opt
 from otel_tool_audit.cli.options import trail_directory
 from otel_tool_audit.cli.output import Cell
@@ -42,7 +39,7 @@ def verify(
     Exit 0 when it is intact, 1 when it is broken, 3 when that cannot be told. Whether anything is missing is told beside it.
     """
     path = trail_directory(directory)
-    with progress() as report:
+    with progress.of_bytes() as report:
         found = verify_trail(path, state=state, deep=deep, progress=report)
     if json or style == "json":
         output.print_json(found.as_dict())
@@ -101,8 +98,7 @@ def print_verification(found: Verification, path: str) -> None:
         ("checks", Cell(_checks(found))),
         ("records", Cell(f"{found.records:,} in {plural(len(found.chains), 'chain')}{', ' + _bytes(size) if size else ''}")),
     ]
-    for line in output.fields(pairs):
-        console.print(line)
+    output.print_fields(pairs)
     if found.findings:
         console.print()
     for finding in found.findings[:FINDINGS_SHOWN]:
@@ -110,29 +106,12 @@ def print_verification(found: Verification, path: str) -> None:
         console.print(Text.assemble(("✗ ", "bold red"), (where, "bold"), f"  {output.safe(finding.message)}", (f"  [{check}]", "dim")))
     if len(found.findings) > FINDINGS_SHOWN:
         console.print(Text(f"… and {plural(len(found.findings) - FINDINGS_SHOWN, 'more finding')}; --json lists them all"))
-    for sign, remarks in (("? ", found.doubts), ("~ ", found.gaps), ("· ", found.notes)):
-        if remarks:
-            console.print()
-        for remark in remarks:
-            console.print(Text.assemble((sign, "yellow"), output.safe(remark)))
-
-
-@contextmanager
-def progress() -> Iterator[Callable[[int, int], None] | None]:
-    """Give something to report bytes done and bytes in all to; None where stderr is no terminal."""
-    console = output.stderr()
-    if not console.is_terminal:
-        yield None
-        return
-    columns = (TextColumn("verifying"), BarColumn(), DownloadColumn(binary_units=True), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True) as bar:
-        task = bar.add_task("", total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
+    output.print_remarks(("?", found.doubts), ("~", found.gaps), ("·", found.notes))
 
 
 def _plan(path: str, state: str | None) -> None:
     """Say what is wrong and what accepting it would mean; leaves with the verdict's exit code."""
-    with progress() as report:
+    with progress.of_bytes() as report:
         found = verify_trail(path, state=state, progress=report)
     print_verification(found, path)
     if found.ok:
