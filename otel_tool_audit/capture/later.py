@@ -13,7 +13,7 @@ import functools
 import inspect
 from collections.abc import Awaitable, Callable, Generator, Iterable, Mapping
 from types import AsyncGeneratorType, CoroutineType, GeneratorType
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from otel_tool_audit.capture.gate import OpenCall
 from otel_tool_audit.capture.joining import NestedCall
@@ -118,10 +118,10 @@ def _follow_coroutine(opened: Open, result: CoroutineType[Any, Any, Any], rerais
     return _named(awaited(opened, result, reraise), result)
 
 
-def _follow_generator(opened: Open, result: Generator[Any, Any, Any], reraise: bool) -> Any:  # noqa: ANN401 - as handed_back; an item is what the caller asked for
-    if result.gi_code.co_flags & inspect.CO_ITERABLE_COROUTINE:  # type: ignore[attr-defined]  # a generator's own
+def _follow_generator(opened: Open, result: GeneratorType[Any, Any, Any], reraise: bool) -> Any:  # noqa: ANN401 - as handed_back; an item is what the caller asked for
+    if result.gi_code.co_flags & inspect.CO_ITERABLE_COROUTINE:
         # a coroutine of the old kind
-        return _follow_coroutine(opened, result, reraise)  # type: ignore[arg-type]  # it can be awaited
+        return _follow_coroutine(opened, cast("CoroutineType[Any, Any, Any]", result), reraise)
     return _named(stream(opened, lambda: result), result)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields, is_dataclass
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import orjson
 
@@ -93,7 +93,7 @@ def _as_mapping(result: object) -> Mapping[Any, Any]:
     # by its type alone, here and below: isinstance() asks a lazy object for its __class__, which is that of what it would have to fetch
     kind = type(result)
     if issubclass(kind, Mapping):
-        return result  # type: ignore[return-value]  # as the line above says
+        return cast("Mapping[Any, Any]", result)
     if is_dataclass(kind):
         return {f.name: getattr(result, f.name, None) for f in fields(kind)}
     for name in ("model_dump", "_asdict"):
@@ -115,7 +115,7 @@ def _plain(value: object) -> object:
     mapping = _as_mapping(value)
     if mapping:
         return dict(mapping)
-    return list(value) if issubclass(type(value), (set, frozenset, tuple)) else _shown(value)  # type: ignore[call-overload]  # as its type says
+    return list(cast("Iterable[object]", value)) if issubclass(type(value), (set, frozenset, tuple)) else _shown(value)
 
 
 def _shown(value: object) -> str:
