@@ -20,18 +20,15 @@ _FILTERS: Final[dict[str, Any]] = {
 _TIMES: Final[dict[str, Any]] = {"since": opt.Since, "until": opt.Until, "during": opt.During, "time_zone": opt.TimeZone}
 
 
-def asks(command: Callable[..., None], *, times_only: bool = False, without: frozenset[str] = frozenset()) -> Callable[..., None]:
+def asks(command: Callable[..., None]) -> Callable[..., None]:
     """
     Give a verb the options that filter calls; its parameter ``question`` becomes what they say.
 
     Args:
         command: The verb.
-        times_only: Only the options that name a time.
-        without: Names of filters that it does not have, or declares itself.
     """
-    named = {} if times_only else {name: kind for name, kind in _FILTERS.items() if name not in without}
     own = inspect.signature(command, eval_str=True)
-    added = [inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=kind) for name, kind in (named | _TIMES).items()]
+    added = [inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=kind) for name, kind in (_FILTERS | _TIMES).items()]
     kept = [parameter for parameter in own.parameters.values() if parameter.name != "question"]
     first = [parameter for parameter in kept if parameter.kind is not inspect.Parameter.KEYWORD_ONLY]
     last = [parameter for parameter in kept if parameter.kind is inspect.Parameter.KEYWORD_ONLY]
@@ -39,7 +36,7 @@ def asks(command: Callable[..., None], *, times_only: bool = False, without: fro
     @functools.wraps(command)
     def verb(**given: Any) -> None:  # noqa: ANN401 - as many types as options
         times = {name: given.pop(name) for name in _TIMES}
-        only = {name: value for name in named if (value := given.pop(name)) is not None}
+        only = {name: value for name in _FILTERS if (value := given.pop(name)) is not None}
         asked = opt.asked(times["since"], times["until"], times["during"], times["time_zone"])
         said = {name: text for name, text in times.items() if text is not None}
         command(**given, question=Question({name: str(value) for name, value in only.items()}, asked, said))
