@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import pytest
+import schemas
 
 from otel_tool_audit.cli.app import run
 from otel_tool_audit.format.events import FINISHED, STARTED
@@ -28,6 +29,7 @@ def command(capsys: pytest.CaptureFixture[str]) -> Callable[..., Printed]:
         capsys.readouterr()
         code = run([str(a) for a in arguments])
         captured = capsys.readouterr()
+        schemas.check([str(a) for a in arguments], captured.out)
         return Printed(code, captured.out, captured.err)
 
     return invoke

@@ -8,6 +8,8 @@ import re
 import subprocess
 import sys
 import tomllib
+import zipfile
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -72,6 +74,25 @@ def test_the_package_is_typed_and_brings_its_documents() -> None:
     """Type checkers find `py.typed`; readers find the format and the architecture."""
     package = Path(otel_tool_audit.__file__).parent
     assert all((package / name).exists() for name in ("py.typed", "ARCHITECTURE.md", "trail/FORMAT.md"))
+
+
+def test_the_wheel_holds_the_package_and_nothing_else(tmp_path: Path) -> None:
+    """Built from here: every module, document, template and schema that git knows, and the metadata."""
+    if find_spec("hatchling") is None and os.environ.get("CI") != "true":
+        pytest.skip("hatchling is not installed (dependency group `test`)")
+    if not (ROOT / ".git").exists():
+        pytest.skip("only a checkout knows its files")
+    subprocess.run(
+        [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", tmp_path], cwd=ROOT, capture_output=True, check=True, timeout=120
+    )
+    (wheel,) = tmp_path.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        held = {name for name in archive.namelist() if ".dist-info/" not in name}
+        (entry_points,) = (archive.read(name).decode() for name in archive.namelist() if name.endswith("entry_points.txt"))
+    known = subprocess.run(["git", "ls-files", "otel_tool_audit"], cwd=ROOT, capture_output=True, text=True, check=True, timeout=60).stdout.split()
+    assert set(known) == held
+    assert f"otel_tool_audit-{otel_tool_audit.__version__}-" in wheel.name
+    assert "otel-tool-audit = otel_tool_audit.__main__:main" in entry_points
 
 
 def test_every_public_function_class_and_module_has_a_docstring() -> None:
