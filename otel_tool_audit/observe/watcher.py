@@ -63,6 +63,7 @@ class Watcher:
         self._models = Models()
         self._recent = self._no_calls()
         self._given_up: dict[int, RecordedCall] = {}
+        self._inherited: frozenset[int] = frozenset()
         self.writing = Writing(recorder)
         self._unanswered = Unanswered(recorder.calls, self.writing)
         # Two spans of one call may end in two threads at a time: one has to find what the other remembered. Held from looking for the call
@@ -75,6 +76,8 @@ class Watcher:
         self._lock = threading.RLock()
         self._recent = self._no_calls()
         self.writing.pending.clear()
+        # they still tell who called, and are not this process' to give up
+        self._inherited = frozenset(node.view.context.span_id for node in self.spans.newest_first() if node.view is not None)
 
     def _no_calls(self) -> RecentCalls:
         return RecentCalls(self.recorder.settings.merge_seconds, in_order=self.spans.in_order)
@@ -389,7 +392,7 @@ class Watcher:
 
     def _give_up(self, entry: SpanNode) -> None:
         span = entry.view
-        if span is None or entry.own is not None or span.end_time is not None:
+        if span is None or entry.own is not None or span.end_time is not None or span.context.span_id in self._inherited:
             return
         attributes = plain(span.attributes)
         found = self._roles.found(attributes)

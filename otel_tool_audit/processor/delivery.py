@@ -6,7 +6,6 @@ Source: ARCHITECTURE.md (``force_flush()`` returns True after a failed export); 
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from collections import deque
@@ -101,6 +100,7 @@ class Delivery:
     Attributes:
         forward: The processor.
         exporters: Its exporters, as far as they could be found.
+        busy: Whether this process has handed anything over.
     """
 
     def __init__(self, forward: SpanProcessor, trail: Trail, once: Callable[..., None]) -> None:
@@ -116,16 +116,19 @@ class Delivery:
         self.exporters = tuple(_counted(forward, trail))
         self._trail = trail
         self._once = once
-        self._pid = os.getpid()
+        self.busy = False
+
+    def after_fork(self) -> None:
+        """In a fork's child: what the parent handed over is the parent's."""
+        self.busy = False
+        for exporter in self.exporters:
+            exporter.restart()
 
     def hand_over(self, span: ReadableSpan) -> None:
         """Hand a span over; never raises."""
         counters = self._trail.counters
         counters.add("spans_forwarded")
-        if self._pid != os.getpid():
-            self._pid = os.getpid()
-            for exporter in self.exporters:
-                exporter.restart()
+        self.busy = True
         for exporter in self.exporters:
             # no lock, which a fork's child might inherit held: the interpreter switches threads at calls and jumps only, so this is whole
             exporter.handed += 1

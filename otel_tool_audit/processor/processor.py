@@ -9,7 +9,6 @@ Source: ARCHITECTURE.md.
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Mapping
 from typing import Any, Final
@@ -31,6 +30,7 @@ from otel_tool_audit.propagation.context import current_context
 from otel_tool_audit.recording import OWN_SPANS_ENDING, Binding, bind
 from otel_tool_audit.recording.recorder import Recorder
 from otel_tool_audit.settings import Settings
+from otel_tool_audit.trail import lifetimes
 from otel_tool_audit.trail.trail import Trail
 
 _PATIENCE: Final = 5.0
@@ -73,12 +73,12 @@ class AuditSpanProcessor(SpanProcessor):
         self._watcher = Watcher(self.recorder)
         # no lock guards this set: a fork's child may not inherit a held one; adding and discarding are atomic
         self._waiting: set[object] = set()
-        self._pid = os.getpid()
         self._shut = False
-        self._retired = False
+        self._retired = self._forked = False
         self._neighbours: tuple[Any, ...] = ()
         self.binding.processor, self.binding.dropped = self, self._dropped
         bind(self.binding)
+        lifetimes.watch_writer(self)
 
     @property
     def forward(self) -> SpanProcessor | None:
@@ -131,11 +131,30 @@ class AuditSpanProcessor(SpanProcessor):
         """Record and export what ended, tell what was not delivered. The trail stays open: own calls are recorded on."""
         if self._shut:
             return
+        # in this order: what is given up is handed over, what is handed over is waited for, and its spans are exported before the exporter ends
         self._watcher.give_up()
         self._settle(time.monotonic() + _PATIENCE)
         self._shut = True
         if self.delivery is not None:
             self.delivery.shutdown(_PATIENCE)
+
+    def close(self) -> None:
+        """Shut down where the process ends; in a fork's child that exported nothing its exporter, the parent's, is left alone."""
+        if self._forked and not self._shut:
+            # what ended is handed to the exporter when its record is durable: only then it shows whether there is anything to export
+            self._watcher.give_up()
+            self._settle(time.monotonic() + _PATIENCE)
+            if self.delivery is None or not self.delivery.busy:
+                return
+        self.shutdown()
+
+    def after_fork(self) -> None:
+        """In a fork's child: what the parent waits for, remembers and has handed over is the parent's."""
+        self._forked = True
+        self._waiting.clear()
+        self._watcher.after_fork()
+        if self.delivery is not None:
+            self.delivery.after_fork()
 
     @property
     def retired(self) -> bool:
@@ -187,7 +206,6 @@ class AuditSpanProcessor(SpanProcessor):
         context = span.context
         if context is None:
             return
-        self._forget_parent()
         stamped = OWN_SPANS_ENDING.get(context.span_id)
         sampled = context.trace_flags.sampled
         if stamped is not None:
@@ -235,8 +253,17 @@ class AuditSpanProcessor(SpanProcessor):
         self._pass_on(self._spans.stamped(cleaned, stamp))
 
     def _pass_on(self, span: ReadableSpan) -> None:
-        if self.delivery is not None and not self._shut:
+        if self.delivery is None:
+            return
+        if not self._shut:
             self.delivery.hand_over(span)
+            return
+        self.recorder.trail.counters.add("spans_dropped")
+        self.recorder.warn_once(
+            "late",
+            "a span ended after its exporter was shut down (%s): it did not reach its backend; a tool call is on record in the trail",
+            span.name,
+        )
 
     def _pass_on_bare(self, span: ReadableSpan) -> None:
         try:
@@ -249,16 +276,8 @@ class AuditSpanProcessor(SpanProcessor):
 
     def _settle(self, deadline: float) -> bool:
         """Wait until every span that was handed over is recorded and forwarded."""
-        self._forget_parent()
         while self._waiting or self._watcher.writing.pending:
             if time.monotonic() >= deadline:
                 return False
             time.sleep(_TICK)
         return True
-
-    def _forget_parent(self) -> None:
-        """In a fork's child: what the parent waits for is the parent's."""
-        if self._pid != os.getpid():
-            self._pid = os.getpid()
-            self._waiting.clear()
-            self._watcher.after_fork()

@@ -89,7 +89,7 @@ def size(value: object) -> int:
     return len(encoded) if encoded.isascii() else len(encoded.decode())
 
 
-def _as_mapping(result: object) -> Mapping[Any, Any]:
+def _as_mapping(result: Any) -> Mapping[Any, Any]:  # noqa: ANN401 - of any type
     # by its type alone, here and below: isinstance() asks a lazy object for its __class__, which is that of what it would have to fetch
     kind = type(result)
     if issubclass(kind, Mapping):
@@ -111,7 +111,7 @@ def _small(value: object) -> bool:
     return value is None or isinstance(value, (bool, int, float))
 
 
-def _plain(value: object) -> object:
+def _plain(value: Any) -> object:  # noqa: ANN401 - of any type
     mapping = _as_mapping(value)
     if mapping:
         return dict(mapping)

@@ -6,9 +6,14 @@ Source: ARCHITECTURE.md, R8.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import contextlib
+from collections.abc import Hashable
+from typing import Final, NamedTuple
 
 from otel_tool_audit.record.model import UNKNOWN, ToolCall
+
+_MOST: Final = 4096
+"""Calls that are remembered; the oldest are forgotten first, and whoever follows one then has to say so himself."""
 
 
 class EarlierCall(NamedTuple):
@@ -40,3 +45,38 @@ def may_follow(call: ToolCall, before: EarlierCall) -> bool:
         and (UNKNOWN in {before.conversation_id, call["conversation_id"]} or before.conversation_id == call["conversation_id"])
         and (UNKNOWN in {before.user_id, call["user_id"]} or before.user_id == call["user_id"])
     )
+
+
+class EarlierCalls:
+    """
+    Calls that have ended, by what they are found by.
+
+    No lock guards them: each step is atomic, a fork's child may not inherit a held one, and the collector may end a call in a thread that
+    holds it.
+    """
+
+    def __init__(self) -> None:
+        """Begin with none."""
+        self._calls: dict[Hashable, EarlierCall] = {}
+
+    def __bool__(self) -> bool:
+        """Whether any is remembered."""
+        return bool(self._calls)
+
+    def keep(self, key: Hashable, call: ToolCall) -> None:
+        """Remember a call as the last one under a key."""
+        self._calls.pop(key, None)
+        while len(self._calls) >= _MOST:
+            # another thread may forget the same one
+            with contextlib.suppress(KeyError, RuntimeError, StopIteration):
+                del self._calls[next(iter(self._calls))]
+        self._calls[key] = earlier(call)
+
+    def forget(self, key: Hashable) -> None:
+        """Forget what is under a key."""
+        self._calls.pop(key, None)
+
+    def before(self, call: ToolCall, key: Hashable) -> EarlierCall | None:
+        """Give the call under a key that another one follows; None when it follows none."""
+        found = self._calls.get(key)
+        return found if found is not None and may_follow(call, found) else None

@@ -128,6 +128,8 @@ class Recorder:
 
     def submit(self, call: ToolCall, done: Callable[[Receipt | None], None]) -> bool:
         """Hand ``tool_call.observed`` over; *done* hears of it on the trail's thread. False: lost, and counted."""
+        if self.trail.closed:
+            return self._submit_late(OBSERVED, call, done)
 
         def recorded(receipt: Receipt | None) -> None:
             if receipt is not None:
@@ -138,7 +140,29 @@ class Recorder:
 
     def submit_amended(self, call: ToolCall, done: Callable[[Receipt | None], None]) -> bool:
         """Hand ``tool_call.amended`` over, of a call that is on record already. False: lost, and counted."""
+        if self.trail.closed:
+            return self._submit_late(AMENDED, call, done)
         return self.trail.submit(AMENDED, call, done)
+
+    def _submit_late(self, event: str, call: ToolCall, done: Callable[[Receipt | None], None]) -> bool:
+        """
+        Record what a span tells that ended after the trail was closed: some are ended by a thread that exports, when all else is over.
+
+        Waited for, and by a writer that is closed at once: whoever comes so late may be the last thing that the process does.
+        """
+        try:
+            with self.trail.again() as trail:
+                receipt = trail.append(event, call)
+                if event == OBSERVED:
+                    trail.counters.add("calls")
+                    trail.counters.add("recorded")
+        except Exception as error:  # noqa: BLE001 - whatever the reason
+            self.lost(call, error)
+            return False
+        # lost to the writer that is closed, whose counters nobody records any more; not to the trail
+        self.trail.counters.add("lost")
+        done(receipt)
+        return True
 
     def lost(self, call: ToolCall, error: BaseException) -> None:
         """Count and tell a call of which a record could not be written."""

@@ -6,39 +6,25 @@ Source: ARCHITECTURE.md, R8: a retry knows which attempt and of which call.
 
 from __future__ import annotations
 
-import threading
-from typing import Final
-
 from otel_tool_audit.record.model import UNKNOWN, ToolCall
-from otel_tool_audit.recording.earlier import EarlierCall, earlier, may_follow
-
-_MOST: Final = 4096
-"""Failures that are remembered; the oldest are forgotten first, and a retry of one then has to say so itself."""
+from otel_tool_audit.recording.earlier import EarlierCalls
 
 
 class Retries:
     """Remembers the last failure of each tool in each conversation, and of each id that a provider gave."""
 
     def __init__(self) -> None:
-        # re-entrant: the collector may close a generator that is a tool, which fails, in a thread that holds it
-        self._lock = threading.RLock()
-        self._failed: dict[tuple[str, str, bool], EarlierCall] = {}
+        self._failed = EarlierCalls()
 
     def failed(self, call: ToolCall) -> None:
         """Remember a call that failed."""
-        with self._lock:
-            for key in _keys(call):
-                self._failed.pop(key, None)
-                if len(self._failed) >= _MOST:
-                    del self._failed[next(iter(self._failed))]
-                self._failed[key] = earlier(call)
+        for key in _keys(call):
+            self._failed.keep(key, call)
 
     def succeeded(self, call: ToolCall) -> None:
         """Forget what failed under the id of a call that went well: whoever gives out an id again does not try again."""
-        number = call["tool_call_id"]
-        if number is not None and self._failed:
-            with self._lock:
-                self._failed.pop((number, call["tool_name"], True), None)
+        if self._failed and call["tool_call_id"] is not None:
+            self._failed.forget(_keys(call)[0])
 
     def link(self, call: ToolCall) -> None:
         """
@@ -50,9 +36,8 @@ class Retries:
         if not self._failed or not (said or call["tool_call_id"]):
             return
         for key in _keys(call):
-            with self._lock:
-                before = self._failed.get(key)
-            if before is not None and may_follow(call, before) and (said or key[2]):
+            before = self._failed.before(call, key)
+            if before is not None and (said or key[2]):
                 if call["retry_of"] is None:
                     call["retry_of"] = before.call_id
                 if call["attempt"] is None:

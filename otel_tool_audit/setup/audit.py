@@ -74,6 +74,16 @@ class Audit:
         """
         return self.processor is None or self.processor.force_flush(int(timeout * 1000))
 
+    def finish(self) -> None:
+        """
+        Record and export what is left, where the process ends.
+
+        While what exports still works: others' exit hooks, registered before, may take it apart. The trail is closed last of all, and spans
+        that end until then are recorded.
+        """
+        if self.processor is not None:
+            self.processor.shutdown()
+
     def shutdown(self) -> None:
         """Record and export what is left, undo everything that ``configure()`` did, close the trail. A second time does nothing."""
         with _lock:
@@ -82,7 +92,7 @@ class Audit:
             self._closed = True
             if _current.audit is self:
                 _current.audit = None
-            atexit.unregister(self.shutdown)
+            atexit.unregister(self.finish)
             if self.trail is None:
                 unbind()
             else:
@@ -150,7 +160,7 @@ def configure(
         else:
             made = _assembly().assemble(resolved, provider, forward)
         _current.audit = made
-        atexit.register(made.shutdown)
+        atexit.register(made.finish)
         return made
 
 

@@ -15,7 +15,7 @@ from typing import Any, Final, Literal, Self
 
 from otel_tool_audit.errors import AuditError, AuditUnavailable
 from otel_tool_audit.format.events import CLOSED, CONFIGURATION_CHANGED, GAP, HEARTBEAT, KEY_ROTATED, OPENED
-from otel_tool_audit.format.names import TRAIL_CHAIN
+from otel_tool_audit.format.names import DOCUMENT, TRAIL_CHAIN
 from otel_tool_audit.host.system import System
 from otel_tool_audit.keys.digest import Key
 from otel_tool_audit.policy.retention import GENERAL, check_class
@@ -26,7 +26,7 @@ from otel_tool_audit.trail import lifetimes, session
 from otel_tool_audit.trail.background import Background
 from otel_tool_audit.trail.chain.group_commit import GroupCommit
 from otel_tool_audit.trail.counters import Counters
-from otel_tool_audit.trail.gaps import Gaps
+from otel_tool_audit.trail.gaps import Gap, Gaps
 from otel_tool_audit.trail.record_log import log_lines
 from otel_tool_audit.trail.session import Session, TrailOptions
 from otel_tool_audit.trail.state.key_files import keep_tenant
@@ -250,8 +250,43 @@ class Trail:
             chain: Where they belonged.
         """
         self.counters.add("lost", records)
+        # not while it is being closed: then the gap is still told
+        late = self._closed
         first = self._gaps.add(chain, self._now(), calls, records, reason)
         (_log.error if first else _log.debug)("%d record(s) of %d call(s) could not be written to %s: %s", records, calls, self.path, reason)
+        if late:
+            self._tell_late()
+
+    def again(self) -> Trail:
+        """
+        Open the trail once more, as it was opened: for what comes after it was closed. What is owed is told first.
+
+        Returns:
+            A writer of its own; whoever asked for it closes it.
+
+        Raises:
+            AuditError: It cannot be opened, or is no longer there: nothing is made anew for what comes late.
+        """
+        if not os.path.exists(os.path.join(self.path, DOCUMENT)):
+            raise AuditUnavailable(f"the trail {self.path} was closed, and is no longer there")
+        trail = Trail.open(self.path, **self._options._asdict(), system=self._system)
+
+        def told(gap: Gap) -> None:
+            trail.counters.add("lost", gap.records)
+            trail.tell(GAP, gap.details(), gap.chain)
+
+        try:
+            self._gaps.pay(told)
+        except BaseException:
+            trail.close()
+            raise
+        return trail
+
+    def _tell_late(self) -> None:
+        try:
+            self.again().close()
+        except (AuditError, OSError) as error:
+            _log.error("what was lost after the trail %s was closed is not on record: %s", self.path, error)
 
     def check(self) -> None:
         """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 from dataclasses import fields
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from otel_tool_audit import settings as module
 from otel_tool_audit.errors import SettingsError
 from otel_tool_audit.settings import Settings, state_directory, variable
+from otel_tool_audit.trail.trail import Trail
 
 
 def test_an_argument_beats_the_variable_beats_the_default(monkeypatch):
@@ -106,3 +108,11 @@ def test_the_state_directory_follows_the_convention(monkeypatch):
     assert state_directory() == "/home/u/.local/state/otel-tool-audit"
     monkeypatch.setenv("OTEL_TOOL_AUDIT_STATE", "none")
     assert state_directory() == "none"
+
+
+def test_both_doors_to_a_trail_have_the_same_defaults() -> None:
+    """What `Trail.open()` does when nothing is said is what `configure()` does."""
+    defaults = {field.name: field.default for field in fields(Settings)}
+    shared = {name: parameter.default for name, parameter in inspect.signature(Trail.open).parameters.items() if name in defaults}
+    assert {"durability", "heartbeat_seconds", "queue_size", "segment_bytes", "segment_seconds"} <= set(shared)
+    assert {name: defaults[name] for name in shared} == shared
