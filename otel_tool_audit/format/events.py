@@ -55,6 +55,7 @@ class Completeness(StrEnum):
     COUNTERS = "its `counters` are held against the records"
     CRASH = "what the host lost is a known gap with durability `os`, else `cannot tell`"
     GAP = "`known gaps`"
+    EPOCH = "`known gaps`, but for a taking over that skips no seq"
 
 
 class Event(NamedTuple):
@@ -116,9 +117,9 @@ EVENTS: Final[Mapping[str, Event]] = {
             gap="{records} records of {calls} calls are missing before {where}: {reason}",
         ),
         Event(
-            EPOCH, CONCERNED, ("epoch", "old_head", "files", "who", "reason", "previous"), ("kind", "claimed"),
+            EPOCH, CONCERNED, ("epoch", "old_head", "files", "who", "reason", "previous"), ("kind", "claimed", "claims_before"),
             integrity=Integrity.DOUBT, doubt="a loss was accepted at {where}: what lies before it is what was found, not what was written",
-            completeness=Completeness.GAP, gap="a loss was accepted at {where}: {reason}",
+            completeness=Completeness.EPOCH, gap="a loss was accepted at {where}: {reason}",
         ),
         Event(PRUNED, CONCERNED, ("segments", "reason"), integrity=Integrity.FILES),
         Event(KEY_ROTATED, TRAIL_CHAIN, ("kind", "id"), ("document_sha256",), integrity=Integrity.DOCUMENT),
@@ -136,3 +137,44 @@ _UNKNOWN: Final = Event("", CONCERNED, ())
 def kind_of(record: Mapping[str, Any]) -> Event:
     """Look up a record's event; one that this version does not know, or of a call, has no details and no effect."""
     return EVENTS.get(str(record.get("event")), _UNKNOWN)
+
+
+TAKEN_OVER: Final = "taken_over"
+"""What an epoch's ``kind`` is that began because a trail was taken over, not because a loss was accepted."""
+
+
+def doubt_of(record: Mapping[str, Any], where: str) -> str:
+    """
+    Tell why integrity cannot be told because of a record; empty where the record leaves no doubt.
+
+    Args:
+        record: Of the trail's own life.
+        where: Its address.
+    """
+    event, details = kind_of(record), _details(record)
+    if event.name == EPOCH and details.get("kind") == TAKEN_OVER:
+        return f"the trail was taken over at {where}: for what lies before it only the chain itself speaks"
+    return event.in_words(event.doubt, where, details)
+
+
+def gap_of(record: Mapping[str, Any], where: str) -> str:
+    """
+    Tell what completeness lacks because of a record; empty where it lacks nothing.
+
+    Args:
+        record: Of the trail's own life.
+        where: Its address.
+    """
+    event, details = kind_of(record), _details(record)
+    if event.name != EPOCH or details.get("kind") != TAKEN_OVER:
+        return event.in_words(event.gap, where, details)
+    files, begin = details.get("files"), record.get("seq")
+    found = files.get("count") if isinstance(files, dict) else None
+    if type(found) is not int or type(begin) is not int or found >= begin:
+        return ""
+    return f"records {found} to {begin - 1} are not here: others speak of them, and the files that were taken over at {where} end before them"
+
+
+def _details(record: Mapping[str, Any]) -> Mapping[str, Any]:
+    details = record.get("details")
+    return details if isinstance(details, dict) else {}

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
-from otel_tool_audit.format.events import Completeness, kind_of
+from otel_tool_audit.format.events import Completeness, gap_of, kind_of
 from otel_tool_audit.record.untrusted import details_of, mapping
 from otel_tool_audit.review.calls.fold import ERROR
 from otel_tool_audit.review.calls.statistics import Counter
@@ -85,7 +85,7 @@ def life(records: Iterable[Mapping[str, Any]], start: str | None, end: str | Non
             for name in ("refused", "lost"):
                 number = said.get(name)
                 known[name] = max(known.get(name, 0), number if type(number) is int else 0)
-        elif effect in {Completeness.GAP, Completeness.CRASH} and not early:
+        elif not early and (effect is Completeness.CRASH or gap_of(record, "")):
             number = details.get("calls")
             why = details.get("reason") or details.get("kind")
             gaps.append(ReportedGap(

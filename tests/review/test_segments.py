@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from otel_tool_audit.format.line import MAX_LINE
+from otel_tool_audit.format.segment_order import SegmentPart
 from otel_tool_audit.review.source.directory import Folder
-from otel_tool_audit.review.source.segment_order import MAX_LINE, SegmentPart
 from otel_tool_audit.review.source.segments import Extent, find
 
 FIRST = 1_000
@@ -29,7 +30,7 @@ def segment(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def found(segment: Path, data: bytes, *, end: int, seq: int) -> bytes | None:
     segment.write_bytes(data)
     with contextlib.closing(Folder.at(str(segment.parent))) as folder:
-        return find(folder, [Extent(SegmentPart((FIRST, 0), segment.name, len(data), None, None), end)], seq)
+        return find(folder, [Extent(SegmentPart((FIRST, 0), segment.name, len(data), None, None, cut=False), end)], seq)
 
 
 @settings(max_examples=60, deadline=None)

@@ -15,9 +15,10 @@ from typing import Any, Final, NamedTuple
 from otel_tool_audit.format.line import BLOCK, MAX_LINE, Read, leaf_hash, parse_place, split_line, whole_blocks
 from otel_tool_audit.format.names import segment_name
 from otel_tool_audit.format.nesting import read_json
+from otel_tool_audit.format.segment_order import SegmentOrder, SegmentPart
 from otel_tool_audit.review.source.chain_end import HeadView, expected_end
 from otel_tool_audit.review.source.directory import Folder, pread
-from otel_tool_audit.review.source.segment_order import SegmentOrder, SegmentPart, order_segments
+from otel_tool_audit.review.source.segment_order import order_segments
 
 _NEAR: Final = 16 << 10
 """Bytes that are searched line by line."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from otel_tool_audit.review.source.segment_order import SegmentPart
+from otel_tool_audit.format.segment_order import SegmentPart
 from otel_tool_audit.review.verify.blocks import Block
 
 if TYPE_CHECKING:

@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from otel_tool_audit.format.head import Head
 from otel_tool_audit.format.names import genesis, segment_name
+from otel_tool_audit.format.segment_order import Missing, SegmentOrder, SegmentPart
+from otel_tool_audit.record.witnesses import Epoch, WitnessedHeads
 from otel_tool_audit.review.source.chain_end import ChainEnd, HeadView, expected_end
 from otel_tool_audit.review.source.directory import Folder, UnsafeFileError, described, pread
-from otel_tool_audit.review.source.segment_order import Missing, SegmentOrder, SegmentPart, order_segments
+from otel_tool_audit.review.source.segment_order import order_segments
 from otel_tool_audit.review.source.segments import line_end
 from otel_tool_audit.review.source.workers import Pool
 from otel_tool_audit.review.verify import findings as f
@@ -21,7 +23,6 @@ from otel_tool_audit.review.verify.block_worker import BLOCK, BlockJob
 from otel_tool_audit.review.verify.blocks import Block
 from otel_tool_audit.review.verify.chain_summary import ChainSummary
 from otel_tool_audit.review.verify.links import LinkCheck
-from otel_tool_audit.review.verify.witnessed_heads import WitnessedHeads
 
 if TYPE_CHECKING:
     from otel_tool_audit.review.verify.checks import Check
@@ -58,6 +59,7 @@ class ChainResult(NamedTuple):
         facts: What its records say.
         tail: Where its head says it ends, or None.
         torn: Bytes of a last line that is not whole, where no head says what they are.
+        epoch: The epoch that it ends in.
     """
 
     name: str
@@ -69,6 +71,7 @@ class ChainResult(NamedTuple):
     facts: ChainSummary
     tail: ChainEnd | None
     torn: int
+    epoch: int
 
 
 class Absent(NamedTuple):
@@ -138,8 +141,10 @@ class ChainReading:
         folder: The chain's directory.
         taken: The chain at one moment.
         claims: What others say of it.
+        seen_in: The epoch in which an earlier reader saw it.
         findings: Takes what is found.
         facts: What its records say.
+        epoch: The epoch that is read.
         walk: Where the reading stands.
         absent: Segments that the files begin behind or skip.
         wrong_seqs: The seqs of all that was found in this chain.
@@ -147,7 +152,7 @@ class ChainReading:
 
     def __init__(
         self, name: str, trail_id: str, folder: Folder, taken: Snapshot, claims: WitnessedHeads, findings: f.Findings,
-        *, checks: Iterable[Check] = (), deep: bool = False, facts: ChainSummary | None = None,
+        *, checks: Iterable[Check] = (), deep: bool = False, facts: ChainSummary | None = None, seen_in: int = 0,
     ) -> None:  # fmt: skip
         """
         Prepare to read.
@@ -162,7 +167,9 @@ class ChainReading:
             checks: Those whose lines go by. That every line holds and follows the one before is found in any case.
             deep: Parse every line strictly.
             facts: Takes what the records say.
+            seen_in: The epoch in which an earlier reader saw the chain.
         """
+        self.seen_in = seen_in
         self.name = name
         self.folder = folder
         self.taken = taken
@@ -176,7 +183,7 @@ class ChainReading:
         self._deep = deep
         self._lines = 0
         self._bytes = 0
-        self._epoch = 0
+        self.epoch = 0
         self._count = 0
         self._hash = genesis(trail_id, name).hex()
         self._torn = 0
@@ -214,17 +221,18 @@ class ChainReading:
         self.walk.settle(tail.upto if tail is not None else claimed.upto if claimed is not None else None)
         for check in self._checks:
             check.end()
-        return ChainResult(self.name, self._count, self._hash, self._lines, self._bytes, len(parts), self.facts, tail, self._torn)
+        return ChainResult(self.name, self._count, self._hash, self._lines, self._bytes, len(parts), self.facts, tail, self._torn, self.epoch)
 
     def _between(self, part: SegmentPart) -> None:
         """Settle what lies between the segment before and this one: an accepted loss, or segments that are not there."""
         first, begin = part.first, part.key[0]
         if first is not None and first.epoch is not None:
-            if begin < self.walk.seq or first.epoch <= self._epoch:
-                self.find(f.EPOCHS, begin, f"epoch {first.epoch} begins at seq {begin}, which had been given out before")
-            self.walk.jump(begin, genesis(self._trail_id, self.name, first.epoch).hex())
-            self._epoch = first.epoch
-            self.facts.epochs.append((begin, first.given_up))
+            number = first.epoch.number
+            if begin < self.walk.seq or number <= self.epoch:
+                self.find(f.EPOCHS, begin, f"epoch {number} begins at seq {begin}, which had been given out before")
+            self.walk.jump(begin, genesis(self._trail_id, self.name, number).hex())
+            self.epoch = number
+            self.facts.epochs.append(Epoch(begin, first.epoch))
             return
         gone = [m for m in self.taken.layout.missing if m.key < part.key and m.key[0] >= self.walk.seq]
         beginless = begin > 0 and self._lines == 0 and not self.walk.seq

@@ -13,6 +13,7 @@ from typing import Any, Final
 from otel_tool_audit.format.events import HEARTBEAT, PRUNED
 from otel_tool_audit.format.nesting import read_json
 from otel_tool_audit.record.untrusted import details_of
+from otel_tool_audit.record.witnesses import Epoch
 from otel_tool_audit.review.verify.blocks import Block
 
 Event = tuple[int, dict[str, Any]]
@@ -29,7 +30,7 @@ class ChainSummary:
     Attributes:
         opened: Calls that have not ended: call_id to writer.
         recorded: How many calls each writer began to record.
-        epochs: Epochs that were begun after an accepted loss: their first seqs, and where the files ended.
+        epochs: Epochs that were begun after an accepted loss, or when the trail was taken over.
         overflow: Whether more calls were open at once than are kept.
     """
 
@@ -42,7 +43,7 @@ class ChainSummary:
         """
         self.opened: dict[bytes, bytes] = {}
         self.recorded: dict[bytes, int] = {}
-        self.epochs: list[tuple[int, int]] = []
+        self.epochs: list[Epoch] = []
         self.overflow = False
         self._take = take
         self._events: list[Event] = []

@@ -34,15 +34,26 @@ def check_chains(view: TrailView) -> None:
         view: The trail; all chains are read.
     """
     here = {result.name for result in view.chains} | view.unread
-    accepted = any(result.name == TRAIL_CHAIN and result.facts.epochs for result in view.chains)
+    # where a loss was accepted in chain `trail`, or in the chain itself, the record of its creation may be what was lost
+    settled = {result.name for result in view.chains if result.facts.epochs}
     for name in view.folders:
-        if name != TRAIL_CHAIN and name not in view.created and not accepted and not _is_new(view, name):
-            view.findings.find(f.CHAINS, name, None, f"no record of chain {TRAIL_CHAIN} says that chain {name} was created: added")
-    for name in sorted({TRAIL_CHAIN, *view.created, *view.heads_outside, *view.claims} - here):
-        head, claim = view.head_of(name), view.claims_on(name).highest()
+        if name == TRAIL_CHAIN or name in view.witnesses.created or not settled.isdisjoint({TRAIL_CHAIN, name}) or _is_new(view, name):
+            continue
+        what = f"no record of chain {TRAIL_CHAIN} says that chain {name} was created: added"
+        if view.knows:
+            view.findings.find(f.CHAINS, name, None, what)
+        else:
+            view.findings.doubts.append(f"{what}, or copied after chain {TRAIL_CHAIN} was")
+    for name in sorted({TRAIL_CHAIN, *view.witnesses.created, *view.heads_outside, *view.witnesses.names()} - here):
+        head, claim = view.head_of(name), view.witnesses.on(name).highest()
         spoken_of = head.written.lines if head is not None else claim.upto if claim is not None else 0
-        if spoken_of or (name == TRAIL_CHAIN and head is None):
-            find_removed(name, spoken_of, view.findings)
+        if view.knows or name == TRAIL_CHAIN:
+            if spoken_of or (name == TRAIL_CHAIN and head is None):
+                find_removed(name, spoken_of, view.findings)
+        elif spoken_of:
+            view.findings.doubts.append(
+                f"chain {name}, of which {spoken_of} records are spoken of, is not here: removed, or copied before it was made"
+            )
 
 
 def _is_new(view: TrailView, name: str) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Final
 
-from otel_tool_audit.format.events import CLOSED, OPENED, RECOVERED, Completeness, kind_of
+from otel_tool_audit.format.events import CLOSED, OPENED, RECOVERED, Completeness, gap_of, kind_of
 from otel_tool_audit.record.untrusted import details_of, mapping
 from otel_tool_audit.review.source.state import StateView
 from otel_tool_audit.review.verify import findings as f
@@ -114,10 +114,10 @@ def _judge_chain(result: ChainResult, findings: f.Findings) -> None:
     for seq, record in result.facts.events:
         details = details_of(record)
         where = f"{result.name}/{seq}"
-        event = kind_of(record)
-        if event.gap:
-            findings.gaps.append(event.in_words(event.gap, where, details))
-        elif event.name == RECOVERED and details.get("kind") == "host_crash":
+        gap = gap_of(record, where)
+        if gap:
+            findings.gaps.append(gap)
+        elif record.get("event") == RECOVERED and details.get("kind") == "host_crash":
             _crashed(where, mapping(details.get("from")).get("count"), mapping(details.get("to")).get("count"), details.get("durability"), findings)
     tail = result.tail
     if tail is not None and tail.crashed is not None:

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 from otel_tool_audit.format.line import MAX_LINE
 from otel_tool_audit.format.names import seal_name, segment_name
 from otel_tool_audit.format.nesting import read_json
+from otel_tool_audit.format.segment_order import Key, SegmentPart
 from otel_tool_audit.record.untrusted import details_of, listing, mapping
 from otel_tool_audit.review.source.directory import Folder, UnsafeFileError, pread
-from otel_tool_audit.review.source.segment_order import Key, SegmentPart
 from otel_tool_audit.review.verify.block_check import BlockCheck
 from otel_tool_audit.review.verify.blocks import Block
 from otel_tool_audit.review.verify.findings import SEALS
@@ -58,7 +58,9 @@ class SealCheck(BlockCheck):
         """Look for the seal of a segment that is followed by another one."""
         self._found, self._last = Sealed(part.key), last
         self._before = len(self.chain.findings.findings)
-        self._is_sealed = not last and part.ending is not None and self.chain.folder.stat(seal_name(part.name)) is not None
+        # where an epoch follows, the segment ends where its good lines did, and its seal may speak of what is gone
+        judged = not last and part.ending is not None and not part.cut
+        self._is_sealed = judged and self.chain.folder.stat(seal_name(part.name)) is not None
         return self._is_sealed
 
     def take(self, block: Block) -> None:
@@ -71,7 +73,11 @@ class SealCheck(BlockCheck):
         if self._is_sealed and len(chain.findings.findings) == self._before and not chain.walk.troubled:
             check_seal(chain.folder, part, self._found, digest, lambda what: chain.find(SEALS, part.key[0], what))
         elif self._last and seal_name(part.name) in chain.taken.layout.seals:
-            chain.find(SEALS, part.key[0], f"{part.name} is sealed, but no segment follows it: those after it are missing")
+            what = f"{part.name} is sealed, but no segment follows it: those after it are missing"
+            if chain.taken.head is None:
+                chain.findings.doubts.append(f"{chain.name}: {what}, or the copy was taken while a writer was at work")
+            else:
+                chain.find(SEALS, part.key[0], what)
 
 
 def check_seal(folder: Folder, part: SegmentPart, found: Sealed, digest: str | None, report: Callable[[str], None]) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from otel_tool_audit.format.events import PRUNED
-from otel_tool_audit.review.source.segment_order import SegmentPart
+from otel_tool_audit.format.segment_order import SegmentPart
 from otel_tool_audit.review.source.segments import sha256_of
 from otel_tool_audit.review.verify import findings as f
 from otel_tool_audit.review.verify.block_check import BlockCheck

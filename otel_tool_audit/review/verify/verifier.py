@@ -14,10 +14,11 @@ from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 from otel_tool_audit.errors import TrailUnreadable
-from otel_tool_audit.format.events import CHAIN_CREATED, EPOCH, EVENTS, OPENED, RECOVERED, SEGMENT_OPENED, Integrity, kind_of
+from otel_tool_audit.format.events import EPOCH, OPENED, RECOVERED, SEGMENT_OPENED, TAKEN_OVER, doubt_of
 from otel_tool_audit.format.names import TRAIL_CHAIN, parse_segment_name, valid_chain
 from otel_tool_audit.host.machine import cores
 from otel_tool_audit.record.untrusted import details_of, listing, mapping
+from otel_tool_audit.record.witnesses import WitnessedHeads
 from otel_tool_audit.review.source.directory import Folder, UnsafeFileError, within_memory
 from otel_tool_audit.review.source.location import Relation
 from otel_tool_audit.review.source.opened import OpenedTrail
@@ -32,7 +33,7 @@ from otel_tool_audit.review.verify.chains import find_headless
 from otel_tool_audit.review.verify.findings import Finding, Verification
 from otel_tool_audit.review.verify.identity import Identity, identify
 from otel_tool_audit.review.verify.view import TrailView
-from otel_tool_audit.review.verify.witnessed_heads import HEAD_SOURCE, WitnessedHeads
+from otel_tool_audit.review.verify.witnessed_heads import HEAD_SOURCE
 
 __all__ = ["Finding", "Verification", "verify"]
 
@@ -139,7 +140,6 @@ class _Verifying:
         number = cores() if jobs is None else jobs
         with Pool(view.root, number if self.total >= _WORTH_HELPERS else 1, BlockWorker) as pool:
             view.events = self._read_trail_chain(pool)
-            view.created = {str(details_of(record).get("chain")) for _, record in view.events if record.get("event") == CHAIN_CREATED}
             view.chains = [result for result in (self._read(name, pool) for name in self._chain_folders()) if result is not None]
         view.chains.sort(key=lambda result: result.name)
         for check in self.checks:
@@ -191,31 +191,19 @@ class _Verifying:
         Chains that come into being afterwards are not in it; those are not missed.
         """
         view = self.view
-        for path, seen in view.state.memory(view.found.trail_id).items():
-            if path == view.path:
-                for name, mark in mapping(seen).items():
-                    self._claim(name, mark, "an earlier verification")
+        for name, mark in mapping(view.state.memory(view.found.trail_id).get(view.path)).items():
+            if view.witnesses.claim(name, mark, "an earlier verification"):
+                epoch = mapping(mark).get("epoch")
+                view.seen_in[name] = epoch if type(epoch) is int else 0
         try:
             with view.root.folder(TRAIL_CHAIN) as folder:
                 taken, unheard = self._snapshot(TRAIL_CHAIN, folder), f.Findings(checks.labels())
                 reading = ChainReading(
-                    TRAIL_CHAIN, view.found.trail_id, folder, taken, WitnessedHeads(), unheard, facts=ChainSummary(self._take_claims)
+                    TRAIL_CHAIN, view.found.trail_id, folder, taken, WitnessedHeads(), unheard, facts=ChainSummary(view.witnesses.take)
                 )
                 return reading.run(pool, lambda _: None).facts.events
         except (FileNotFoundError, UnsafeFileError):
             return []
-
-    def _take_claims(self, seq: int, record: dict[str, Any]) -> None:
-        if kind_of(record).integrity is Integrity.WITNESS:
-            heads = details_of(record).get("heads")
-            for name, mark in mapping(heads).items():
-                self._claim(name, mark, seq)
-            for mark in listing(heads):
-                self._claim(str(mapping(mark).get("chain")), mark, seq)
-
-    def _claim(self, name: str, mark: object, source: int | str) -> None:
-        said = mapping(mark)
-        self.view.claims_on(name).add(said.get("count"), said.get("hash"), source)
 
     def _read(self, name: str, pool: Pool) -> ChainResult | None:
         view = self.view
@@ -224,10 +212,20 @@ class _Verifying:
                 taken = self._snapshot(name, folder)
                 if taken.head is None and view.knows:
                     find_headless(name, self.findings)
-                claims = view.claims_on(name)
+                claims = view.witnesses.on(name)
                 if taken.head is not None:
                     claims.add(taken.head.synced.lines, taken.head.synced.hash.hex(), HEAD_SOURCE)
-                reading = ChainReading(name, view.found.trail_id, folder, taken, claims, self.findings, checks=self.checks, deep=self.deep)
+                reading = ChainReading(
+                    name,
+                    view.found.trail_id,
+                    folder,
+                    taken,
+                    claims,
+                    self.findings,
+                    checks=self.checks,
+                    deep=self.deep,
+                    seen_in=view.seen_in.get(name, 0),
+                )
                 return reading.run(pool, self._advance)
         except (FileNotFoundError, UnsafeFileError) as error:
             self.findings.find(f.CHAINS, name, None, f"chain {name} cannot be read ({reason(error)})")
@@ -272,16 +270,18 @@ class _Verifying:
                     )
 
     def _remember(self) -> None:
-        """Keep what was seen, but only what is known to be on disk: what others remember must not outrun it (PROTOCOL.md, rule 7)."""
+        """
+        Keep what was read, but only what is known to be on disk: what others remember must not outrun it (PROTOCOL.md, rule 7).
+
+        Not what records say of other chains: a backup of a living trail has claims that its files do not reach, and is no cut trail.
+        """
         view = self.view
         seen: dict[str, dict[str, Any]] = {}
-        for name in {*view.heads, *view.claims}:
-            head = view.heads.get(name)
-            claim = view.claims_on(name).highest()
-            if head is not None and head.synced.lines:
-                seen[name] = {"count": head.synced.lines, "hash": head.synced.hash.hex()}
-            elif claim is not None and claim.upto:
-                seen[name] = {"count": claim.upto, "hash": claim.hash}
+        for chain in view.chains:
+            head = view.heads.get(chain.name)
+            count, digest = (chain.upto, chain.hash) if head is None else (head.synced.lines, head.synced.hash.hex())
+            if count:
+                seen[chain.name] = {"count": count, "hash": digest, "epoch": chain.epoch}
         memory = view.state.memory(view.found.trail_id)
         if seen and memory.get(view.path) != seen:
             view.state.remember(view.found.trail_id, {**memory, view.path: seen})
@@ -289,19 +289,19 @@ class _Verifying:
 
 def _doubts(result: ChainResult) -> Iterator[str]:
     """Say which events of a chain leave a doubt. That an epoch began the files say, too, where its record does not hold."""
-    epoch = EVENTS[EPOCH]
-    yield from (epoch.in_words(epoch.doubt, f"{result.name}/{begin}", {}) for begin, _ in result.facts.epochs)
+    for begin, says in result.facts.epochs:
+        yield doubt_of({"event": EPOCH, "details": {"kind": TAKEN_OVER if says.taken_over else None}}, f"{result.name}/{begin}")
     tail = result.tail
     if tail is not None and tail.crashed is not None and tail.vouched < tail.upto:
         yield _unvouched(result.name, tail.vouched, tail.upto)
     for seq, record in result.facts.events:
-        event = kind_of(record)
-        if event.name == RECOVERED:
-            begin, end = (mapping(details_of(record).get(name)).get("count") for name in ("vouched", "to"))
-            if type(begin) is int and type(end) is int and begin < end:
-                yield _unvouched(result.name, begin, end)
-        if event.doubt and event is not epoch:
-            yield event.in_words(event.doubt, f"{result.name}/{seq}", details_of(record))
+        if record.get("event") == RECOVERED:
+            vouched, to = (mapping(details_of(record).get(name)).get("count") for name in ("vouched", "to"))
+            if type(vouched) is int and type(to) is int and vouched < to:
+                yield _unvouched(result.name, vouched, to)
+        doubt = doubt_of(record, f"{result.name}/{seq}")
+        if doubt and record.get("event") != EPOCH:
+            yield doubt
 
 
 def _notes(result: ChainResult) -> Iterator[str]:

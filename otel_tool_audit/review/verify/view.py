@@ -7,6 +7,7 @@ from functools import cached_property
 
 from otel_tool_audit.format.head import Head
 from otel_tool_audit.format.names import valid_chain
+from otel_tool_audit.record.witnesses import Witnesses
 from otel_tool_audit.review.source.chain_end import HeadView
 from otel_tool_audit.review.source.directory import Folder
 from otel_tool_audit.review.source.location import Relation
@@ -15,7 +16,6 @@ from otel_tool_audit.review.verify.chain import ChainResult
 from otel_tool_audit.review.verify.chain_summary import Event
 from otel_tool_audit.review.verify.findings import Findings
 from otel_tool_audit.review.verify.identity import Identity
-from otel_tool_audit.review.verify.witnessed_heads import WitnessedHeads
 
 
 @dataclass
@@ -31,9 +31,9 @@ class TrailView:
         findings: Takes what is found.
         folders: The chains that were there before anything was read.
         heads: The heads, as each chain was read with it.
-        claims: What others say of each chain.
+        witnesses: What others say of each chain, and which chains were created.
+        seen_in: The epoch in which an earlier reader saw each chain.
         events: The records of chain ``trail``, with their seqs.
-        created: The chains that these say were created.
         chains: The chains that were read, by name.
         unread: Chains that are there and that the host did not let be read.
     """
@@ -45,9 +45,9 @@ class TrailView:
     findings: Findings
     folders: list[str] = field(default_factory=list)
     heads: dict[str, Head] = field(default_factory=dict)
-    claims: dict[str, WitnessedHeads] = field(default_factory=dict)
+    witnesses: Witnesses = field(default_factory=Witnesses)
+    seen_in: dict[str, int] = field(default_factory=dict)
     events: list[Event] = field(default_factory=list)
-    created: set[str] = field(default_factory=set)
     chains: list[ChainResult] = field(default_factory=list)
     unread: set[str] = field(default_factory=set)
 
@@ -68,7 +68,3 @@ class TrailView:
     def head_view_of(self, name: str) -> HeadView | None:
         """Read a chain's head and what else decides where it ends; None when no head speaks for it."""
         return self.state.head_view(self.found.trail_id, name) if self.knows and valid_chain(name) else None
-
-    def claims_on(self, name: str) -> WitnessedHeads:
-        """Give what others say of a chain, and take what is added to it."""
-        return self.claims.setdefault(name, WitnessedHeads())
