@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Iterator, Mapping
-from typing import Any, Final
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Final, NamedTuple
 
 from otel_tool_audit.observe.open_spans import ModelSeen, SpanNode
 from otel_tool_audit.observe.span_view import SpanView, events_of, plain
@@ -21,18 +21,41 @@ from otel_tool_audit.recognise import convention as c
 from otel_tool_audit.recognise.caller import MODEL_SPAN, is_made_up
 from otel_tool_audit.recognise.convention import FactMatch
 from otel_tool_audit.recognise.requests import listed
-from otel_tool_audit.recognise.sameness import agree
+from otel_tool_audit.recognise.sameness import agree, same_tool
 from otel_tool_audit.recognise.values import parsed, scalar
 from otel_tool_audit.record.model import UNKNOWN
 
 _MOST_TRACES: Final = 1_024
 _MOST_TRIED: Final = 6
+_SEVERAL: Final = 2
+_ITEM: Final = "fc_"
+"""How OpenAI's Responses API begins the ids of items that are calls of functions."""
 _MOST_RECENT: Final = 16
 _PARAMETERS: Final = ("invocation_parameters", "request", "kwargs", "parameters", "metadata", "spanInputs", "llm_request")
 _MODEL_NAMES: Final = ("model", "model_name", "model_id", "modelId", "ls_model_name")
 _BESIDE: Final = ("meta", "metadata", "response_metadata")
 _MOST_NODES: Final = 200
 _NAMED: Final = re.compile(r"^(?:chat|text_completion|generate_content|completion) (\S+)$")
+
+
+RoleOf = Callable[[SpanNode], SpanRole]
+
+
+class Asked(NamedTuple):
+    """
+    What models' spans tell of a call.
+
+    Attributes:
+        model: Where the model is named that asked for it; None when none is.
+        facts: Of the call, completed.
+        more: Facts that a model's span completed, and where they came from.
+        spare: Of several equal requests, the model's span and their ids: each call has one of its own.
+    """
+
+    model: CallerSource | None
+    facts: CallFacts
+    more: Mapping[str, ToldCaller]
+    spare: tuple[ModelSeen, tuple[str, ...]] | None
 
 
 class Models:
@@ -45,7 +68,7 @@ class Models:
         self._traces: dict[int, ModelSeen] = {}
         self._recent: deque[ModelSeen] = deque(maxlen=_MOST_RECENT)
 
-    def ended(self, span: SpanView, entry: SpanNode | None, attributes: Mapping[str, Any], found: FactMatch) -> ModelSeen:
+    def ended(self, span: SpanView, entry: SpanNode | None, attributes: Mapping[str, Any], found: FactMatch, role_of: RoleOf) -> ModelSeen:
         """
         Remember a model's span.
 
@@ -54,6 +77,7 @@ class Models:
             entry: What was remembered of it.
             attributes: Its own.
             found: What they tell.
+            role_of: Tells what a span around it is.
 
         Returns:
             What is remembered of it.
@@ -64,6 +88,9 @@ class Models:
             entry.model = seen
             for above in entry.ancestors():
                 above.model = seen
+                if role_of(above) is SpanRole.TOOL:
+                    # an agent that is a tool: what its model decides nobody outside has decided
+                    break
         traces = self._traces
         # out and in again: the trace whose model spoke longest ago goes first
         traces.pop(span.context.trace_id, None)
@@ -72,9 +99,7 @@ class Models:
         traces[span.context.trace_id] = seen
         return seen
 
-    def asked(
-        self, span: SpanView, entry: SpanNode | None, facts: CallFacts, roles: Roles
-    ) -> tuple[CallerSource | None, tuple[CallFacts, dict[str, ToldCaller]] | None]:
+    def asked(self, span: SpanView, entry: SpanNode | None, facts: CallFacts, roles: Roles) -> Asked:
         """
         Find the model's span that a tool's belongs to.
 
@@ -84,31 +109,37 @@ class Models:
             facts: What it tells.
             roles: Judges the names of attributes.
 
-        Returns:
-            Where the model is named; and facts that the model's span completed, with where they came from.
         """
-        candidates = self._near(span, entry, roles)
+        candidates = [seen for seen in self._near(span, entry, roles) if seen.start <= (span.start_time or 0)]
         if not self._recent and not candidates:
-            return None, None
+            return Asked(None, facts, {}, None)
         named = next((seen for seen in candidates if seen.name is not None), None)
-        if named is not None and isinstance(facts.arguments, Mapping) and facts.tool_call_id is not None:
-            return _place(named, roles), None
+        facts = _by_answer(facts, candidates)
+        alone = len({seen.name for seen in candidates}) == 1
+        if named is not None and alone and isinstance(facts.arguments, Mapping) and facts.tool_call_id is not None:
+            return Asked(_place(named, roles), facts, {}, None)
         for seen in (*candidates, *(seen for seen in reversed(self._recent) if seen not in candidates)):
-            request = _request(facts, seen.requests)
+            found = _request(facts, seen.requests)
             # in another trace only the provider's id, or arguments that agree, tell that it is this call
-            if request is None:
+            if found is None:
                 continue
+            request, ids = found
             same_id = facts.tool_call_id is not None and request.call_id == facts.tool_call_id
             if seen in candidates or same_id or facts.arguments:
-                return _place(named or seen, roles), _completed(facts, request)
-        return None if named is None else _place(named, roles), None
+                # of several models around, the one that asked; whether it is named, or its request told by another instrumentation's span
+                asking = seen if seen.name is not None and (seen in candidates or named is None) else named or seen
+                return Asked(_place(asking, roles), *_completed(facts, request), (seen, ids) if ids else None)
+        return Asked(None if named is None else _place(named, roles), facts, {}, None)
 
     def _near(self, span: SpanView, entry: SpanNode | None, roles: Roles) -> list[ModelSeen]:
         """Give models' spans, the nearest first: ended inside the closest span around, or open there now."""
+        # one that began inside a tool was asked by what the tool is, an agent maybe: nobody asked it for the tool
         given: list[ModelSeen] = []
+        if entry is not None and entry.before is not None:
+            given.append(entry.before)
         if entry is not None and entry.parent is not None:
             for above in entry.ancestors():
-                given += [near for near in (above.model, *_open_models(above, span.end_time or 0, roles)) if near is not None and near not in given]
+                given += [near for near in (above.model, *_open_models(above, span.start_time or 0, roles)) if near is not None and near not in given]
                 if len(given) >= _MOST_TRIED:
                     return given
         last = self._traces.get(span.context.trace_id)
@@ -125,11 +156,9 @@ def _place(seen: ModelSeen, roles: Roles) -> CallerSource | None:
 
 
 def _open_models(above: SpanNode, moment: int, roles: Roles) -> Iterator[ModelSeen]:
-    for child in reversed(above.children or ()):
-        view = child.view
-        # one that came over OTLP has an end, which may lie after that of the tool that it asked for
-        if view is None or (view.end_time is not None and not (view.start_time or 0) <= moment < view.end_time):
-            continue
+    # one that has ended is only here if it came over OTLP: then in no order
+    views = [child.view for child in above.children or () if child.view is not None and (child.view.start_time or 0) <= moment]
+    for view in sorted(views, key=lambda view: view.start_time or 0, reverse=True):
         live = plain(view.attributes)
         found = roles.found(live)
         if kind_of(found, live, view.name) is SpanRole.MODEL:
@@ -202,15 +231,29 @@ def _beside_answer(attributes: Mapping[str, Any]) -> str | None:
     return None
 
 
-def _request(facts: CallFacts, requests: list[Request]) -> Request | None:
+def _by_answer(facts: CallFacts, candidates: list[ModelSeen]) -> CallFacts:
+    """Let a call go by the id that its answer has, where a span names it by the item that it is: ``fc_…`` instead of ``call_…``."""
+    number = facts.tool_call_id
+    if number is None or not number.startswith(_ITEM):
+        return facts
+    known = next((found for seen in candidates if (found := seen.answered_as(number)) is not None), None)
+    return facts if known is None else facts._replace(tool_call_id=known)
+
+
+def _request(facts: CallFacts, requests: list[Request]) -> tuple[Request, tuple[str, ...]] | None:
     """Choose what was asked for: by the provider's id, else by name and arguments; of several that fit none is guessed."""
-    if facts.tool_call_id is not None:
-        by_id = next((r for r in requests if r.call_id == facts.tool_call_id and r.tool == facts.tool_name), None)
-        if by_id is not None or not is_made_up(facts.tool_call_id):
-            return by_id
+    number = facts.tool_call_id
+    if number is not None:
+        by_id = next((r for r in requests if r.call_id == number and same_tool(r.tool, facts.tool_name)), None)
+        if by_id is not None:
+            return by_id, ()
+        if not is_made_up(number):
+            return None
     fitting = [r for r in requests if r.tool == facts.tool_name and agree(facts.arguments, r.arguments)]
     if len({repr(r.arguments) for r in fitting}) == 1 and (facts.arguments is not None or len(fitting) == 1):
-        return fitting[-1]
+        ids = tuple(dict.fromkeys(r.call_id for r in fitting if r.call_id is not None))
+        # equal calls at a time: which of the ids is this one's shows only when it is known that no other span tells of it
+        return (fitting[-1], ()) if len(ids) < _SEVERAL else (fitting[-1]._replace(call_id=None), ids)
     return None
 
 

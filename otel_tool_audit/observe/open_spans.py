@@ -18,6 +18,7 @@ from opentelemetry import context as otel
 from otel_tool_audit.observe.recent_calls import RecordedCall
 from otel_tool_audit.observe.span_view import SpanView
 from otel_tool_audit.recognise import Request, SpanRole, requests_in
+from otel_tool_audit.recognise.requests import answered_as
 
 MOST_OPEN: Final = 16_384
 """Open spans that are remembered: some 50 MB of spans as frameworks make them. The oldest go first; spans never ended must not fill the memory."""
@@ -38,9 +39,10 @@ class ModelSeen:
         name: Of the model; None when it was not told.
         key: Under which name it was told.
         start: Nanoseconds since the Unix epoch.
+        given: Ids of calls that were given to spans which tell none.
     """
 
-    __slots__ = ("_held", "_requests", "key", "name", "start")
+    __slots__ = ("_held", "_requests", "given", "key", "name", "start")
 
     def __init__(self, name: str | None, key: str, start: int, attributes: Attributes, events: tuple[tuple[str, Attributes], ...]) -> None:
         """
@@ -58,6 +60,7 @@ class ModelSeen:
         self.start = start
         self._held = (attributes, events)
         self._requests: list[Request] | None = None
+        self.given: set[str] = set()
 
     @property
     def requests(self) -> list[Request]:
@@ -65,6 +68,10 @@ class ModelSeen:
         if self._requests is None:
             self._requests = requests_in(*self._held)
         return self._requests
+
+    def answered_as(self, item_id: str) -> str | None:
+        """Give the id by which a call is answered that something names by the item that it is."""
+        return answered_as(item_id, self._held[0].values())
 
 
 class Descendant(NamedTuple):
@@ -85,13 +92,14 @@ class SpanNode:
         thread: Which thread started it.
         below: Calls inside it that have ended.
         model: The last model's span that ended inside it.
+        before: The last model's span that had ended around it when it started.
         children: The last spans that started in it.
         own: The call of ours whose span it is.
         calls: Calls that it told of itself when it ended, where it is remembered after that.
         role: What it was, of one that has ended and is remembered all the same.
     """
 
-    __slots__ = ("below", "calls", "children", "context", "model", "own", "parent", "role", "thread", "view")
+    __slots__ = ("before", "below", "calls", "children", "context", "model", "own", "parent", "role", "thread", "view")
 
     def __init__(self, view: SpanView | None, parent: SpanNode | None, context: otel.Context | None, thread: int) -> None:
         """Remember where it started."""
@@ -101,6 +109,7 @@ class SpanNode:
         self.thread = thread
         self.below: list[Descendant] | None = None
         self.model: ModelSeen | None = None
+        self.before: ModelSeen | None = None if parent is None else parent.model or parent.before
         self.children: list[SpanNode] | None = None
         self.own: RecordedCall | None = None
         self.calls: Sequence[RecordedCall] = ()

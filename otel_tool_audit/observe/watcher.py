@@ -18,7 +18,7 @@ from opentelemetry.trace import StatusCode
 from otel_tool_audit.observe.call import ASSUMED, is_assumed, new_fields, observed_call, outcome_of, source_of
 from otel_tool_audit.observe.callers import Callers, apart
 from otel_tool_audit.observe.model_spans import Models
-from otel_tool_audit.observe.open_spans import Descendant, OpenSpans, SpanMemory, SpanNode
+from otel_tool_audit.observe.open_spans import Descendant, ModelSeen, OpenSpans, SpanMemory, SpanNode
 from otel_tool_audit.observe.recent_calls import RecentCalls, RecordedCall
 from otel_tool_audit.observe.span_view import NOTHING as NO_ATTRIBUTES
 from otel_tool_audit.observe.span_view import SpanView, events_of, plain, scope_of
@@ -180,7 +180,7 @@ class Watcher:
     ) -> RecordedCall | None:
         raised = sys.exc_info()[1]
         try:
-            call, claimed = self._call(span, entry, facts, attributes, found, None if isinstance(raised, Exception) else raised)
+            call, claimed, spare = self._call(span, entry, facts, attributes, found, None if isinstance(raised, Exception) else raised)
         except Exception as error:  # noqa: BLE001 - lost, and said so; the span goes on all the same
             self.writing.lost(facts.tool_name, error)
             told(None)
@@ -191,6 +191,8 @@ class Watcher:
         with self._lock:
             seen = self._same(span, entry, call, facts)
             if seen is None:
+                if spare is not None:
+                    self._give_id(call, *spare)
                 if call["model"] == UNKNOWN:
                     self._unanswered.goes_on(call)
                 self.recorder.calls.link(call)
@@ -231,29 +233,36 @@ class Watcher:
         raised: BaseException | None,
         *,
         interrupted: bool = False,
-    ) -> tuple[ToolCall, Mapping[str, str]]:
+    ) -> tuple[ToolCall, Mapping[str, str], tuple[ModelSeen, tuple[str, ...]] | None]:
         context = None if entry is None else entry.context
         known = NOBODY if context is None else self.recorder.calls.identities.with_baggage(context)
         places = [CallerSource(OWN, attributes, found), *self._around(entry)]
         if known.adapted:
             known, adapted = apart(known)
             places.append(CallerSource(ADAPTER, adapted, self._roles.found(adapted)))
-        model, request = self._models.asked(span, entry, facts, self._roles)
-        if model is not None:
-            places.append(model)
+        asked = self._models.asked(span, entry, facts, self._roles)
+        if asked.model is not None:
+            places.append(asked.model)
         calling = self._callers.of(known, places)
         told = calling.told
         # asked before a model's span tells what this one does not: then the span itself told what went in
         silent = is_unanswered(facts)
-        if request is not None:
-            facts, more = request
-            told = {**told, **more}
+        facts = asked.facts
+        told = {**told, **asked.more}
         said = source_of(facts.source, told, known)
         if not interrupted and is_assumed(span, facts):
             said = f"{said} {ASSUMED}"
         unknown = interrupted or (silent and raised is None and span.status.status_code is not StatusCode.ERROR and self._in_an_agent(entry))
         outcome = None if unknown else outcome_of(span, facts, raised)
-        return observed_call(self.recorder.calls, span, facts, calling, said, outcome, interrupted=interrupted), calling.claimed
+        return observed_call(self.recorder.calls, span, facts, calling, said, outcome, interrupted=interrupted), calling.claimed, asked.spare
+
+    def _give_id(self, call: ToolCall, model: ModelSeen, ids: tuple[str, ...]) -> None:
+        """Give a call one of the ids under which a model asked for the same at a time; it is known by now that no other span tells of it."""
+        number = next((number for number in ids if number not in model.given), None)
+        if number is not None:
+            model.given.add(number)
+            call["tool_call_id"] = str(self.recorder.sanitizer.identifier(number, "tool_call_id").value)
+            call["source"] += f" tool_call_id={MODEL_SPAN}"
 
     def _in_an_agent(self, entry: SpanNode | None) -> bool:
         return entry is not None and any(self._role_of(above) is SpanRole.AGENT for above in entry.ancestors())
@@ -379,7 +388,7 @@ class Watcher:
 
     def _model_ended(self, span: SpanView, entry: SpanNode | None, attributes: Mapping[str, Any], found: FactMatch) -> None:
         """Remember a model's span, and name the model in calls that ran before it had ended: it was streaming when it asked for them."""
-        model = self._models.ended(span, entry, attributes, found)
+        model = self._models.ended(span, entry, attributes, found, self._role_of)
         beside = None if entry is None or entry.parent is None else entry.parent.below
         if not beside or model.name is None:
             return
@@ -403,7 +412,7 @@ class Watcher:
         if facts is None:
             return
         try:
-            call, claimed = self._call(span, entry, facts, attributes, found, None, interrupted=True)
+            call, claimed, _ = self._call(span, entry, facts, attributes, found, None, interrupted=True)
         except Exception as error:  # noqa: BLE001 - lost, and said so
             self.writing.lost(facts.tool_name, error)
             return

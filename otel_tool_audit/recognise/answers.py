@@ -15,7 +15,7 @@ from otel_tool_audit.recognise.values import parsed, plain_text, scalar
 _MOST_NODES: Final = 2_000
 _MOST_ANSWERS: Final = 64
 _NAMES: Final = ("tool_name", "name", "toolName")
-_IDS: Final = ("id", "tool_call_id", "toolUseId", "call_id")
+_IDS: Final = ("tool_call_id", "call_id", "toolUseId", "tool_use_id", "id")
 _HELD: Final = ("arguments", "args", "input", "parameters")
 
 

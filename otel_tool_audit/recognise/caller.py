@@ -142,9 +142,11 @@ def _order_told(answer: ToldCaller) -> int:
 def _conversation(told: list[ToldCaller], known: Mapping[str, ToldCaller]) -> ToldCaller:
     best = known.get(c.CONVERSATION) or known[c.SESSION]
     if is_made_up(best.value):
-        # an id that looks made up gives way to one that somebody put into the context by hand
-        named = [a for fact in (c.CONVERSATION, c.SESSION) for a in told if a.fact == fact]
-        return next((a for a in named if a.place == CONTEXT and not is_made_up(a.value)), best)
+        # an id that looks made up gives way to one that somebody gave: on the very span or in the context, else to the conversation around
+        named = [a for fact in (c.CONVERSATION, c.SESSION) for a in told if a.fact == fact and not is_made_up(a.value)]
+        near = (a for place in (CONTEXT, OWN) for a in named if a.place == place)
+        around = (a for a in named if a.place == ANCESTOR and a.fact == c.CONVERSATION)
+        return next(near, None) or next(around, best)
     return best
 
 

@@ -18,7 +18,8 @@ _MOST_NODES: Final = 2_000
 _MOST_CALLS: Final = 64
 _NAMES: Final = ("name", "tool_name", "toolName", "function_name")
 _HELD: Final = ("arguments", "args", "input", "parameters", "raw_arguments", "tool_kwargs", "tool_input", "kwargs")
-_IDS: Final = ("id", "tool_call_id", "toolUseId", "call_id", "toolCallId", "tool_id", "tool_use_id", "ref")
+_IDS: Final = ("tool_call_id", "call_id", "toolCallId", "toolUseId", "tool_use_id", "tool_id", "ref", "id")
+"""An answer names its call by the first of these that a call has: beside it ``id`` is that of an item (OpenAI's Responses: ``fc_…`` beside ``call_…``)."""
 _FLAT: Final = re.compile(r"^(.*tool_calls?\.\d+)\.(.+)$")
 _TELLING: Final = ("output", "completion", "response", "choice", "assistant", "tool_calls", "toolCalls", "all_messages", "events", "message")
 """Words in the names of attributes and events that may hold what a model said."""
@@ -35,7 +36,7 @@ class Request(NamedTuple):
     Attributes:
         tool: Its name.
         arguments: A mapping, or text as the model gave it.
-        call_id: The provider's id; None when it is not told.
+        call_id: The provider's id, by which its answer names it; None when it is not told.
     """
 
     tool: str
@@ -73,6 +74,28 @@ def requests_in(attributes: Mapping[str, Any], events: Iterable[tuple[str, Mappi
         found.extend(_asked(call))
     found.extend(requests_of(held))
     return _distinct(found)[-_MOST_CALLS:]
+
+
+def answered_as(item_id: str, values: Iterable[object]) -> str | None:
+    """
+    Find the id by which a call is answered that something names by another one.
+
+    Args:
+        item_id: Of the item that the call is in an answer of OpenAI's Responses API.
+        values: What the model said, of any type.
+    """
+    waiting = [parsed(value) for value in values if item_id in (plain_text(value) or item_id)]
+    for _ in range(_MOST_NODES):
+        if not waiting:
+            break
+        item = waiting.pop()
+        if isinstance(item, Mapping):
+            if item.get("id") == item_id and (found := scalar(item.get("call_id"))) is not None:
+                return str(found)
+            waiting.extend(item.values())
+        elif isinstance(item, Sequence) and not isinstance(item, (str, bytes, bytearray)):
+            waiting.extend(item)
+    return None
 
 
 def listed(name: str, arguments: object, call_id: object) -> list[dict[str, Any]]:
