@@ -16,7 +16,7 @@ from typing import Final
 from otel_tool_audit.redaction.commands import OPTION_TALK
 from otel_tool_audit.redaction.extents import Extent, Line, around, block, element, line_end, quoted, shell_word, unquoted
 from otel_tool_audit.redaction.judging import is_choice, is_expression, is_placeholder, is_secret_value, is_sentence
-from otel_tool_audit.redaction.keys import KeyKind, KeyName, KeyNames, words
+from otel_tool_audit.redaction.keys import KeyKind, KeyName, KeyNames, word_set, words
 from otel_tool_audit.redaction.randomness import looks_random
 from otel_tool_audit.redaction.schemas import describes
 from otel_tool_audit.redaction.spans import Span
@@ -56,11 +56,9 @@ _SIGNATURE: Final = re.compile(
 _ARN_BEFORE: Final = re.compile(r"arn:[a-z-]{1,12}:[\w.:/-]{0,128}$")
 _SHORT_NUMBER: Final = re.compile(r"[0-9]{1,3}[;,)]?(?:\s.*)?")
 _TINY_NUMBER: Final = re.compile(r"[0-9]{1,2}[;,)]?(?:\s.*)?")
-_NUMERIC: Final = frozenset({"pin", "code", "otp", "totp", "cvv", "cvc", "cvv2", "cvc2", "ccn", "number", "ssn"})
+_NUMERIC: Final = word_set("pin code otp totp cvv cvc cvv2 cvc2 ccn number ssn")
 _LONGEST_NAME: Final = 128
-_COLON_TALK: Final = frozenset(
-    {"token", "auth", "cookie", "cookies", "credentials", "credential", "authorization", "bearer", "secret", "tokens", "key", "code"}
-)
+_COLON_TALK: Final = word_set("token auth cookie cookies credentials credential authorization bearer secret tokens key code")
 _HEADERS: Final = frozenset({"authorization", "auth", "cookie", "cookies"})
 _LONGEST_SEEN: Final = 512
 """Characters of a value that are looked at to tell whether it is one."""

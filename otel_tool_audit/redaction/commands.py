@@ -11,35 +11,30 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from otel_tool_audit.redaction.judging import is_placeholder
-from otel_tool_audit.redaction.keys import KeyKind, KeyNames
+from otel_tool_audit.redaction.keys import KeyKind, KeyNames, word_set
 from otel_tool_audit.redaction.spans import Span
 from otel_tool_audit.redaction.work import Work
 
-
-def _set(text: str) -> frozenset[str]:
-    return frozenset(text.split())
-
-
 _SECRET_OPTIONS: Final = {
-    "-p": _set("mysql mysqldump mysqladmin mysqlimport mariadb mariadb-dump mariadb-admin sshpass docker podman nerdctl skopeo buildah helm mongo mongosh mongodump mongorestore"
+    "-p": word_set("mysql mysqldump mysqladmin mysqlimport mariadb mariadb-dump mariadb-admin sshpass docker podman nerdctl skopeo buildah helm mongo mongosh mongodump mongorestore"
                " mongoexport mongoimport cqlsh az cf oc rabbitmqadmin rdesktop htpasswd 7z 7za hydra mosquitto_pub mosquitto_sub arangosh influx clickhouse-client couchbase-cli"
                " cqlsh nodetool ibmcloud login registry regctl crane oras vsql"),
-    "-P": _set("sqlcmd bcp zip unzip isql mosquitto_pub mosquitto_sub ipmitool mqtt"),
+    "-P": word_set("sqlcmd bcp zip unzip isql mosquitto_pub mosquitto_sub ipmitool mqtt"),
     "-a": frozenset({"redis-cli", "redis-benchmark", "valkey-cli", "keydb-cli"}),
     "-k": frozenset({"openssl"}), "-K": frozenset({"openssl"}),
-    "-w": _set("ldapsearch ldapadd ldapmodify ldapdelete ldapwhoami ldappasswd nxc"),
-    "-c": _set("snmpwalk snmpget snmpset snmpbulkwalk"),
+    "-w": word_set("ldapsearch ldapadd ldapmodify ldapdelete ldapwhoami ldappasswd nxc"),
+    "-c": word_set("snmpwalk snmpget snmpset snmpbulkwalk"),
     "-W": frozenset({"kadmin", "secret-tool"}),
 }  # fmt: skip
-_ATTACHED: Final = _set("mysql mysqldump mysqladmin mysqlimport mariadb mariadb-dump mariadb-admin sshpass 7z 7za rar unrar")
-_LOGIN_ONLY: Final = _set("docker podman nerdctl skopeo buildah helm az cf oc ibmcloud crane oras regctl")
-_OWN_USER: Final = _set("docker podman nerdctl kubectl sudo su chown runuser crun setpriv install rsync id crontab journalctl git sort date")
-_OTHER_P: Final = _set(
+_ATTACHED: Final = word_set("mysql mysqldump mysqladmin mysqlimport mariadb mariadb-dump mariadb-admin sshpass 7z 7za rar unrar")
+_LOGIN_ONLY: Final = word_set("docker podman nerdctl skopeo buildah helm az cf oc ibmcloud crane oras regctl")
+_OWN_USER: Final = word_set("docker podman nerdctl kubectl sudo su chown runuser crun setpriv install rsync id crontab journalctl git sort date")
+_OTHER_P: Final = word_set(
     "mkdir ssh scp sftp git nmap ps lsof tar cp mv rsync kubectl cargo claude llm pytest python python3 node perl patch read export declare test install pnpm yarn npm npx make pgrep"
     " pkill kill netstat ss nc ncat iptables adb gdb strace java javac mvn gradle dotnet go rustc psql pg_dump pg_restore pg_ctl createdb redis-server code touch rmdir umask trap"
     " docker-compose docker podman nerdctl terraform tofu ansible vagrant bun deno uv pip vim emacs less date find grep sed awk df du ls cat echo head tail wc sort tee xargs"
 )
-_NOT_BEFORE: Final = _set("sudo env exec nohup time nice bash sh -c docker kubectl --")
+_NOT_BEFORE: Final = word_set("sudo env exec nohup time nice bash sh -c docker kubectl --")
 _WORD: Final = re.compile(
     r"\\{1,7}\"(?P<escaped>[^\"\\]{0,2048})(?:\\{1,7}\"|$)|\"(?P<double>(?:[^\"\\]|\\.){0,4096}+)(?:\"|$)|'(?P<single>(?:[^'\\]|\\.){0,4096}+)(?:'|$)"
     r"|(?P<bare>(?:[^\s\"',\[\]()\\]|\\.)++|[()])"
@@ -51,11 +46,11 @@ _HINT: Final = re.compile(r"(?:^|[\s\"'\[(,])-{1,2}[A-Za-z]")
 _TELLING: Final = re.compile(r"(?=[^\s]{6,128}$)(?=.*[0-9])(?=.*[A-Za-z])[^/=:.,\s]{6,128}")
 _NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,32}|[A-Z][a-z]{1,32}")
 _PORT: Final = re.compile(r"[0-9.:/-]{1,32}(?:/(?:tcp|udp))?")
-OPTION_TALK: Final = _set("and or is to for the in with option flag flags argument parameter was on from if as")
+OPTION_TALK: Final = word_set("and or is to for the in with option flag flags argument parameter was on from if as")
 """Words behind an option's name that speak of it."""
 
-_MADE_UP: Final = _set("test pass password passwd pwd token secret yyy user username key apikey api_key x-oauth-basic x-token-auth x")
-_USER_OPTIONS: Final = frozenset({"-u", "-U", "--user", "--proxy-user", "--user-pass", "--userpwd", "--basic", "--auth", "--proxy-auth"})
+_MADE_UP: Final = word_set("test pass password passwd pwd token secret yyy user username key apikey api_key x-oauth-basic x-token-auth x")
+_USER_OPTIONS: Final = word_set("-u -U --user --proxy-user --user-pass --userpwd --basic --auth --proxy-auth")
 _MOST_WORDS: Final = 512
 
 Word = tuple[int, int, str]

@@ -23,11 +23,12 @@ _ACRONYM: Final = re.compile(r"([A-Z])([A-Z][a-z])")
 _WORD: Final = re.compile(r"[^\W\d_]+|\d+")
 
 
-def _set(text: str) -> frozenset[str]:
+def word_set(text: str) -> frozenset[str]:
+    """Read a list of words."""
     return frozenset(text.split())
 
 
-_SINGLE: Final = _set(
+_SINGLE: Final = word_set(
     "password passwords passwd passphrase passphrases passcode pwd pword passwort contrasena senha secret secrets token apikey apikeys"
     " authorization credential credentials creds cookie cookies setcookie ssn cvv cvv2 cvc cvc2 jwt bearer otp totp mnemonic"
     " creditcard cardnumber ccnumber ccnum pw psk passkey passkeys sessid phpsessid jsessionid connectsid userpass sqlpassword storepass keypass puk"
@@ -69,7 +70,7 @@ _COMPACT: Final = (
 _CURSORS: Final = ("nexttoken", "pagetoken", "continuationtoken", "synctoken")
 """Written in one word: where a list goes on, and no secret."""
 
-_AFTER: Final = _set(
+_AFTER: Final = word_set(
     "count counts counter limit limits budget usage used length len size type types name names kind ttl expiry expires expiration"
     " expire policy policies endpoint field fields rate price cost costs index position version format status state valid required"
     " enabled disabled exists present provided ratio per window arn created updated at in rotation manager store provider"
@@ -80,32 +81,32 @@ _AFTER: Final = _set(
     " backend engine region template settings config configuration options preferences visible hidden masked attempts retries"
     " requirements role roles permissions operator grant santa"
 )
-_BEFORE: Final = _set(
+_BEFORE: Final = word_set(
     "max min num number total input output prompt completion cached reasoning has is use uses needs need requires require count avg"
     " unexpected next previous prev eos bos pad unk special stop start end csv public no without"
     " page continuation sync cursor pagination paging skip scroll resume marker sequence delta starting"
     " forgot show hide allow enable disable missing invalid expired wrong incorrect weak"
 )
 _TAIL: Final = frozenset({"auth", "pass"})
-_PASS_AFTER: Final = _set(
+_PASS_AFTER: Final = word_set(
     "db database user smtp mail email admin root ftp sftp ssh redis mysql pg postgres mongo mongodb login auth ldap proxy service svc"
     " my sudo wifi rabbitmq kafka http basic account client server key store keystore truststore cert ssl"
 )
-_INNOCENT_KEYS: Final = _set(
+_INNOCENT_KEYS: Final = word_set(
     "primary foreign public sort partition cache object row hash idempotency file dict map group shard range index lookup issue project"
     " natural surrogate unique composite routing dedup deduplication correlation translation message metric event template config json"
     " registry publishable feature store state i18n locale s3 storage_object data field column label sorting order item node query react"
     " keyboard shortcut hot enter return arrow tab escape shift delete home answer site color map legend"
 )
-_PHONE: Final = _set("phone phones mobile cellphone telephone telefon telefono tel fax msisdn whatsapp landline")
-_THINGS: Final = _set(
+_PHONE: Final = word_set("phone phones mobile cellphone telephone telefon telefono tel fax msisdn whatsapp landline")
+_THINGS: Final = word_set(
     "article tracking sku ean gtin upc barcode isbn issn serial parcel shipment imei iccid part lot batch item product order invoice ticket case waybill awb consignment"
     " asset model vin postal zip po rma quote delivery package container pallet artikel"
 )
 """Things that have numbers of their own."""
 
-_IDENTIFIERS: Final = _set("id ids uuid guid hash sha256 sha1 md5 digest checksum etag fingerprint version timestamp revision")
-_IDENTIFIER_NAMES: Final = _set(
+_IDENTIFIERS: Final = word_set("id ids uuid guid hash sha256 sha1 md5 digest checksum etag fingerprint version timestamp revision")
+_IDENTIFIER_NAMES: Final = word_set(
     "client.address client.ip client_ip user_id user_agent user_agent.original network.peer.address network.local.address net.peer.ip"
     " conversation_id enduser.id user.id session.id"
 )
@@ -122,7 +123,7 @@ _IDENTIFIER_PREFIXES: Final = (
     "deployment.",
     "audit.",
 )
-PROVIDERS: Final = _set(
+PROVIDERS: Final = word_set(
     "adafruit adobe airtable algolia alibaba anthropic artifactory asana atlassian auth0 aws azure beamer bitbucket bittrex cloudflare"
     " codecov cohere coinbase confluence confluent contentful databricks datadog digitalocean discord docker doppler drone droneci"
     " dropbox dynatrace easypost etsy facebook fastly figma finicity finnhub flickr flutterwave flyio freshbooks gcp gemini github"

@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from otel_tool_audit.redaction.keys import KeyKind, KeyNames
+from otel_tool_audit.redaction.keys import KeyKind, KeyNames, word_set
 
 _NAMING: Final = ("name", "key", "header", "variable", "Name", "Key")
 _NAMED: Final = frozenset({"value", "Value"})
@@ -33,7 +33,7 @@ _FIELDS: Final = (
 )
 _TYPED: Final = frozenset({"value", "Value", "val", "text", "input", "keys", "characters", "content"})
 _SHORT: Final = frozenset({"pass", "pw"})
-_ACCOUNTS: Final = frozenset({"user", "username", "user_name", "userName", "login", "email", "account", "host", "hostname", "server"})
+_ACCOUNTS: Final = word_set("user username user_name userName login email account host hostname server")
 _FIRST: Final = _TYPED | _SHORT
 _OF_A_FORM: Final = re.compile(r"(?i)\b(?:text|input|edit)?[ _-]?(?:field|box|input|entry|element|control|area)\b")
 _LONGEST: Final = 256
