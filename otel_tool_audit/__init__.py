@@ -18,12 +18,13 @@ if TYPE_CHECKING:
     from otel_tool_audit.propagation.context import attribution, carry
     from otel_tool_audit.record.model import SCHEMA_VERSION
     from otel_tool_audit.recording import sanitize
+    from otel_tool_audit.redaction.recognizers import Pattern, Recognizer
     from otel_tool_audit.review.verify.verifier import verify
     from otel_tool_audit.setup import Audit, configure, shutdown
     from otel_tool_audit.trail.trail import Trail
 
 __all__ = [
-    "SCHEMA_VERSION", "Audit", "AuditError", "AuditSpanProcessor", "AuditUnavailable", "SettingsError", "Trail", "TrailCorrupt", "TrailReader",
+    "SCHEMA_VERSION", "Audit", "AuditError", "AuditSpanProcessor", "AuditUnavailable", "Pattern", "Recognizer", "SettingsError", "Trail", "TrailCorrupt", "TrailReader",
     "TrailTampered", "UnsupportedFormat", "attribution", "carry", "configure", "execute_tool", "require_active", "retention_for", "sanitize",
     "shutdown", "tool", "tool_call", "verify",
 ]  # fmt: skip
@@ -32,6 +33,7 @@ __version__ = "0.1.0"
 
 _HOMES: Final = {
     "SCHEMA_VERSION": "record.model", "Audit": "setup", "AuditError": "errors", "AuditSpanProcessor": "processor", "AuditUnavailable": "errors",
+    "Pattern": "redaction.recognizers", "Recognizer": "redaction.recognizers",
     "SettingsError": "errors", "Trail": "trail.trail", "TrailCorrupt": "errors", "TrailReader": "access.reader", "TrailTampered": "errors",
     "UnsupportedFormat": "errors", "attribution": "propagation.context", "carry": "propagation.context", "configure": "setup",
     "execute_tool": "capture", "require_active": "diagnosis.process", "retention_for": "capture", "sanitize": "recording", "shutdown": "setup",

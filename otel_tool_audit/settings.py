@@ -101,6 +101,12 @@ class Settings:
     keep_keys: tuple[str, ...] = ()
     """Names of keys that are not secret although they look so. ``OTEL_TOOL_AUDIT_KEEP_KEYS``."""
 
+    recognizers: str | tuple[object, ...] | None = None
+    """Rules of your own: ``Pattern``, ``Recognizer`` and functions, or a TOML file that names them. ``OTEL_TOOL_AUDIT_RECOGNIZERS`` (the file)."""
+
+    personal_ids: tuple[str, ...] = ()
+    """Groups of personal numbers that are hidden under their own names and labels, or ``all``. ``OTEL_TOOL_AUDIT_PERSONAL_IDS``."""
+
     trusted_baggage: tuple[str, ...] = ()
     """Baggage keys that a trusted upstream sets; all others stay ``claimed``. ``OTEL_TOOL_AUDIT_TRUSTED_BAGGAGE``."""
 
@@ -178,6 +184,8 @@ class Arguments(TypedDict, total=False):
     result_identifiers: Collection[str] | None
     secret_keys: Collection[str] | None
     keep_keys: Collection[str] | None
+    recognizers: Collection[object] | str | os.PathLike[str] | None
+    personal_ids: Collection[str] | None
     trusted_baggage: Collection[str] | None
     openinference: bool | None
     retention: Mapping[str, str] | str | None
@@ -286,6 +294,14 @@ def _number(value: object, source: str) -> float:
     return number
 
 
+def _rules(value: object, source: str) -> str | tuple[object, ...]:
+    if isinstance(value, (str, os.PathLike)):
+        return os.fspath(value) if isinstance(value, os.PathLike) else value
+    if isinstance(value, (list, tuple)):
+        return tuple(value)
+    raise _wrong(source, value, "a list of Pattern(…), Recognizer(…) and functions, or the path of a TOML file")
+
+
 def _names(value: object, source: str) -> tuple[str, ...]:
     if isinstance(value, str):
         return tuple(part.strip() for part in value.split(",") if part.strip())
@@ -304,7 +320,7 @@ def _pairs(value: object, source: str) -> Mapping[str, str]:
 
 
 _READERS: Final[Mapping[str, Callable[[object, str], Any]]] = {
-    "str": _text, "str | None": _text, "bool": _flag, "int": _whole, "float": _number, "tuple[str, ...]": _names, "Mapping[str, str]": _pairs,
+    "str": _text, "str | None": _text, "bool": _flag, "int": _whole, "float": _number, "tuple[str, ...]": _names, "Mapping[str, str]": _pairs, "str | tuple[object, ...] | None": _rules,
 }  # fmt: skip
 
 

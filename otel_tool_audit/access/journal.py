@@ -146,7 +146,7 @@ class Journal:
         settings, path = Settings.resolve(), self.trail.path
         with Trail.open(path, state=self.trail.given_state, service=SERVICE, pseudonym_key=settings.pseudonym_key, group=_group(path)) as trail:
             keyring = Keyring(trail.keys, settings.tenant)
-            sanitizer = Sanitizer(keyring, secret_keys=settings.secret_keys, keep_keys=settings.keep_keys)
+            sanitizer = Sanitizer.of(settings, keyring)
             said = {"reason": None if self.reason is None else sanitizer.text(self.reason).value}
             filters = {name: _filter(name, value, keyring, sanitizer) for name, value in reading.filters.items() if value is not None}
             details = {"what": reading.what, "who": self.who(), **said, "filters": filters, **outcome, **(reading.more or {})}

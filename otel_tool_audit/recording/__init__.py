@@ -38,4 +38,4 @@ def sanitize(value: object) -> Any:  # noqa: ANN401 - any JSON value
     from otel_tool_audit.redaction import Sanitizer  # noqa: PLC0415 - as above
 
     settings = Settings.resolve()
-    return Sanitizer(secret_keys=settings.secret_keys, keep_keys=settings.keep_keys).value(value).value
+    return Sanitizer.of(settings).value(value).value

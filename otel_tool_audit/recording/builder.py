@@ -78,7 +78,7 @@ class CallBuilder:
             clock: Nanoseconds since the Unix epoch.
             ids: Makes call ids, 32 hex digits each, never twice the same.
         """
-        self.sanitizer = Sanitizer(keyring, secret_keys=settings.secret_keys, keep_keys=settings.keep_keys)
+        self.sanitizer = Sanitizer.of(settings, keyring)
         self.identities = Identities(self.sanitizer, keyring, subject_is_internal=settings.subject_is_internal, trusted=settings.trusted_baggage)
         self.clock = clock
         self.ids = ids

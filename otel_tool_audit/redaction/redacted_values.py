@@ -259,7 +259,7 @@ _SHORTEST_PART: Final = 8
 """Characters of the shortest word inside a value that is looked for alone."""
 
 
-def recurring(text: str, spans: Iterable[Span], remember: Callable[[str, str, str], None]) -> list[Span]:
+def recurring(text: str, spans: Iterable[Span], remember: Callable[[str, str, str], None], shown: Callable[[str, str], str]) -> list[Span]:
     """
     Add to the places where rules found something those where the same stands again.
 
@@ -267,13 +267,14 @@ def recurring(text: str, spans: Iterable[Span], remember: Callable[[str, str, st
         text: Where they were found.
         spans: What rules found.
         remember: Gets each value, what stands in its place, and why.
+        shown: Tells what stands in the place of a value that one rule found.
     """
     found = list(spans)
     values: dict[str, str] = {}
     for start, end, rule in found:
         value = text[start:end].strip()
         if rule != NO_VALUE and len(values) < MOST_VALUES and is_telling(value):
-            remember(value, MARK, rule)
+            remember(value, shown(value, rule), rule)
             values.update(dict.fromkeys(parts(value[:LONGEST_VALUE]), rule))
     for value, rule in values.items():
         for spelling in (value,) if value.isalnum() else _spellings(value):

@@ -10,16 +10,19 @@ import json
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from otel_tool_audit.keys.pseudonyms import Keyring
 from otel_tool_audit.record.jsonsafe import json_safe
 from otel_tool_audit.redaction.keys import PLAIN_NAME, KeyKind, KeyName, KeyNames
+from otel_tool_audit.redaction.personal_ids import groups_of, labelled
+from otel_tool_audit.redaction.recognizers import as_recognizers
 from otel_tool_audit.redaction.redacted_values import RedactedValues
 from otel_tool_audit.redaction.rules import ArgumentRules
 from otel_tool_audit.redaction.texts import Texts
 from otel_tool_audit.redaction.values import MARK, Redaction, Sanitized, ToolRules
 from otel_tool_audit.redaction.walker import Walk
+from otel_tool_audit.settings import Settings
 
 MAX_TEXT: Final = 16_384
 MAX_ITEMS: Final = 2_000
@@ -40,6 +43,8 @@ class Sanitizer:
         *,
         secret_keys: Iterable[str] = (),
         keep_keys: Iterable[str] = (),
+        recognizers: object = None,
+        personal_ids: Iterable[str] = (),
         max_text: int = MAX_TEXT,
         max_items: int = MAX_ITEMS,
         max_depth: int = MAX_DEPTH,
@@ -51,14 +56,38 @@ class Sanitizer:
             keyring: Keys of digests and pseudonyms.
             secret_keys: More names whose values are secret.
             keep_keys: Names that are not, whatever the packaged rules say.
+            recognizers: The user's own rules: a TOML file's path, or a list of ``Pattern``, ``Recognizer`` and functions.
+            personal_ids: Groups of personal numbers that go under their own names and labels, too; see ``personal_ids.toml``.
             max_text: Longest text that is stored, in characters; a longer one becomes its size and a keyed digest.
             max_items: Most values that are looked at in one go.
             max_depth: Deepest level that is looked at.
         """
         self.keyring = keyring or Keyring([])
-        self._texts = Texts(KeyNames(secret_keys, keep_keys))
+        groups = groups_of(personal_ids)
+        names = KeyNames([*secret_keys, *(name for group in groups for name in group.names)], keep_keys)
+        self._texts = Texts(names, [*as_recognizers(recognizers), *map(labelled, groups)])
         self._limits = (max_text, max_items, max_depth)
         self._keys: dict[str, str] = {}
+
+    @classmethod
+    def of(cls, settings: Settings, keyring: Keyring | None = None) -> Self:
+        """
+        Make the sanitizer that settings describe.
+
+        Args:
+            settings: Resolved.
+            keyring: Keys of digests and pseudonyms.
+
+        Raises:
+            SettingsError: Its recognizers cannot be read.
+        """
+        return cls(
+            keyring,
+            secret_keys=settings.secret_keys,
+            keep_keys=settings.keep_keys,
+            recognizers=settings.recognizers,
+            personal_ids=settings.personal_ids,
+        )
 
     def value(self, value: object, path: str = "", rules: ToolRules | None = None, withheld: RedactedValues | None = None) -> Sanitized:
         """

@@ -18,9 +18,11 @@ from otel_tool_audit.redaction.judging import is_secret_value
 from otel_tool_audit.redaction.keys import NAME_WORDS, KeyKind, KeyName, KeyNames
 from otel_tool_audit.redaction.personal import find_personal
 from otel_tool_audit.redaction.phrases import find_foreign, find_phrases
+from otel_tool_audit.redaction.recognizers import Recognizer
 from otel_tool_audit.redaction.redacted_values import recurring
 from otel_tool_audit.redaction.secrets import find_secrets
-from otel_tool_audit.redaction.spans import Span, replace
+from otel_tool_audit.redaction.spans import Span, covered, replace
+from otel_tool_audit.redaction.values import MARK
 from otel_tool_audit.redaction.views import views
 from otel_tool_audit.redaction.work import Work
 
@@ -33,6 +35,9 @@ LONGEST_PLAIN: Final = 23
 is_plain: Final = _PLAIN.fullmatch
 """Whether a short text is a word, number or identifier that no rule can match, unless the name it stands under says more."""
 
+_BY_NAME: Final = frozenset({"secret-key", "command-password", "url-credentials", "private-key"})
+"""Rules that go by where a value stands: no look keeps it from them."""
+
 _PASSES: Final = 4
 _SHORTEST_TEXT: Final = 5
 _AROUND_WORDS: Final = ".,;:!?()[]{}\"'`*-_"
@@ -42,6 +47,12 @@ _SPECIAL: Final = re.compile(r"[0-9@%&\\\x1b\x80-\U0010ffff]|[^\n]{15}|(?m:^[\[(
 
 class Call(Protocol):
     """What texts belong to."""
+
+    def ask(self, recognizer: Recognizer, text: str) -> list[Span]:
+        """Ask one of the user's own rules."""
+
+    def pseudonym(self, value: str, kind: str) -> str:
+        """Make the pseudonym of a value; the mark where there is no key."""
 
     @property
     def work(self) -> Work:
@@ -54,11 +65,21 @@ class Call(Protocol):
 class Texts:
     """Finds and replaces what must not be kept in a text."""
 
-    __slots__ = ("_words", "names")
+    __slots__ = ("_disguised", "_recognizers", "_words", "has_own", "names")
 
-    def __init__(self, names: KeyNames) -> None:
-        """Clean with *names* as the judge of what stands before a value."""
+    def __init__(self, names: KeyNames, recognizers: Sequence[Recognizer] = ()) -> None:
+        """
+        Clean texts.
+
+        Args:
+            names: Judges what stands before a value.
+            recognizers: The user's own rules.
+        """
         self.names = names
+        self._recognizers = tuple(recognizers)
+        self.has_own = bool(recognizers)
+        """Whether there are any: then no text is too short to be looked at."""
+        self._disguised = {each.name: each.kind or each.name for each in recognizers if each.action == "pseudonym"}
         self._words: set[str] = set()
         """Words that no rule can begin at: most texts consist of them, and are not looked at any closer. Shared, bounded, only grows."""
 
@@ -78,19 +99,42 @@ class Texts:
 
         Raises:
             Exhausted: The call may not cost more.
+            RecognizerFailed: A user's own rule could not be asked.
         """
         rules: list[str] = []
         size = len(text)
-        if size < _SHORTEST_TEXT or (size <= LONGEST_PLAIN and not hinted and is_plain(text)):
+        own = self._recognizers
+        if own:
+            pass
+        elif size < _SHORTEST_TEXT or (size <= LONGEST_PLAIN and not hinted and is_plain(text)):
             return text, rules
         for _ in range(_PASSES):
             # what was replaced may have kept two numbers apart, or together
             spans = self._find(text, call, typed=typed, hinted=hinted, counted=counted)
+            if own:
+                spans = self._with_own(text, spans, own, call)
+                # what is found once is gone; what is kept is kept at each look
+                own = tuple(each for each in own if each.action == "keep")
             if not spans:
                 break
-            text, found = replace(text, recurring(text, spans, call.remember))
+
+            def shown(value: str, rule: str) -> str:
+                kind = self._disguised.get(rule)
+                return MARK if kind is None else call.pseudonym(value, kind)
+
+            text, found = replace(text, recurring(text, spans, call.remember, shown), shown)
             rules += found
         return text, rules
+
+    def _with_own(self, text: str, spans: list[Span], own: Sequence[Recognizer], call: Call) -> list[Span]:
+        """Join what the user's rules find with what the others found; what is to be kept is kept from those that go by looks."""
+        kept: list[Span] = []
+        for each in own:
+            (kept if each.action == "keep" else spans).extend(call.ask(each, text))
+        if not kept:
+            return spans
+        mask = covered(len(text), (span[:2] for span in kept))
+        return [span for span in spans if span[2] in _BY_NAME or 0 in mask[span[0] : span[1]]]
 
     def _find(self, text: str, call: Call, *, typed: bool, hinted: bool, counted: bool) -> list[Span]:
         unknown = set(text.split())

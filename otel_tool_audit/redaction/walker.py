@@ -12,6 +12,7 @@ import enum
 import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from time import perf_counter
 from typing import Any, Final
 
 from otel_tool_audit.format.nesting import is_too_deep
@@ -23,9 +24,11 @@ from otel_tool_audit.redaction.judging import is_choice, is_likely
 from otel_tool_audit.redaction.keys import PLAIN_NAME, KeyKind, KeyName, KeyNames
 from otel_tool_audit.redaction.objects import LONGEST_KEY, as_fields, as_sequence, as_text, error_text, key_text
 from otel_tool_audit.redaction.pairs import secret_by_neighbour
+from otel_tool_audit.redaction.recognizers import PATIENCE, Recognizer, RecognizerFailed, failed
 from otel_tool_audit.redaction.redacted_values import RedactedValues
 from otel_tool_audit.redaction.rules import ArgumentRules
 from otel_tool_audit.redaction.schemas import holds_value, is_description
+from otel_tool_audit.redaction.spans import Span
 from otel_tool_audit.redaction.texts import LONGEST_PLAIN, Texts, is_plain
 from otel_tool_audit.redaction.validators import is_card
 from otel_tool_audit.redaction.values import MARK, Redaction
@@ -54,6 +57,7 @@ class Walk:
         "_max_text",
         "_names",
         "_open",
+        "_patience",
         "_rules",
         "_texts",
         "_work",
@@ -82,6 +86,7 @@ class Walk:
         """
         self.memory = withheld
         self._work: Work | None = None
+        self._patience = 4 * PATIENCE
         self._texts, self._keyring, self._rules, self._keys = texts, keyring, rules, keys
         self._names: KeyNames = texts.names
         self._max_text, self._left, self._max_depth = limits
@@ -109,6 +114,25 @@ class Walk:
             memory = self.memory = RedactedValues()
         memory.add(value, shown, rule)
         return shown
+
+    def ask(self, recognizer: Recognizer, text: str) -> list[Span]:
+        """
+        Ask one of the user's own rules.
+
+        Raises:
+            RecognizerFailed: It could not be asked, or others have used up the time that one value may take.
+        """
+        if self._patience <= 0:
+            raise RecognizerFailed(recognizer.name, f"was not asked, for recognizers took more than {4 * PATIENCE:g} seconds for one value")
+        begun = perf_counter()
+        try:
+            return recognizer.spans(text)
+        finally:
+            self._patience -= perf_counter() - begun
+
+    def pseudonym(self, value: str, kind: str) -> str:
+        """Make the pseudonym of a value; the mark where there is no key."""
+        return self._keyring.pseudonym(value, kind) if self._keyring.has_key else MARK
 
     def remember(self, value: object, shown: str, rule: str) -> None:
         """Keep a value that was taken out, to find it where it recurs."""
@@ -193,7 +217,7 @@ class Walk:
         safe = key if key.isascii() else str(json_safe(key))
         try:
             clean, _ = self._texts.clean(safe, self)
-        except Exhausted:
+        except (Exhausted, RecognizerFailed):
             return f"<key of {len(key)} characters>"
         if clean == key and len(self._keys) < self._names.cache:
             self._keys[key] = clean
@@ -232,7 +256,7 @@ class Walk:
 
     def _is_plain(self, item: Any, said: KeyName) -> bool:  # noqa: ANN401
         """Tell whether an item is what most are, short text that stays as it is: the way through all rules is long."""
-        if type(item) is not str or said.kind is not KeyKind.PLAIN or said.phone:
+        if self._texts.has_own or type(item) is not str or said.kind is not KeyKind.PLAIN or said.phone:
             return False
         size = len(item)
         if size > LONGEST_PLAIN or size > self._max_text or size > self._chars or is_plain(item) is None:
@@ -425,6 +449,11 @@ class Walk:
         except Exhausted:
             self.count(path, "too-costly")
             return self._cut(value.encode("utf-8", "surrogatepass"))
+        except RecognizerFailed as error:
+            # fails closed: what nobody could look at is not shown
+            failed(error)
+            self.count(path, "recognizer-failed")
+            return MARK
         for rule in rules:
             self.count(path, rule)
         return clean
