@@ -111,7 +111,9 @@ def identity(call: ToolCall) -> dict[str, Any]:
 
 def redactions(call: ToolCall) -> tuple[str, ...]:
     """Tell what was removed, as ``path (rule)``."""
-    return tuple(f"{entry['path']} ({entry['rule']})" for entry in call["redactions"])
+    return tuple(
+        f"{entry['path']} ({entry['rule']})" if entry["path"] else f"{entry['count']} {entry['rule'].strip('…')}" for entry in call["redactions"]
+    )
 
 
 def stamp(call: ToolCall, receipt: Receipt | None, trail_id: str) -> dict[str, Any]:

@@ -60,7 +60,10 @@ _NUMERIC: Final = word_set("pin code otp totp cvv cvc cvv2 cvc2 ccn number ssn")
 _LONGEST_NAME: Final = 128
 _COLON_TALK: Final = word_set("token auth cookie cookies credentials credential authorization bearer secret tokens key code")
 _HEADERS: Final = frozenset({"authorization", "auth", "cookie", "cookies"})
-_LONGEST_SEEN: Final = 512
+_CANDIDATE: Final = 160
+"""What looking behind one name costs, in characters."""
+
+_LONGEST_SEEN: Final = 256
 """Characters of a value that are looked at to tell whether it is one."""
 
 
@@ -142,6 +145,7 @@ def _last(name: str) -> str:
 def _after(text: str, at: tuple[int, int], name: str, said: KeyName, names: KeyNames, work: Work, *, prose: bool) -> Span | None:
     """Find the value behind one name, and tell whether it is a secret."""
     start, end = at
+    work.spend(_CANDIDATE)
     separator = _SEPARATOR.match(text, end)
     if separator is not None and separator[1] == ">" and text[start - 1 : start] not in ("<", "", ":"):
         separator = None

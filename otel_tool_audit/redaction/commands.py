@@ -79,7 +79,7 @@ def _in(text: str, begin: int, stop: int, names: KeyNames, work: Work, depth: in
             end = text.find("\n", end + 1, stop)
         end = stop if end < 0 else end
         if _HINT.search(text, begin, end):
-            work.spend(end - begin)
+            work.spend(8 * (end - begin))
             words = _words(text, begin, end)
             for at, first, last in secret_words([word[2] for word in words], names):
                 yield words[at][0] + first, words[at][0] + last, "command-password"

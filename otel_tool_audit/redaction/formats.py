@@ -58,9 +58,9 @@ _IDS: Final = word_set(
 """First parts of identifiers that many services write before random signs: ids are no keys."""
 
 _CUT: Final = re.compile(r"(?:\s{0,3}(?:…|\.{2,3}|\[?\(?<?(?:truncated|cut|snip)[^\n]{0,64}|\[\.{3}\]?|\[…\]?)){0,3}\s{0,3}$")
+_LONG_NUMBER: Final = 6
 _CUT_SIGNS: Final = frozenset(".…])> \n")
 _LONGEST_CUT_SIGN: Final = 96
-_PARTIAL: Final = re.compile(r"[A-Za-z0-9_=+-]*+")
 _PIECE: Final = re.compile(r"[A-Za-z0-9]+")
 _WORDS: Final = re.compile(r"(?:[A-Z]?[a-z]{2,64}|[A-Z]{1,64}|[0-9]{1,64})(?:[A-Z][a-z]{1,64}){0,16}")
 
@@ -120,6 +120,13 @@ def _longest_example(rule: Format) -> int:
     return max((len(_DRAWN.sub(lambda part: "x" * int(part[1]), example)) for example in rule.examples), default=0)
 
 
+@cache
+def _partial(rule: Format) -> re.Pattern[str]:
+    """What a part of a key consists of: letters, digits, and what else its examples have."""
+    others = {sign for example in rule.examples for sign in _DRAWN.sub("", example)} & set("./@:~%|")
+    return re.compile(rf"[A-Za-z0-9_=+{re.escape(''.join(sorted(others)))}-]*+")
+
+
 _DRAWN: Final = re.compile(r"\{[a-zA-Z2]([0-9]{1,4})\}")
 
 
@@ -147,7 +154,7 @@ def find_formats(text: str, words: Collection[str], work: Work) -> Iterator[Span
 
 def cut_at(text: str) -> int:
     """Tell where a text ends, without a sign that says that it was cut."""
-    sign = _CUT.search(text, max(0, len(text) - _LONGEST_CUT_SIGN)) if text[-1] in _CUT_SIGNS else None
+    sign = _CUT.search(text, max(0, len(text) - _LONGEST_CUT_SIGN)) if text[-1:] in _CUT_SIGNS else None
     return sign.start() if sign else len(text)
 
 
@@ -162,12 +169,12 @@ def find_cut(text: str, work: Work) -> Iterator[Span]:
         if rule.search or len(keyword) < 3 or keyword not in tail:  # noqa: PLR2004 - no beginning that tells
             continue
         at = text.rfind(keyword, begin, end)
-        run = _PARTIAL.match(text, at + len(keyword), end)
+        run = _partial(rule).match(text, at + len(keyword), end)
         work.spend(end - at)
         if run is None or run.end() != end or (at and text[at - 1] in _LEFT and not _after_escape(text, at)):
             continue
         body = run.group()
-        telling = any(_WORDS.fullmatch(piece) is None for piece in _PIECE.findall(body[:256]))
+        telling = any(_WORDS.fullmatch(piece) is None or (piece.isdecimal() and len(piece) >= _LONG_NUMBER) for piece in _PIECE.findall(body[:256]))
         if (
             telling
             and len(body) < _longest_example(rule) - len(keyword)

@@ -111,7 +111,7 @@ def is_sentence(value: str, name: str) -> bool:
         value: What stands there.
         name: The last word of the name: behind *password* a few words may be one, behind *token* they are none.
     """
-    found = value.split()
+    found = value.split(None, 25)[:25]
     weak = name in _WEAK_NAMES
     if len(found) < 2:  # noqa: PLR2004 - one word
         bare = value.strip(".,;:!?()\"'`*")

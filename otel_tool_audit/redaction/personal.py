@@ -81,7 +81,7 @@ def find_personal(text: str, work: Work, *, hinted: bool, counted: bool, taken: 
     windows = _windows(text, hinted=hinted) if not counted else []
     known = covered(len(text), (span[:2] for span in spans)) if windows else bytearray()
     for start, stop in windows:
-        work.spend(4 * (stop - start))
+        work.spend(20 * (stop - start))
         spans += _numbers(text, start, stop, known, hinted=hinted)
     if spans:
         protected = covered(len(text), (match.span() for match in _PROTECTED.finditer(text)))
@@ -109,7 +109,7 @@ def _windows(text: str, *, hinted: bool) -> list[tuple[int, int]]:
 
 def _addresses(text: str, work: Work) -> Iterator[Span]:
     for match in _IPV4.finditer(text):
-        work.spend(32)
+        work.spend(400)
         if _stands_alone(text, *match.span()) and is_address(match.group()) and not _is_version(text, match.start(), match.group()):
             yield *match.span(), "ip-address"
 

@@ -83,7 +83,7 @@ def find_phrases(text: str, lower: str, names: KeyNames, stems: Sequence[str], w
     """
     hints = [hint for hint in _HINTS if hint in lower]
     for start, stop in _windows(lower, hints):
-        work.spend(stop - start)
+        work.spend(4 * (stop - start))
         yield from _beside(text, lower, start, stop)
     for match in _STATEMENT.finditer(text) if _quoted(text) and (stems or "identified" in lower) else ():
         if not is_placeholder(match[2]):
