@@ -279,6 +279,9 @@ class _Workers:
     """Threads that ask functions, so that one that hangs holds nobody up."""
 
     def __init__(self) -> None:
+        self._begin()
+
+    def _begin(self) -> None:
         self._pid = os.getpid()
         self._idle: list[queue.SimpleQueue[Any]] = []
         self._stuck = 0
@@ -293,7 +296,7 @@ class _Workers:
         """
         if self._pid != os.getpid():
             # in a fork's child no thread of the parent's runs
-            self.__init__()  # type: ignore[misc]  # begins anew
+            self._begin()
         if self._stuck >= _MOST_STUCK:
             raise RecognizerFailed(name, f"was not asked, for {self._stuck} calls of recognizers hang")
         try:

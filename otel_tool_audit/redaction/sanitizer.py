@@ -20,7 +20,7 @@ from otel_tool_audit.redaction.recognizers import as_recognizers
 from otel_tool_audit.redaction.redacted_values import RedactedValues
 from otel_tool_audit.redaction.rules import ArgumentRules
 from otel_tool_audit.redaction.texts import Texts
-from otel_tool_audit.redaction.values import MARK, Redaction, Sanitized, ToolRules
+from otel_tool_audit.redaction.values import Redaction, Sanitized, ToolRules
 from otel_tool_audit.redaction.walker import Walk
 from otel_tool_audit.settings import Settings
 
@@ -188,9 +188,8 @@ class Sanitizer:
     def _attribute(self, walk: Walk, value: Any, where: str, said: KeyName) -> Any:  # noqa: ANN401
         exact = type(value)
         if said.kind is KeyKind.SECRET:
-            if exact is not str or value != MARK:
-                walk.count(where, "secret-key")
-            return MARK
+            found = walk.secret(value, where)
+            return found if type(found) in _SCALARS else list(found) if isinstance(found, (list, tuple)) and _is_texts(found) else _as_text(found)
         if exact is str:
             clean = self._attribute_text(walk, value, where, said)
             return value if clean == value else clean
@@ -209,8 +208,7 @@ class Sanitizer:
 
     def _attribute_text(self, walk: Walk, value: str, where: str, said: KeyName) -> str:
         if said.kind is KeyKind.SUSPECT and self._texts.is_suspicious(value, said):
-            walk.count(where, "secret-key")
-            return MARK
+            return str(walk.secret(value, where))
         if self._limits[0] < len(value) <= self._limits[0] * _LONGEST_JSON and value.lstrip()[:1] in ("{", "["):
             # conversations are long; each text in one is short enough
             nested = walk.json(value if value.isascii() else str(json_safe(value)), where, 0)
@@ -244,6 +242,10 @@ def out_of_attributes(memory: RedactedValues, attributes: Mapping[str, Any], pat
 
 def _unreadable(value: object, path: str) -> Sanitized:
     return Sanitized(f"<unsanitizable {type(value).__name__}>", (Redaction(path, "unsanitizable", 1),))
+
+
+def _is_texts(items: Sequence[Any]) -> bool:
+    return all(type(item) is str for item in items)
 
 
 def _is_uniform(items: Sequence[Any]) -> bool:

@@ -280,14 +280,14 @@ class Walk:
         if kind is KeyKind.PLAIN or item is None or type(item) is bool:
             return self.any(item, where, depth + 1, said, place)
         if kind is KeyKind.SECRET:
-            return self._secret(item, where, depth, place)
+            return self.secret(item, where, depth, place)
         if type(item) is str and self._texts.is_suspicious(item, said):
             return self._withhold(item, MARK, where, "secret-key")
         if kind is KeyKind.LIKELY and type(item) is int and where.lower().endswith(_CODES) and is_likely(str(item)):
             return self._withhold(item, MARK, where, "secret-key")
         return self.any(item, where, depth + 1, said, place)
 
-    def _secret(self, item: Any, where: str, depth: int, place: str | None) -> Any:  # noqa: ANN401
+    def secret(self, item: Any, where: str, depth: int = 0, place: str | None = None) -> Any:  # noqa: ANN401
         """Take out what stands under a secret's name, unless it only tells of the secret: a choice, a switch, a schema, nothing."""
         exact = type(item)
         if exact is str:
@@ -312,7 +312,7 @@ class Walk:
             name = self.key(key)
             at = f"{where}.{name}"
             if holds_value(key) and not isinstance(item, int):
-                clean[name] = self._secret(item, at, depth + 1, place)
+                clean[name] = self.secret(item, at, depth + 1, place)
             else:
                 clean[name] = self._named(item, at, depth + 1, self._names.judge(name), place, paired=False)
         return clean

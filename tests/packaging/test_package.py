@@ -115,7 +115,7 @@ def test_every_public_function_class_and_module_has_a_docstring() -> None:
 
 def test_extras_exist_only_for_rooms_that_do() -> None:
     """No extra is offered for what is not built yet."""
-    assert {"all", "cli", "query", "report"} == set(PROJECT["project"]["optional-dependencies"])
+    assert {"all", "cli", "query", "report", "secrets"} == set(PROJECT["project"]["optional-dependencies"])
 
 
 def test_the_oldest_versions_tested_are_the_lower_bounds_promised() -> None:
