@@ -245,9 +245,7 @@ _MOST_REPEATS: Final = 2
 def _by_re2(regex: str) -> Any:  # noqa: ANN401 - an engine's own pattern
     try:
         engine = importlib.import_module("re2")
-        options = engine.Options()
-        options.log_errors = False
-        return engine.compile(regex, options)
+        return engine.compile(regex)
     except Exception:  # noqa: BLE001 - not installed, or an expression that RE2 does not have
         return None
 

@@ -25,6 +25,8 @@ def named(arguments: Sequence[str]) -> str | None:
     verb = next(a for a in arguments if not a.startswith("-"))
     if verb == "report":
         return f"report-{arguments[1]}"
+    if verb == "sanitize" and "--scan" in arguments:
+        return "sanitize-scan"
     return "export-check" if verb == "export" and "--check" in arguments else verb
 
 

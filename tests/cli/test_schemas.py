@@ -29,7 +29,7 @@ def having_json() -> set[str]:
         for called, one in commands.items():
             options = {option for parameter in one.params for option in parameter.opts} if name == "report" else _options(one)
             if "--json" in options:
-                found |= {called, *({f"{called}-check"} if "--check" in options else ())}
+                found |= {called, *(f"{called}-{option}" for option in ("check", "scan") if f"--{option}" in options)}
     return found
 
 
@@ -97,6 +97,7 @@ def test_every_command_prints_what_its_schema_says(command: Command, patients: P
         "sql": ("sql", patients, "SELECT tool_name, COUNT(*) FROM calls GROUP BY 1"), "export": ("export", patients, "-o", tmp_path / "more"),
         "export-check": ("export", patients, "--check", given), "reconcile": ("reconcile", patients, "--otlp-file", spans),
         "sanitize": ("sanitize", '{"password": "hunter2", "note": [1, 2.5, null]}'), "doctor": ("doctor", patients),
+        "sanitize-scan": ("sanitize", "--scan", patients),
         "report-access": ("report", "access", patients, "--subject", "P-1"), "report-activity": ("report", "activity", patients),
         "report-conversation": ("report", "conversation", patients, "--conversation", "conv_1"),
     }  # fmt: skip
