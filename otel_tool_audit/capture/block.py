@@ -16,7 +16,7 @@ from otel_tool_audit.capture.declared import spec_of
 from otel_tool_audit.capture.gate import OpenCall, begin, begin_async
 from otel_tool_audit.capture.joining import delegate
 from otel_tool_audit.capture.later import handed_back, handed_back_async, told_instead
-from otel_tool_audit.recording import Failed, Outcome, Raised, Returned, ToolOptions, ToolSpec
+from otel_tool_audit.recording import Denied, Failed, Outcome, Paused, Raised, Returned, ToolOptions, ToolSpec
 
 if TYPE_CHECKING:
     from otel_tool_audit.trail.trail import Trail
@@ -58,7 +58,7 @@ class tool_call:  # noqa: N801 - used like a function, as contextlib's own manag
         self._trail = trail
         self._opened: OpenCall | None = None
         self._result: object = None
-        self._failure: Failed | None = None
+        self._failure: Failed | Paused | Denied | None = None
 
     @property
     def call_id(self) -> str | None:
@@ -78,6 +78,27 @@ class tool_call:  # noqa: N801 - used like a function, as contextlib's own manag
             error_type: What kind of error.
         """
         self._failure = Failed(error, error_type)
+
+    def pause(self, kind: str | None = None, reason: object = None) -> None:
+        """
+        Say that it waits for somebody: neither a success nor a failure.
+
+        Args:
+            kind: What it waits for: ``approval``, ``answer`` or ``result``.
+            reason: Why, in words.
+        """
+        self._failure = Paused(kind, reason)
+
+    def deny(self, rule: object = None, reason: object = None, by: object = None) -> None:
+        """
+        Say that it did not run, because somebody said no: neither a success nor a failure.
+
+        Args:
+            rule: What forbids it; ``approval`` when somebody was asked.
+            reason: Why, in words.
+            by: Who said no.
+        """
+        self._failure = Denied(rule, reason, by)
 
     def __enter__(self) -> Self:
         """Record the start; what is inside runs only if that is durable."""

@@ -34,6 +34,6 @@ def tell(tmp_path, monkeypatch):
         done = subprocess.run(command, env=environ, cwd=tmp_path, capture_output=True, encoding="utf-8", check=False, timeout=150)
         assert 0 == done.returncode, done.stderr[-4000:]
         said = json.loads(done.stdout.splitlines()[-1])
-        return Told(directory, said["ran"], said["outcome"])
+        return Told(directory, said["ran"], said["outcome"], done.stderr)
 
     return start

@@ -21,6 +21,7 @@ class Told:
     directory: Path
     ran: list[str]
     outcome: str
+    errors: str = ""
 
     def calls(self, trail: str = "audit") -> list[dict[str, Any]]:
         """Give what is on record, in a trail that is whole."""

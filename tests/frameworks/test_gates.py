@@ -137,3 +137,33 @@ def test_a_server_of_the_package_fastmcp_without_a_trail_runs_nothing(tell):
     told = tell("fastmcp_story", "native", "gate", "broken")
     assert [] == told.ran
     assert 2 == told.outcome.count("MCPError")
+
+
+def by_id(told):
+    """Calls by the provider's id, in the order of their starts."""
+    found = {}
+    for call in told.calls():
+        found.setdefault(call["tool_call_id"], []).append(call)
+    return found
+
+
+@pytest.mark.parametrize("instrumentation", ["none", "openinference"])
+def test_what_waits_for_a_person_is_no_outcome_and_each_agents_calls_are_its_own(tell, instrumentation):
+    """OpenAI Agents SDK on the Responses API: approved, rejected, side by side, agent as a tool, handoff, MCP server; one record a call."""
+    told = tell("approvals_story", instrumentation, "gate")
+    assert "done" == told.outcome
+    calls = by_id(told)
+    (asked, approved), (asked_too, rejected) = calls["call_yes"], calls["call_no"]
+    assert ["paused", "success", "paused", "denied"] == [call["status"] for call in (asked, approved, asked_too, rejected)]
+    assert ({"kind": "approval", "reason": None}, "approval") == (asked["waits_for"], rejected["denial"]["rule"])
+    assert (asked["call_id"], asked_too["call_id"]) == (approved["continues"], rejected["continues"])
+    assert "refund 7" not in told.ran
+    who = {i: (found[-1]["agent"], found[-1]["model"], found[-1]["status"]) for i, found in calls.items() if i}
+    assert ("support", "m-main", "success") == who["call_a"] == who["call_b"]
+    assert (("main", "m-main", "success"), ("expert", "m-sub", "success")) == (who["call_out"], who["call_in"])
+    assert ("other", "m-other", "success") == who["call_h"]
+    assert (("buyer", "m-main", "success"), ("buyer", "m-main", "error")) == (who["call_m"], who["call_e"])
+    assert "no such item" == calls["call_e"][0]["error"]
+    assert {"yes": 2, "no": 2} == {i: len(calls[f"call_{i}"]) for i in ("yes", "no")}
+    assert all(1 == len(found) for i, found in calls.items() if i not in {"call_yes", "call_no"})
+    assert "those of MCP server 'shop'; use audited(agent)" in told.errors
