@@ -98,16 +98,15 @@ def _audited_agent(agent: Any, who: Who | None, about: About, known: dict[int, A
         _listen(server)
     made.handoffs = [_audited_handoff(each, who, about, known) for each in agent.handoffs]
 
-    class Audited(type(agent)):  # type: ignore[misc]  # of the application's own class, which is known only here
-        """An agent whose MCP servers' tools pass the gate: they are fetched during a run, so there is no other place to put it."""
+    fetch = type(agent).get_mcp_tools
 
-        async def get_mcp_tools(self, run_context: Any) -> list[Any]:
-            """Fetch them."""
-            return _audited_tools(await super().get_mcp_tools(run_context), who, about)
+    async def get_mcp_tools(self: Any, run_context: Any) -> list[Any]:
+        # fetched during a run, so there is no other place to put them through the gate
+        return _audited_tools(await fetch(self, run_context), who, about)
 
-    setattr(Audited, _MARK, True)
-    Audited.__name__, Audited.__qualname__ = type(agent).__name__, type(agent).__qualname__
-    made.__class__ = Audited
+    kind: Any = type(agent)
+    body = {"get_mcp_tools": get_mcp_tools, _MARK: True, "__module__": kind.__module__, "__qualname__": kind.__qualname__}
+    made.__class__ = type(kind.__name__, (kind,), body)
     return made
 
 
