@@ -131,18 +131,18 @@ class _Asked:
                 f"or for parts of the time, from --during {parts[0]} to --during {parts[1]}"
             ) from None
 
-    def give(self, found: Report, lay_out: Callable[[Report, Heading], ReportDocument]) -> None:
+    def give(self, found: Report, as_document: Callable[[Report, Heading], ReportDocument]) -> None:
         """
         Give the report, which is on record by now.
 
         Args:
             found: Its values.
-            lay_out: Makes a document of them.
+            as_document: Makes a document of them.
 
         Raises:
             typer.Exit: The trail is broken, or the subject cannot be recognised.
         """
-        document = lay_out(found, heading_of(self.reader.journal, self._question.only, self._question.time.zone))
+        document = as_document(found, heading_of(self.reader.journal, self._question.only, self._question.time.zone))
         if self._style == "table":
             pages.show(document)
         else:

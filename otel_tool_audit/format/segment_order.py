@@ -153,7 +153,7 @@ class ChainFolder(NamedTuple):
     others: list[str]
 
 
-def lay_out(folder: ChainFolder, head: Head | None, first_of: Callable[[Key], First | None], opened_since: Callable[[Key], bool]) -> SegmentOrder:
+def order_of(folder: ChainFolder, head: Head | None, first_of: Callable[[Key], First | None], opened_since: Callable[[Key], bool]) -> SegmentOrder:
     """
     Find the order of a chain's segments.
 

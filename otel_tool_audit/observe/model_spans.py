@@ -41,7 +41,7 @@ _NAMED: Final = re.compile(r"^(?:chat|text_completion|generate_content|completio
 RoleOf = Callable[[SpanNode], SpanRole]
 
 
-class Asked(NamedTuple):
+class AskedTools(NamedTuple):
     """
     What models' spans tell of a call.
 
@@ -99,7 +99,7 @@ class Models:
         traces[span.context.trace_id] = seen
         return seen
 
-    def asked(self, span: SpanView, entry: SpanNode | None, facts: CallFacts, roles: Roles) -> Asked:
+    def asked(self, span: SpanView, entry: SpanNode | None, facts: CallFacts, roles: Roles) -> AskedTools:
         """
         Find the model's span that a tool's belongs to.
 
@@ -112,12 +112,12 @@ class Models:
         """
         candidates = [seen for seen in self._near(span, entry, roles) if seen.start <= (span.start_time or 0)]
         if not self._recent and not candidates:
-            return Asked(None, facts, {}, None)
+            return AskedTools(None, facts, {}, None)
         named = next((seen for seen in candidates if seen.name is not None), None)
         facts = _by_answer(facts, candidates)
         alone = len({seen.name for seen in candidates}) == 1
         if named is not None and alone and isinstance(facts.arguments, Mapping) and facts.tool_call_id is not None:
-            return Asked(_place(named, roles), facts, {}, None)
+            return AskedTools(_place(named, roles), facts, {}, None)
         for seen in (*candidates, *(seen for seen in reversed(self._recent) if seen not in candidates)):
             found = _request(facts, seen.requests)
             # in another trace only the provider's id, or arguments that agree, tell that it is this call
@@ -128,8 +128,8 @@ class Models:
             if seen in candidates or same_id or facts.arguments:
                 # of several models around, the one that asked; whether it is named, or its request told by another instrumentation's span
                 asking = seen if seen.name is not None and (seen in candidates or named is None) else named or seen
-                return Asked(_place(asking, roles), *_completed(facts, request), (seen, ids) if ids else None)
-        return Asked(None if named is None else _place(named, roles), facts, {}, None)
+                return AskedTools(_place(asking, roles), *_completed(facts, request), (seen, ids) if ids else None)
+        return AskedTools(None if named is None else _place(named, roles), facts, {}, None)
 
     def _near(self, span: SpanView, entry: SpanNode | None, roles: Roles) -> list[ModelSeen]:
         """Give models' spans, the nearest first: ended inside the closest span around, or open there now."""

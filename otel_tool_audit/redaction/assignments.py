@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from otel_tool_audit.redaction.commands import OPTION_TALK
-from otel_tool_audit.redaction.extents import Extent, Line, around, block, element, line_end, quoted, shell_word, unquoted
+from otel_tool_audit.redaction.extents import TextLine, ValueExtent, around, block, element, line_end, quoted, shell_word, unquoted
 from otel_tool_audit.redaction.judging import is_choice, is_expression, is_placeholder, is_secret_value, is_sentence
 from otel_tool_audit.redaction.keys import KeyKind, KeyName, KeyNames, word_set, words
 from otel_tool_audit.redaction.randomness import looks_random
@@ -189,7 +189,7 @@ def _is_value_of_pair(value: str, name: str) -> bool:
 
 def _separated(  # noqa: C901, PLR0911 - a return for each notation
     text: str, at: tuple[int, int], separator: re.Match[str], name: str, said: KeyName, names: KeyNames, *, prose: bool, look: int = _LONGEST_SEEN
-) -> Extent | None:
+) -> ValueExtent | None:
     """Find the value behind a name and a sign."""
     start, end = at
     sign, value_at = separator[1], separator.end()
@@ -216,14 +216,14 @@ def _separated(  # noqa: C901, PLR0911 - a return for each notation
         if said.kind is KeyKind.LIKELY and is_expression(text, value_at, line_end(text, value_at, _LONGEST_SEEN), name, names, code=True) is not None:
             return None
         ends = word.end() - (1 if word.group().endswith((".", ":")) and not word.group().endswith("..") else 0)
-        return Extent(value_at, ends)
+        return ValueExtent(value_at, ends)
     line = around(text, start, end)
     if name.startswith("-") and not line.url:
         return shell_word(text, value_at) if not line.quote else unquoted(text, value_at, line, separator="=", to_line_end=False, look=look)
     return _bare(text, value_at, line, sign, name, names, prose=prose, spaced=text[value_at - 1] in " \t", look=look)
 
 
-def _bare(text: str, at: int, line: Line, sign: str, name: str, names: KeyNames, *, prose: bool, spaced: bool, look: int) -> Extent | None:  # noqa: PLR0911 - a return for each thing it is not
+def _bare(text: str, at: int, line: TextLine, sign: str, name: str, names: KeyNames, *, prose: bool, spaced: bool, look: int) -> ValueExtent | None:  # noqa: PLR0911 - a return for each thing it is not
     """Find a value without quotes: not code, not a sentence, and all of it."""
     last = _last(name)
     header = last in _HEADERS or "authorization" in name.lower()
@@ -252,7 +252,7 @@ def _bare(text: str, at: int, line: Line, sign: str, name: str, names: KeyNames,
     return found
 
 
-def _container(text: str, at: int, *, quoted_name: bool) -> Extent | None:
+def _container(text: str, at: int, *, quoted_name: bool) -> ValueExtent | None:
     """Find a list or an object that stands as a secret's value in text; one that only describes it stays."""
     if not quoted_name:
         return None
@@ -260,7 +260,7 @@ def _container(text: str, at: int, *, quoted_name: bool) -> Extent | None:
     inside = text[at + 1 : min(end, at + _LONGEST_SEEN)]
     if not inside.strip(" \t\r\n]}") or describes(inside):
         return None
-    return Extent(at, end)
+    return ValueExtent(at, end)
 
 
 _BRACKETS: Final = re.compile(r"\\*\"(?:[^\"\\]|\\.){0,4096}\"|'(?:[^'\\]|\\.){0,4096}'|[\[\]{}]")
@@ -283,7 +283,7 @@ def _bracket_end(text: str, at: int) -> int:
     return len(text)
 
 
-def _spoken(text: str, end: int, name: str, said: KeyName) -> Extent | None:  # noqa: C901, PLR0911 - as above
+def _spoken(text: str, end: int, name: str, said: KeyName) -> ValueExtent | None:  # noqa: C901, PLR0911 - as above
     """What stands after a name without a separator: ``--token abc``, ``name: TOKEN, value: abc``, ``my password is hunter2``."""
     if said.kind is KeyKind.SECRET and name.startswith("-") and text[end : end + 1] in (" ", "\t") and name.strip("-"):
         value_at = end + 1
@@ -314,12 +314,12 @@ def _spoken(text: str, end: int, name: str, said: KeyName) -> Extent | None:  # 
     telling = len(value) > 3 and (any(c.isdigit() for c in value) or not value.replace("-", "").replace("'", "").isalpha())  # noqa: PLR2004
     if not telling or is_placeholder(value) or is_sentence(value, _last(name)):
         return None
-    return Extent(found.start, found.start + len(value) if not found.quoted else found.end, quoted=found.quoted)
+    return ValueExtent(found.start, found.start + len(value) if not found.quoted else found.end, quoted=found.quoted)
 
 
 _WORD_VALUE: Final = re.compile(r"[^\s\"'`,;<>|]{1,8192}")
 
 
-def _word_at(text: str, at: int) -> Extent | None:
+def _word_at(text: str, at: int) -> ValueExtent | None:
     word = _WORD_VALUE.match(text, at)
-    return Extent(at, word.end()) if word else None
+    return ValueExtent(at, word.end()) if word else None

@@ -43,7 +43,7 @@ _SHELL_PART: Final = re.compile(r"\"(?:[^\"\\]|\\.){0,4096}(?:\"|$)|'[^']{0,4096
 _TRAILING: Final = ".,;:!?"
 
 
-class Extent(NamedTuple):
+class ValueExtent(NamedTuple):
     """
     Where a value stands.
 
@@ -60,7 +60,7 @@ class Extent(NamedTuple):
     closed: bool = True
 
 
-def quoted(text: str, at: int) -> Extent | None:
+def quoted(text: str, at: int) -> ValueExtent | None:
     """Find a value in quotes that begin here; one that never closes goes to the end of the text. None where no quote begins."""
     quote = _QUOTE.match(text, at)
     if quote is None:
@@ -74,8 +74,8 @@ def quoted(text: str, at: int) -> Extent | None:
     while stop >= 0 and not escape and _escaped(text, stop, start):
         stop = text.find(closing, stop + 1)
     if stop < 0:
-        return Extent(start, len(text), quoted=True, closed=False)
-    return Extent(start, stop, quoted=True)
+        return ValueExtent(start, len(text), quoted=True, closed=False)
+    return ValueExtent(start, stop, quoted=True)
 
 
 def _escaped(text: str, at: int, start: int) -> bool:
@@ -85,21 +85,21 @@ def _escaped(text: str, at: int, start: int) -> bool:
     return slashes % 2 == 1
 
 
-def element(text: str, at: int) -> Extent | None:
+def element(text: str, at: int) -> ValueExtent | None:
     """Find the text of an XML element that begins here."""
     begin = _ELEMENT_BREAK.match(text, at)
     start = begin.end() if begin else at
     if text.startswith("<![CDATA[", start):
         stop = text.find("]]>", start)
-        return Extent(start + 9, len(text) if stop < 0 else stop)
+        return ValueExtent(start + 9, len(text) if stop < 0 else stop)
     stop = text.find("<", start)
     stop = len(text) if stop < 0 else stop
     while stop > start and text[stop - 1].isspace():
         stop -= 1
-    return Extent(start, stop)
+    return ValueExtent(start, stop)
 
 
-def block(text: str, at: int) -> Extent | None:
+def block(text: str, at: int) -> ValueExtent | None:
     """Find a YAML block scalar that begins here: all lines that are indented as deep as its first."""
     head = _BLOCK.match(text, at)
     if head is None:
@@ -109,10 +109,10 @@ def block(text: str, at: int) -> Extent | None:
     while True:
         stop = text.find("\n", end)
         if stop < 0:
-            return Extent(start, len(text))
+            return ValueExtent(start, len(text))
         end = stop + 1
         if not text.startswith(indent, end) and text[end : end + 1] not in ("\n", "\r"):
-            return Extent(start, stop)
+            return ValueExtent(start, stop)
 
 
 def line_end(text: str, at: int, look: int) -> int:
@@ -122,7 +122,7 @@ def line_end(text: str, at: int, look: int) -> int:
     return found.start() if found else stop
 
 
-def shell_word(text: str, at: int) -> Extent | None:
+def shell_word(text: str, at: int) -> ValueExtent | None:
     """Find one word of a shell's, its quotes and escapes included."""
     end = at
     while (part := _SHELL_PART.match(text, end)) is not None:
@@ -131,11 +131,11 @@ def shell_word(text: str, at: int) -> Extent | None:
         return None
     inner = text[at] if text[at] in "\"'" else ""
     if inner and text[end - 1] == inner and text.find(inner, at + 1) == end - 1:
-        return Extent(at + 1, end - 1, quoted=True)
-    return Extent(at, end)
+        return ValueExtent(at + 1, end - 1, quoted=True)
+    return ValueExtent(at, end)
 
 
-class Line(NamedTuple):
+class TextLine(NamedTuple):
     """
     What stands around a name on its line.
 
@@ -158,7 +158,7 @@ _ADJACENT: Final = re.compile(r"([\"'`])(\\{0,7})")
 _CHUNK_BEFORE: Final = re.compile(r"[^\s\"'`<>]{0,128}")
 
 
-def around(text: str, start: int, end: int) -> Line:
+def around(text: str, start: int, end: int) -> TextLine:
     """
     Look at what stands before a name.
 
@@ -188,7 +188,7 @@ def around(text: str, start: int, end: int) -> Line:
     url = before[:1] in ("?", "&", "#") or (before[:1] != "=" and ("?" in before or "//:" in before))
     opens = not url and ((before[:1] == "=" and "?" in before) or (at_start and _LINE_START.fullmatch(left) is not None))
     # what opened before a quote did is no part of the text in it
-    return Line(opens, quote, inside, url, "" if quote else _open_bracket(left[left.rfind(inside) + 1 :] if inside else left))
+    return TextLine(opens, quote, inside, url, "" if quote else _open_bracket(left[left.rfind(inside) + 1 :] if inside else left))
 
 
 def _open_bracket(left: str) -> str:
@@ -203,7 +203,7 @@ def _open_bracket(left: str) -> str:
     return ""
 
 
-def unquoted(text: str, at: int, line: Line, *, separator: str, to_line_end: bool, look: int, header: bool = False) -> Extent | None:  # noqa: C901 - what ends a value differs from notation to notation
+def unquoted(text: str, at: int, line: TextLine, *, separator: str, to_line_end: bool, look: int, header: bool = False) -> ValueExtent | None:  # noqa: C901 - what ends a value differs from notation to notation
     """
     Find how far a value without quotes reaches.
 
@@ -218,7 +218,7 @@ def unquoted(text: str, at: int, line: Line, *, separator: str, to_line_end: boo
     """
     if line.url:
         found = _URL_SIGNS.match(text, at, at + look)
-        return Extent(at, found.end()) if found else None
+        return ValueExtent(at, found.end()) if found else None
     if line.quote:
         stop = text.find(line.quote, at)
         while stop > 0 and len(line.quote) == 1 and _escaped(text, stop, at):
@@ -245,10 +245,10 @@ def unquoted(text: str, at: int, line: Line, *, separator: str, to_line_end: boo
     if not wide or not line.opens:
         while end - 1 > at and text[end - 1] in _TRAILING and (end == len(text) or text[end] in " \t\r\n\"'"):
             end -= 1
-    return Extent(at, end) if end > at else None
+    return ValueExtent(at, end) if end > at else None
 
 
-def _to_field(text: str, at: int, limit: int, line: Line, *, separator: str) -> int:
+def _to_field(text: str, at: int, limit: int, line: TextLine, *, separator: str) -> int:
     """Shorten a value to where the next field begins, or its bracket closes."""
     look = min(limit, at + _LOOK)
     end = limit

@@ -76,12 +76,12 @@ def test_verifying_writes_nothing(name: str, tmp_path: Path) -> None:
     """A verification leaves every file of the trail as it was, names and times included."""
     trail, state = placing.place(placing.TRAILS / name, tmp_path / "case")
 
-    def standing() -> list[tuple[str, int, int, int]]:
+    def stamps() -> list[tuple[str, int, int, int]]:
         return [(str(p), s.st_ino, s.st_size, s.st_mtime_ns) for p in sorted(trail.rglob("*")) for s in [os.stat(p)]]
 
-    before = standing()
+    before = stamps()
     verify(trail, state=str(state or tmp_path / "none-here"), deep=True)
-    assert before == standing()
+    assert before == stamps()
 
 
 def test_the_stand_alone_verifier_imports_nothing_but_the_standard_library() -> None:

@@ -44,7 +44,7 @@ PIECE: Final = 4 << 20
 """Bytes of the trail that are read in one piece."""
 
 
-class RecordedCalls(NamedTuple):
+class ChainPiece(NamedTuple):
     """
     What a piece of a chain says.
 
@@ -80,12 +80,12 @@ class RecordsReading(Worker):
             job: Which.
 
         Returns:
-            The values of :class:`RecordedCalls`.
+            The values of :class:`ChainPiece`.
         """
         return read(segments.whole_lines(self._descriptor(job.chain, job.name), job.start, job.stop), job.chain)
 
 
-def read(lines: Iterable[bytes], chain: str) -> RecordedCalls:
+def read(lines: Iterable[bytes], chain: str) -> ChainPiece:
     """
     Read lines as far as they are compared with a backend.
 
@@ -126,7 +126,7 @@ def read(lines: Iterable[bytes], chain: str) -> RecordedCalls:
         if record.get("event") == AMENDED:
             joins.append([made.call, *(bytes.fromhex(i) for i in listing(record.get("joins")) if isinstance(i, str) and _ID(i))])
         packed.append(pack_recorded(made))
-    return RecordedCalls(packed, unreadable, begun, first if first < _LATEST else 0, pruned, counted, joins)
+    return ChainPiece(packed, unreadable, begun, first if first < _LATEST else 0, pruned, counted, joins)
 
 
 class TrailSide:
@@ -167,7 +167,7 @@ class TrailSide:
             for chain, group in groupby(pool.imap(pieces), key=lambda done: done[0].chain):
                 begun, pruned = None, False
                 for _, answer in group:
-                    piece = RecordedCalls(*answer)
+                    piece = ChainPiece(*answer)
                     begun = piece.begun if begun is None else begun
                     pruned = pruned or piece.pruned
                     self._take(piece)
@@ -175,7 +175,7 @@ class TrailSide:
                 if pruned and begun is not None:
                     self.pruned[chain] = begun
 
-    def _take(self, piece: RecordedCalls) -> None:
+    def _take(self, piece: ChainPiece) -> None:
         self.unreadable += piece.unreadable
         self.first = min(self.first or piece.first, piece.first or self.first)
         self._counted.update(piece.counted)

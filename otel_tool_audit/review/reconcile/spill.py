@@ -84,14 +84,14 @@ class Heap:
             held: Bytes that it keeps in memory at most.
         """
         self._most = held
-        self._unindexed: list[bytes] = []
+        self._entries: list[bytes] = []
         self._size = 0
         self._file: IO[bytes] | None = None
         self._runs: list[tuple[int, int]] = []
 
     def close(self) -> None:
         """Throw everything away."""
-        self._unindexed = []
+        self._entries = []
         if self._file is not None:
             self._file.close()
 
@@ -102,7 +102,7 @@ class Heap:
         Raises:
             AuditError: The temporary file cannot be written.
         """
-        self._unindexed += entries
+        self._entries += entries
         self._size += sum(map(len, entries)) + _OVERHEAD * len(entries)
         if self._size < self._most:
             return
@@ -114,19 +114,19 @@ class Heap:
 
     def sorted(self) -> Iterator[bytes]:
         """Give all; nothing may be put afterwards."""
-        self._unindexed.sort()
-        return heapq.merge(*(self._read(*run) for run in self._runs), self._unindexed) if self._runs else iter(self._unindexed)
+        self._entries.sort()
+        return heapq.merge(*(self._read(*run) for run in self._runs), self._entries) if self._runs else iter(self._entries)
 
     def _write(self) -> None:
         if self._file is None:
             self._file = tempfile.TemporaryFile(buffering=_BLOCK)  # noqa: SIM115 - closed with this object
         begin = self._file.tell()
-        self._unindexed.sort()
-        for at in range(0, len(self._unindexed), _AT_ONCE):
-            self._file.write(b"".join(part for entry in self._unindexed[at : at + _AT_ONCE] for part in (_LENGTH.pack(len(entry)), entry)))
+        self._entries.sort()
+        for at in range(0, len(self._entries), _AT_ONCE):
+            self._file.write(b"".join(part for entry in self._entries[at : at + _AT_ONCE] for part in (_LENGTH.pack(len(entry)), entry)))
         self._file.flush()
         self._runs.append((begin, self._file.tell()))
-        self._unindexed, self._size = [], 0
+        self._entries, self._size = [], 0
 
     def _read(self, at: int, end: int) -> Iterator[bytes]:
         assert self._file is not None  # noqa: S101 - a run was written to it

@@ -12,7 +12,7 @@ from typing import Final
 from otel_tool_audit.format.head import Head
 from otel_tool_audit.format.line import MAX_LINE
 from otel_tool_audit.format.names import parse_segment_name, segment_name
-from otel_tool_audit.format.segment_order import ChainFolder, First, Key, SegmentOrder, lay_out, read_first
+from otel_tool_audit.format.segment_order import ChainFolder, First, Key, SegmentOrder, order_of, read_first
 from otel_tool_audit.review.source.directory import Folder, UnsafeFileError, described, pread
 
 _SHORT: Final = 4096
@@ -41,7 +41,7 @@ def order_segments(
         return (head.first_seq, head.attempt) < key <= (later.first_seq, later.attempt)
 
     found = _look(folder, folder.names() if names is None else names)
-    return lay_out(found, head, lambda key: _first(folder, key), opened_since)
+    return order_of(found, head, lambda key: _first(folder, key), opened_since)
 
 
 def _look(folder: Folder, names: list[str]) -> ChainFolder:
