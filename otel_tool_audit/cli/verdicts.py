@@ -76,7 +76,9 @@ def recover(
         console.print(Text("trail.json was written again from the state directory's copy"))
     for chain, (epoch, first_seq) in sorted(accepted.epochs.items()):
         console.print(Text.assemble(("  " + output.safe(chain), "bold"), f"  epoch {epoch} begins at {output.safe(chain)}/{first_seq}"))
-    if not accepted.epochs and not accepted.document_restored:
+    for chain, seals in sorted(accepted.seals.items()):
+        console.print(Text.assemble(("  " + output.safe(chain), "bold"), f"  {plural(len(seals), 'false seal')} made anew: {', '.join(seals)}"))
+    if not accepted.epochs and not accepted.seals and not accepted.document_restored:
         console.print(Text("nothing had to be changed"))
     output.say("integrity before the new epochs stays 'cannot tell', completeness 'known gaps', for ever", "dim")
 

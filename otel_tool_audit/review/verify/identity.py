@@ -147,8 +147,12 @@ def check_directory(view: TrailView) -> None:
 
 
 def _check_owner(root: Folder, state: StateView, findings: f.Findings) -> None:
+    if state.id is None:
+        what = f"{state.path}/id is gone or is no id, though this state directory knows the trail: removed, or the state was damaged"
+        findings.find(f.DIRECTORY, None, None, what)
     try:
-        owner = read_json(root.read(OWNER))["state"]
+        data = root.read(OWNER)
+        owner = read_json(data)["state"]
     except FileNotFoundError:
         findings.find(f.DIRECTORY, None, None, f"{root.path}/{OWNER} is gone")
     except (UnsafeFileError, ValueError, KeyError, TypeError) as error:
@@ -157,6 +161,8 @@ def _check_owner(root: Folder, state: StateView, findings: f.Findings) -> None:
         if state.id is not None and owner != state.id:
             what = f"{root.path}/{OWNER} names another state directory ({str(owner)[:40]!r}): changed, or somebody else wrote here"
             findings.find(f.DIRECTORY, None, None, what)
+        elif state.id is not None and data != f'{{"state":"{state.id}"}}\n'.encode():
+            findings.find(f.DIRECTORY, None, None, f"{root.path}/{OWNER} holds more than writers put there: it was changed")
 
 
 def check_document(view: TrailView) -> None:

@@ -7,12 +7,15 @@ Source: FORMAT.md, section 4; PROTOCOL.md, rule 10.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from typing import Any
 
 import orjson
 
+from otel_tool_audit.errors import TrailTampered
 from otel_tool_audit.format.line import MAX_LINE, leaf_hash, split_line
 from otel_tool_audit.format.names import parse_segment_name, seal_name, segment_name
+from otel_tool_audit.format.segment_order import SegmentPart
 from otel_tool_audit.host.directory import Directory, read_blocks, read_exactly
 from otel_tool_audit.trail.chain.scan import first_record, named_ending, sha256_of
 
@@ -40,8 +43,45 @@ def seal_left_segments(directory: Directory, open_segment: tuple[int, int]) -> N
             directory.replace_file(seal_name(ending["segment"]), orjson.dumps(seal) + b"\n")
 
 
+def renew_seals(directory: Directory, parts: Iterable[SegmentPart]) -> list[str]:
+    """
+    Make anew the seals that do not say what their segment is; a seal that is missing stays missing.
+
+    Args:
+        directory: The chain's; nobody writes it.
+        parts: The segments that count.
+
+    Returns:
+        The names of those that were made anew.
+    """
+    names = set(directory.names())
+    renewed = []
+    for part in parts:
+        name = seal_name(part.name)
+        if part.ending is None or part.cut or name not in names:
+            continue
+        ending = {"segment": part.name, "first_seq": part.key[0], "attempt": part.key[1], "valid_end": part.ending.valid_end}
+        seal = _seal(directory, ending)
+        if seal is not None and _says(directory, name) != seal:
+            directory.replace_file(name, orjson.dumps(seal) + b"\n")
+            renewed.append(name)
+    return renewed
+
+
+def _says(directory: Directory, name: str) -> object:
+    try:
+        data = directory.read_file(name)
+        return orjson.loads(data) if data.endswith(b"}\n") and data.count(b"\n") == 1 else None
+    except (TrailTampered, ValueError):
+        return None
+
+
 def _previous_named_in(directory: Directory, name: str) -> dict[str, Any] | None:
-    fd = directory.open_file(name, os.O_RDONLY)
+    try:
+        fd = directory.open_file(name, os.O_RDONLY)
+    except TrailTampered:
+        # what no writer put there, and an epoch gave up: it says nothing
+        return None
     try:
         return named_ending(first_record(directory.system, fd))
     finally:

@@ -1,7 +1,8 @@
 """
 Accepting a loss: ``recover --accept``. The evidence of what happened stays; a new epoch begins after it.
 
-It never gives a seq out twice, never removes a byte of the trail, and writes nothing over but a ``trail.json`` that is gone or changed, from the state's copy.
+It never gives a seq out twice, never removes a byte of the trail, and writes nothing over but a ``trail.json`` that is gone or changed, from the
+state's copy, and seals, which are caches.
 
 Source: PROTOCOL.md, rule 9; FORMAT.md, section 7.
 """
@@ -9,25 +10,23 @@ Source: PROTOCOL.md, rule 9; FORMAT.md, section 7.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from otel_tool_audit import settings
 from otel_tool_audit.errors import AuditError, AuditUnavailable, SettingsError, TrailCorrupt, TrailTampered
 from otel_tool_audit.format.document import parse_document
-from otel_tool_audit.format.events import EPOCH
-from otel_tool_audit.format.head import NO_PENDING, NO_PREVIOUS, Head, Position
-from otel_tool_audit.format.line import body, leaf_hash, line
-from otel_tool_audit.format.names import DOCUMENT, OWNER, PRIVATE_STATE, genesis, parse_segment_name, segment_name
-from otel_tool_audit.format.vouching import NO_SALT
-from otel_tool_audit.host.directory import Directory, make_directories, write_all
+from otel_tool_audit.format.head import Head
+from otel_tool_audit.format.names import DOCUMENT, OWNER, PRIVATE_STATE, TRAIL_CHAIN, genesis, valid_chain
+from otel_tool_audit.host.directory import Directory, make_directories
 from otel_tool_audit.host.system import System
-from otel_tool_audit.record.codec import timestamp, trail_tail
-from otel_tool_audit.trail.chain.chain import Chain, Others, Rotation, write_head
+from otel_tool_audit.record.witnesses import WitnessedHeads, Witnesses
+from otel_tool_audit.trail.chain.chain import Chain, Others, Rotation
 from otel_tool_audit.trail.chain.files import ChainFiles
+from otel_tool_audit.trail.chain.seals import renew_seals
 from otel_tool_audit.trail.state.directory import State
+from otel_tool_audit.trail.state.epochs import ACCEPTED, Begun, Cause, begin, trail_record
 from otel_tool_audit.trail.state.opening import owner_document, remember
-from otel_tool_audit.trail.state.rebuild_heads import ChainWalk, chain_names, walk
+from otel_tool_audit.trail.state.survey import chain_names, survey, witnesses_in
 
 
 class Accepted(NamedTuple):
@@ -38,11 +37,13 @@ class Accepted(NamedTuple):
         trail_id: The trail.
         document_restored: Whether ``trail.json`` was written again.
         epochs: For each chain that began a new epoch: its number and first seq.
+        seals: For each chain: seals that did not say what their segment is and were made anew.
     """
 
     trail_id: str
     document_restored: bool
     epochs: dict[str, tuple[int, int]]
+    seals: dict[str, list[str]]
 
 
 def accept(path: str, *, reason: str, who: str, state: str | None = None, system: System | None = None) -> Accepted:
@@ -87,14 +88,24 @@ def _accept_locked(state: State, path: str, resolved: str, reason: str, who: str
     try:
         restored = _restore_document(state, root, trail_id)
         root.replace_file(OWNER, owner_document(state))
+        witnesses = witnesses_in(root, trail_id)
+        spoken_of = {name for name in witnesses.names() | witnesses.created if valid_chain(name)}
+        names = {*state.head_names(trail_id), *chain_names(root), *spoken_of} - {TRAIL_CHAIN}
         epochs: dict[str, tuple[int, int]] = {}
-        for name in sorted({*state.head_names(trail_id), *chain_names(root)}):
-            begun = _settle(state, root, trail_id, name, reason, who)
+        seals: dict[str, list[str]] = {}
+        trail_count = 0
+        for name in (TRAIL_CHAIN, *sorted(names)):
+            begun = _settle(state, root, trail_id, name, witnesses, Cause(ACCEPTED, who, reason), trail_count)
             if begun is not None:
                 epochs[name] = begun
+            if name == TRAIL_CHAIN:
+                head = _head_of(state, trail_id, name)
+                trail_count = head.written.lines if head is not None else 0
+            if root.exists(name):
+                seals[name] = _renew_seals(root, trail_id, name)
         place = state.places()[trail_id]
         remember(state, path, root, parse_document(place["documents"][-1]["text"].encode(), DOCUMENT), creating=False, keys=place["keys"])
-        return Accepted(trail_id, restored, epochs)
+        return Accepted(trail_id, restored, epochs, {name: renewed for name, renewed in seals.items() if renewed})
     finally:
         root.close()
 
@@ -131,21 +142,18 @@ def _restore_document(state: State, root: Directory, trail_id: str) -> bool:
     return True
 
 
-def _settle(state: State, root: Directory, trail_id: str, name: str, reason: str, who: str) -> tuple[int, int] | None:
+def _settle(  # noqa: PLR0917 - what every chain is settled with
+    state: State, root: Directory, trail_id: str, name: str, witnesses: Witnesses, cause: Cause, trail_count: int,
+) -> Begun | None:  # fmt: skip
     """Leave a chain that agrees with its head as it is; begin a new epoch in any other."""
     old = _head_of(state, trail_id, name)
-    if old is not None and _agrees(state, root, trail_id, name):
+    if old is not None and _agrees(state, root, trail_id, name, witnesses.on(name)):
         return None
     directory = root.make_directory(name)
-    heads = state.heads(trail_id)
     try:
-        found = walk(state.system, directory, trail_id, name)
-        epoch = 1 + max(found.epoch, _epoch_of(old, trail_id, name))
-        first_seq = max(found.end.lines, old.written.lines if old else 0, _last_named(directory))
-        _begin(state, directory, heads, name, _Epoch(trail_id, epoch, first_seq, old, found, reason, who))
-        return epoch, first_seq
+        found = survey(directory, trail_id, name, witnesses.on(name))
+        return begin(state, directory, trail_id, name, found, old, witnesses, cause, trail_count)
     finally:
-        heads.close()
         directory.close()
 
 
@@ -159,18 +167,25 @@ def _head_of(state: State, trail_id: str, name: str) -> Head | None:
         heads.close()
 
 
-def _agrees(state: State, root: Directory, trail_id: str, name: str) -> bool:
+def _agrees(state: State, root: Directory, trail_id: str, name: str, claims: WitnessedHeads) -> bool:
     """Try what every writer does on opening; the whole chain must follow, too."""
     heads = state.heads(trail_id)
     files: ChainFiles | None = None
     try:
-        files = ChainFiles(state.system, name, root, heads, lambda event, details: _tail(state, event, details), state.voucher)
-        head = Chain(files, Rotation(1 << 62, float("inf")), 0)
-        if head.head().written.lines == 0 and not root.exists(name):
+        files = ChainFiles(state.system, name, root, heads, lambda event, details: trail_record(state, event, details), state.voucher)
+        chain = Chain(files, Rotation(1 << 62, float("inf")), 0)
+        if chain.head().written.lines == 0 and not root.exists(name):
             return True
-        head.open(Others(live=False, older=False))
-        found = walk(state.system, files.directory, trail_id, name)
-        return found.flaw is None and found.end.lines == head.head().written.lines
+        chain.open(Others(live=False, older=False))
+        found = survey(files.directory, trail_id, name, claims)
+        head = chain.head()
+        spoken_of = claims.highest()
+        return (
+            found.flaw is None
+            and found.end.lines == head.written.lines
+            and head.origin == genesis(trail_id, name, found.epoch)
+            and (spoken_of is None or spoken_of.upto <= found.end.lines)
+        )
     except (AuditError, FileNotFoundError):
         return False
     finally:
@@ -179,76 +194,10 @@ def _agrees(state: State, root: Directory, trail_id: str, name: str) -> bool:
         heads.close()
 
 
-def _epoch_of(head: Head | None, trail_id: str, name: str) -> int:
-    """Find which epoch a head belongs to, by its origin; a loss is accepted a few times in a trail's life, not thousands."""
-    if head is None:
-        return 0
-    return next((n for n in range(10_000) if genesis(trail_id, name, n) == head.origin), 0)
-
-
-def _last_named(directory: Directory) -> int:
-    """No seq is given out twice: not even one that only a file's name still speaks of."""
-    return max((p[0] for p in map(parse_segment_name, directory.names()) if p is not None), default=0)
-
-
-class _Epoch(NamedTuple):
-    trail_id: str
-    number: int
-    first_seq: int
-    old: Head | None
-    found: ChainWalk
-    reason: str
-    who: str
-
-
-def _begin(state: State, directory: Directory, heads: Directory, name: str, epoch: _Epoch) -> None:
-    """
-    Begin an epoch: its first record is on disk before any head names it.
-
-    If we crash before the new head stands, the old one does, and accepting again takes the next free attempt.
-    """
-    system = state.system
-    attempts = [p[1] for p in map(parse_segment_name, directory.names()) if p is not None and p[0] == epoch.first_seq]
-    attempt = max(attempts, default=-1) + 1
-    origin = genesis(epoch.trail_id, name, epoch.number)
-    tail = _tail(state, EPOCH, _details(epoch))
-    content = state.voucher.vouch(body(epoch.first_seq, origin.hex(), tail))
-    found = leaf_hash(content)
-    data = line(content, found)
-    fd = directory.open_file(segment_name(epoch.first_seq, attempt), os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_EXCL)
+def _renew_seals(root: Directory, trail_id: str, name: str) -> list[str]:
+    """Make false seals anew: they are caches, and what they say is no evidence."""
+    directory = root.open_directory(name)
     try:
-        write_all(system, fd, data)
-        system.fsync(fd)
+        return renew_seals(directory, survey(directory, trail_id, name, WitnessedHeads()).parts)
     finally:
-        system.close(fd)
-    directory.sync()
-    if heads.exists(name):
-        # the old head stays: it is what says how much was lost
-        heads.replace_file(f"{name}.old-{epoch.number}", heads.read_file(name))
-    mark = Position(epoch.first_seq + 1, len(data), bytes.fromhex(found))
-    write_head(
-        heads,
-        name,
-        Head(1, origin, system.boot_id(), 0, epoch.first_seq, attempt, mark, mark, NO_PENDING, NO_PREVIOUS, epoch.first_seq, state.voucher.id),
-    )
-
-
-def _details(epoch: _Epoch) -> dict[str, Any]:
-    found, old = epoch.found, epoch.old
-    previous = None
-    if found.end.offset:
-        previous = {
-            "segment": segment_name(found.first_seq, found.attempt), "first_seq": found.first_seq, "attempt": found.attempt,
-            "valid_end": found.end.offset, "aside_bytes": max(0, found.size - found.end.offset), "aside_sha256": None, "unsynced_from": None,
-        }  # fmt: skip
-    return {
-        "epoch": epoch.number,
-        "old_head": None if old is None else {"count": old.written.lines, "hash": old.written.hash.hex()},
-        "files": {"count": found.end.lines, "hash": found.end.hash.hex()},
-        "who": epoch.who, "reason": epoch.reason, "previous": previous,
-    }  # fmt: skip
-
-
-def _tail(state: State, event: str, details: Mapping[str, Any]) -> bytes:
-    system = state.system
-    return trail_tail(event, timestamp(system.now()), details, salt=NO_SALT, writer="0" * 32, service=b"null", digest=lambda _: None)
+        directory.close()

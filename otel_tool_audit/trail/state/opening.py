@@ -21,9 +21,9 @@ from otel_tool_audit.host.directory import Directory, Modes, make_directories, s
 from otel_tool_audit.host.system import System
 from otel_tool_audit.record.codec import timestamp
 from otel_tool_audit.trail.chain.chain import create_chain_directory, create_head
-from otel_tool_audit.trail.state import rebuild_heads
 from otel_tool_audit.trail.state.directory import State, StoredPlace, document
 from otel_tool_audit.trail.state.new_trail import new_document
+from otel_tool_audit.trail.state.take_over import take_over
 
 RECOVER: Final = "`otel-tool-audit recover DIR --accept --reason …`"
 
@@ -137,7 +137,7 @@ def _known_or_taken_over(state: State, path: str, root: Directory, found: TrailD
     place = places.get(found.trail_id)
     if place is None:
         _arbitrate(state, root, known=False)
-        absent = rebuild_heads.rebuild_heads(state, root, found.trail_id)
+        absent = take_over(state, root, found.trail_id)
         root.replace_file(OWNER, owner_document(state))
         remember(state, path, root, found, creating=False)
         return Discovery(root, found, absent, None, new=False)
