@@ -17,7 +17,7 @@ from otel_tool_audit.format.head import Position
 from otel_tool_audit.format.line import MAX_LINE, parse_place
 from otel_tool_audit.format.names import PRIVATE_STATE, TRAIL_CHAIN, genesis, parse_segment_name, segment_name, valid_chain
 from otel_tool_audit.format.nesting import read_json
-from otel_tool_audit.format.segment_order import ChainFolder, First, Key, SegmentPart, lay_out, read_first
+from otel_tool_audit.format.segment_order import ChainFolder, First, Key, SegmentPart, order_of, read_first
 from otel_tool_audit.host.directory import Directory, read_exactly
 from otel_tool_audit.record.witnesses import Epoch, WitnessedHeads, Witnesses
 from otel_tool_audit.trail.chain.scan import reading, sha256_of
@@ -106,7 +106,7 @@ class _Surveying:
 
     def run(self) -> Survey:
         folder = self._look()
-        order = lay_out(folder, None, self._first, lambda _: False)
+        order = order_of(folder, None, self._first, lambda _: False)
         self.flaws += [what for _, what in order.strangers]
         place, followed = Position(0, 0, genesis(self.trail_id, self.chain)), 0
         for number, part in enumerate(order.parts):
