@@ -167,3 +167,38 @@ def test_what_waits_for_a_person_is_no_outcome_and_each_agents_calls_are_its_own
     assert {"yes": 2, "no": 2} == {i: len(calls[f"call_{i}"]) for i in ("yes", "no")}
     assert all(1 == len(found) for i, found in calls.items() if i not in {"call_yes", "call_no"})
     assert "those of MCP server 'shop'; use audited(agent)" in told.errors
+
+
+@pytest.mark.parametrize("instrumentation", ["none", "openinference"])
+def test_a_graph_that_interrupts_itself_waits_for_an_answer(tell, instrumentation):
+    """LangGraph: paused with what is asked, linked when it is resumed; a command that holds a failure; a sub-agent's call is its own."""
+    told = tell("interrupt_story", instrumentation, "gate")
+    assert "done" == told.outcome
+    calls = by_id(told)
+    asked, resumed = calls["call_r"]
+    assert ("paused", {"kind": "answer", "reason": "pay back?"}) == (asked["status"], asked["waits_for"])
+    assert ("success", asked["call_id"]) == (resumed["status"], resumed["continues"])
+    ((command,), (outer,), (inner,)) = (calls[i] for i in ("call_c", "call_out", "call_in"))
+    assert ("error", "no such order") == (command["status"], command["error"])
+    assert (("main", "m-main"), ("expert", "m-sub")) == ((outer["agent"], outer["model"]), (inner["agent"], inner["model"]))
+    assert 5 == len(told.calls())
+
+
+@pytest.mark.parametrize("instrumentation", ["none", "native"])
+def test_deferred_calls_wait_and_go_on_or_are_denied(tell, instrumentation):
+    """Pydantic AI: by an exception or by the tool's definition; approved, denied, answered elsewhere; each agent's calls are its own."""
+    told = tell("deferred_story", instrumentation, "gate")
+    assert "done" == told.outcome
+    calls = by_id(told)
+    statuses = {i: [call["status"] for call in found] for i, found in calls.items()}
+    assert {"call_r": ["paused", "success"], "call_e": ["paused", "success"], "call_n": ["paused", "denied"], "call_x": ["paused", "denied"]} == {
+        i: statuses[i] for i in ("call_r", "call_e", "call_n", "call_x")
+    }
+    assert all(later["continues"] == first["call_id"] for first, later in (calls[i] for i in ("call_r", "call_e", "call_n", "call_x")))
+    assert ("approval", "approval", "result") == tuple(calls[i][0]["waits_for"]["kind"] for i in ("call_r", "call_e", "call_d"))
+    assert {"rule": "approval", "reason": "too much", "by": None} == calls["call_n"][1]["denial"]
+    assert ("expert", "m-sub", "main", "m-main") == (
+        calls["call_in"][0]["agent"], calls["call_in"][0]["model"], calls["call_out"][0]["agent"], calls["call_out"][0]["model"],
+    )  # fmt: skip
+    assert (["success"], ["success"], ["error"]) == (statuses["call_a"], statuses["call_b"], statuses["call_t"])
+    assert {"refund 7", "erase y"}.isdisjoint(told.ran)
