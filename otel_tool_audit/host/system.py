@@ -20,7 +20,6 @@ from otel_tool_audit.host import locks, machine
 _GET_FLAGS: Final = 0x80086601
 _SET_FLAGS: Final = 0x40086602
 _APPEND_ONLY: Final = 0x20
-_NOW: Final = fcntl.LOCK_EX | fcntl.LOCK_NB
 NO_BOOT: Final = bytes(16)
 """A boot id that could not be read: every open that was not clean is then treated as after a crash of the host."""
 
@@ -62,6 +61,11 @@ class System:
     def fstat(self, fd: int) -> os.stat_result:
         """Describe an open file."""
         return os.fstat(fd)
+
+    def length(self, fd: int) -> tuple[int, int]:
+        """Tell the size of an open file in bytes, and how many names it has."""
+        found = self.fstat(fd)
+        return found.st_size, found.st_nlink
 
     def stat(self, path: str, dir_fd: int | None = None) -> os.stat_result:
         """Describe a path, not following a link."""
@@ -122,11 +126,13 @@ class System:
         """Map a head file, shared between processes."""
         return mmap.mmap(fd, HEAD_BYTES)
 
+    def lock_now(self, fd: int) -> bool:
+        """Take an exclusive flock without waiting; False when somebody else has it."""
+        return locks.lock_exclusively_now(fd)
+
     def lock(self, fd: int, what: str, deadline: float = locks.LOCK_DEADLINE) -> None:
-        """Take an exclusive flock ; the holder keeps it for microseconds, so the first tries do not sleep (see :func:`locks.wait_for_lock`)."""
-        try:
-            fcntl.flock(fd, _NOW)
-        except BlockingIOError:
+        """Take an exclusive flock; the holder keeps it for microseconds, so the first tries do not sleep (see :func:`locks.wait_for_lock`)."""
+        if not self.lock_now(fd):
             locks.wait_for_lock(fd, what, deadline)
 
     def unlock(self, fd: int) -> None:
@@ -136,10 +142,6 @@ class System:
     def lock_shared_now(self, fd: int) -> bool:
         """Take a shared flock without waiting."""
         return locks.lock_shared_now(fd)
-
-    def lock_exclusively_now(self, fd: int) -> bool:
-        """Take an exclusive flock without waiting."""
-        return locks.lock_exclusively_now(fd)
 
     def hold(self, fd: int) -> None:
         """Hold a writer's own lock until it ends."""
@@ -198,6 +200,11 @@ NETWORK_FILESYSTEMS: Final = frozenset(
      "fuse.ceph-fuse", "fuse.davfs2", "fuse.vmhgfs-fuse", "fuse.blobfuse", "fuse.blobfuse2", "fuse.goofys"}
 )  # fmt: skip
 """File systems whose locks or caches do not hold between hosts, or at all (PROTOCOL.md: NFS and the like are refused)."""
+
+LOCAL_FILESYSTEMS: Final = frozenset(
+    {"bcachefs", "btrfs", "ext2", "ext3", "ext4", "f2fs", "jfs", "overlay", "ramfs", "reiserfs", "tmpfs", "xfs", "zfs"}
+)  # fmt: skip
+"""File systems of which the kernel knows size, position and locks of an open file without asking anybody else."""
 
 
 def filesystem_type(mounts: str, path: str) -> str | None:

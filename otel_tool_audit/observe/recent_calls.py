@@ -6,8 +6,9 @@ Source: ARCHITECTURE.md, "One record a call".
 
 from __future__ import annotations
 
+import contextlib
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 from otel_tool_audit import semconv
@@ -102,7 +103,11 @@ class RecordedCall:
 
 
 class RecentCalls:
-    """Remembers calls while they run and for a short time after, for the spans beside them."""
+    """
+    Remembers calls while they run and for a short time after, for the spans beside them.
+
+    Any thread adds to it, without a lock: a call's thread may be interrupted at any line, and would keep it. Each step is one of the interpreter's.
+    """
 
     __slots__ = ("_ended", "_in_order", "_keep", "_running")
 
@@ -125,7 +130,9 @@ class RecentCalls:
     def runs(self, seen: RecordedCall) -> None:
         """Remember a call of ours that runs."""
         if len(self._running) >= _MOST:
-            self._running.pop(next(iter(self._running)), None)
+            # another thread may change it between looking and taking out: then that one makes room
+            with contextlib.suppress(RuntimeError, StopIteration):
+                self._running.pop(next(iter(self._running)), None)
         self._running[seen.call["call_id"]] = seen
 
     def ended(self, seen: RecordedCall) -> None:
@@ -133,8 +140,9 @@ class RecentCalls:
         self._running.pop(seen.call["call_id"], None)
         ended = self._ended
         # where ends come in no order, one that is later says nothing of those before it: then only their number is bounded
-        while self._in_order and ended and (ended[0].end or 0) < (seen.end or 0) - self._keep:
-            ended.popleft()
+        with contextlib.suppress(IndexError):
+            while self._in_order and (ended[0].end or 0) < (seen.end or 0) - self._keep:
+                ended.popleft()
         ended.append(seen)
 
     def beside(self, call: ToolCall, scope: str, start: int, end: int, thread: int) -> RecordedCall | None:
@@ -164,7 +172,7 @@ class RecentCalls:
         """Find the call that a span of another instrumentation only names again: the same tool and id in the same trace."""
         if call["tool_call_id"] is None:
             return None
-        for seen in (*self._running.values(), *reversed(self._ended)):
+        for seen in (*list(self._running.values()), *self._latest()):
             known = seen.call
             if (
                 scope not in seen.scopes
@@ -175,12 +183,18 @@ class RecentCalls:
                 return seen
         return None
 
+    def _latest(self) -> Iterator[RecordedCall]:
+        """Give those that ended, the last one first; one that ends meanwhile shifts the others, so that some are given twice."""
+        with contextlib.suppress(IndexError):
+            for back in range(1, _MOST + 1):
+                yield self._ended[-back]
+
     def _candidates(self, call: ToolCall, scope: str, start: int, end: int) -> list[RecordedCall]:
         latest = end + _SLACK
         earliest = start - _SLACK
-        found = [seen for seen in self._running.values() if scope not in seen.scopes and seen.start <= latest and may_be_one(seen.call, call)]
+        found = [seen for seen in list(self._running.values()) if scope not in seen.scopes and seen.start <= latest and may_be_one(seen.call, call)]
         before = 0
-        for seen in reversed(self._ended):
+        for seen in self._latest():
             if (seen.end or 0) < earliest:
                 # calls stand here nearly in the order of their ends: a few more, and all others ended earlier
                 before += self._in_order

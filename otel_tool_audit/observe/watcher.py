@@ -68,7 +68,8 @@ class Watcher:
         self._unanswered = Unanswered(recorder.calls, self.writing)
         # Two spans of one call may end in two threads at a time: one has to find what the other remembered. Held from looking for the call
         # until it is remembered and handed over, so that records of one call reach the trail in the order in which they were made. The
-        # trail's thread never takes it: a record becomes durable while it is held. Re-entrant: the collector may end a span in this thread.
+        # trail's thread never takes it: a record becomes durable while it is held. Re-entrant: the collector may end a span in this thread. Own
+        # calls are remembered without it: their thread may be interrupted at any line.
         self._lock = threading.RLock()
 
     def after_fork(self) -> None:
@@ -97,8 +98,7 @@ class Watcher:
         if opened is not None and opened.span is None and opened.recorder is self.recorder:
             # the gate is making this very span
             entry.own = RecordedCall(opened.call, own=True, scope=OWN_SCOPE, start=span.start_time or 0, end=None, thread=entry.thread)
-            with self._lock:
-                self._recent.runs(entry.own)
+            self._recent.runs(entry.own)
         if gone is not None:
             self._give_up(gone)
 
@@ -143,8 +143,7 @@ class Watcher:
         own = entry.own
         if own is not None:
             own.end, own.stamp = span.end_time, stamped
-            with self._lock:
-                self._recent.ended(own)
+            self._recent.ended(own)
             if entry.parent is not None:
                 entry.parent.add_descendant(Descendant(own, directly=True))
         # what the gate put there was known to the calls inside as far as it is true of them: a sub-agent's are not the outer agent's

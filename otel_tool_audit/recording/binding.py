@@ -135,14 +135,14 @@ def binding_for(trail: Trail | None) -> Binding | None:
         AuditUnavailable: Nothing is bound.
     """
     if trail is not None:
-        with _lock:
-            known = _recorders.get(trail)
-            if known is None:
-                from otel_tool_audit.recording.recorder import Recorder  # noqa: PLC0415 - the trail is there, so its room is loaded
+        # no lock around a call, which may be interrupted in it: of two threads that make one at a time, one's is kept
+        known = _recorders.get(trail)
+        if known is None:
+            from otel_tool_audit.recording.recorder import Recorder  # noqa: PLC0415 - the trail is there, so its room is loaded
 
-                # a trail opened by hand and named by a tool: it needs no processor to be written
-                known = _recorders[trail] = Binding(Recorder(trail, Settings.resolve()))
-            return known
+            # a trail opened by hand and named by a tool: it needs no processor to be written
+            known = _recorders.setdefault(trail, Binding(Recorder(trail, Settings.resolve())))
+        return known
     if _bound.binding is not None:
         return _bound.binding
     if switched_off():

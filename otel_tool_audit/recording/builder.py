@@ -6,7 +6,6 @@ Source: ARCHITECTURE.md.
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
@@ -24,6 +23,7 @@ from otel_tool_audit.record.codec import cut, timestamp
 from otel_tool_audit.record.model import DENIED, INTERRUPTED, PAUSED, ToolCall, new_call
 from otel_tool_audit.record.outcomes import Closed, Denied, Ending, Failed, Interrupted, Outcome, Paused, Raised, Returned
 from otel_tool_audit.record.summary import identifiers_of, size, summary
+from otel_tool_audit.recording.call_ids import call_id
 from otel_tool_audit.recording.failures import RecordedFailure, error_text, error_type, leaves_of
 from otel_tool_audit.recording.identity import Caller, Identities, as_entries
 from otel_tool_audit.recording.pauses import Pauses
@@ -66,7 +66,7 @@ class CallBuilder:
         unattributed: Callable[[str, Caller], None],
         *,
         clock: Callable[[], int] = time.time_ns,
-        ids: Callable[[], str] = lambda: os.urandom(16).hex(),
+        ids: Callable[[], str] = call_id,
     ) -> None:
         """
         Make the sanitizer.

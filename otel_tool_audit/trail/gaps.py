@@ -7,6 +7,7 @@ Source: FORMAT.md, section 4, ``trail.gap``.
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -37,58 +38,44 @@ class Gap(NamedTuple):
 
 
 class Gaps:
-    """Losses by chain; safe for threads."""
+    """Losses by chain. Any thread adds one, in one step of the interpreter; only the trail's own threads take them out."""
 
     def __init__(self) -> None:
-        self._lock = threading.RLock()
+        self._added: deque[Gap] = deque()
         self._by_chain: dict[str, Gap] = {}
-        self.owed = False
+        # taken by the trail's own threads only
+        self._paying = threading.RLock()
+
+    @property
+    def owed(self) -> bool:
         """Whether anything waits to be recorded; looked at before every append."""
+        return bool(self._added or self._by_chain)
 
     def add(self, chain: str, when: str, calls: int, records: int, reason: str) -> bool:
-        """Add a loss; True when it is the first since the last one was recorded."""
-        with self._lock:
-            self.owed = True
-            known = self._by_chain.get(chain)
-            if known is None:
-                self._by_chain[chain] = Gap(chain, when, when, calls, records, reason)
-            else:
-                self._by_chain[chain] = known._replace(last=when, calls=known.calls + calls, records=known.records + records)
-            return known is None
-
-    def take(self) -> Gap | None:
-        """Take one chain's losses to record them."""
-        with self._lock:
-            if not self._by_chain:
-                self.owed = False
-                return None
-            return self._by_chain.pop(next(iter(self._by_chain)))
+        """Add a loss; True when none was owed."""
+        first = not self.owed
+        self._added.append(Gap(chain, when, when, calls, records, reason))
+        return first
 
     def pay(self, record: Callable[[Gap], object]) -> None:
         """
-        Record everything that is owed.
+        Record everything that is owed. In one of the trail's own threads.
 
         Args:
             record: Writes one gap; when it raises, the gap stays owed.
         """
-        while (gap := self.take()) is not None:
-            try:
+        with self._paying:
+            while gap := self._next():
                 record(gap)
-            except BaseException:
-                self.give_back(gap)
-                raise
+                # what was lost meanwhile is another gap; this one is on record
+                del self._by_chain[gap.chain]
 
-    def take_all(self) -> list[Gap]:
-        """Take everything that is owed."""
-        with self._lock:
-            gaps, self._by_chain = list(self._by_chain.values()), {}
-            return gaps
-
-    def give_back(self, gap: Gap) -> None:
-        """Put losses back that could not be recorded."""
-        with self._lock:
-            self.owed = True
-            later = self._by_chain.get(gap.chain)
-            if later is not None:
-                gap = gap._replace(last=later.last, calls=gap.calls + later.calls, records=gap.records + later.records)
+    def _next(self) -> Gap | None:
+        while self._added:
+            gap = self._added[0]
+            known = self._by_chain.get(gap.chain)
+            if known is not None:
+                gap = known._replace(last=gap.last, calls=known.calls + gap.calls, records=known.records + gap.records)
             self._by_chain[gap.chain] = gap
+            self._added.popleft()
+        return next(iter(self._by_chain.values()), None)

@@ -11,9 +11,16 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
+from otel_tool_audit.trail.worker import call_inside
+
 _logger = logging.getLogger("tool_audit")
 _own = logging.getLogger("otel_tool_audit")
 _SALT: Final = re.compile(rb',"salt":"[0-9a-f]{32}"')
+
+
+def is_logged() -> bool:
+    """Tell whether anybody listens."""
+    return _logger.isEnabledFor(logging.INFO)
 
 
 def log_lines(lines: Sequence[bytes]) -> None:
@@ -23,8 +30,11 @@ def log_lines(lines: Sequence[bytes]) -> None:
     Args:
         lines: As written, with hash and LF.
     """
-    if not _logger.isEnabledFor(logging.INFO):
-        return
+    if is_logged():
+        call_inside(_log_each, lines)
+
+
+def _log_each(lines: Sequence[bytes]) -> None:
     for line in lines:
         try:
             # the first match is the record's own field: it stands before every value that a caller chose

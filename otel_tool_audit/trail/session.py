@@ -22,6 +22,7 @@ from otel_tool_audit.format.events import CHAIN_CREATED
 from otel_tool_audit.format.names import OWNER, PRIVATE_STATE, TRAIL_CHAIN, genesis
 from otel_tool_audit.format.vouching import NO_SALT
 from otel_tool_audit.host.directory import Modes, make_directories, refuse_network
+from otel_tool_audit.host.quick import quickest
 from otel_tool_audit.host.system import System
 from otel_tool_audit.keys.digest import Key, keyed_digest
 from otel_tool_audit.record.codec import call_tail, timestamp, trail_tail
@@ -192,6 +193,8 @@ class Session:
 
     def close(self) -> None:
         """Give everything back."""
+        for chain in self.chains.values():
+            chain.close()
         self._close_files()
         if self.writer_fd >= 0:
             self.state.release_writer(self.writer, self.writer_fd)
@@ -200,6 +203,8 @@ class Session:
 
     def abandon(self) -> None:
         """In a fork's child: close our copies of the descriptors; the parent's locks stay the parent's."""
+        for chain in self.chains.values():
+            chain.abandon()
         self._close_files()
         if self.writer_fd >= 0:
             self.system.close(self.writer_fd)
@@ -207,8 +212,6 @@ class Session:
         self.state.close()
 
     def _close_files(self) -> None:
-        for chain in self.chains.values():
-            chain.close()
         if self.owner_fd >= 0:
             self.system.close(self.owner_fd)
             self.owner_fd = -1
@@ -216,18 +219,25 @@ class Session:
         self.root.close()
 
 
-def open_session(system: System, path: str, options: TrailOptions) -> Session:
+def open_session(system: System | None, path: str, options: TrailOptions) -> Session:
     """
     Open a trail's files: the state's lock first, then each head's.
+
+    Args:
+        system: The system calls; None: the quickest that these disks allow.
+        path: The trail's directory.
+        options: As :meth:`Trail.open` was told.
 
     Raises:
         AuditError: As :meth:`Trail.open` says.
     """
     resolved = os.path.join(os.path.realpath(os.path.dirname(os.path.abspath(path))), os.path.basename(os.path.abspath(path)))
-    refuse_network(system, resolved, "the trail")
-    modes = _modes(options.group)
     where = settings.state_directory(options.state)
     private = where == "none"
+    if system is None:
+        system = quickest(resolved, resolved if private else os.path.realpath(where))
+    refuse_network(system, resolved, "the trail")
+    modes = _modes(options.group)
     if private:
         make_directories(system, resolved)
     state = State.open(system, f"{resolved}/{PRIVATE_STATE}" if private else where, None if private else resolved)

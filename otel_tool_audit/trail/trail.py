@@ -6,7 +6,6 @@ Source: ARCHITECTURE.md; PROTOCOL.md; FORMAT.md.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import os
 import threading
@@ -23,17 +22,23 @@ from otel_tool_audit.record.codec import timestamp
 from otel_tool_audit.record.model import Receipt, ToolCall
 from otel_tool_audit.settings import QUEUE
 from otel_tool_audit.trail import lifetimes, session
-from otel_tool_audit.trail.background import Background
 from otel_tool_audit.trail.chain.group_commit import GroupCommit
+from otel_tool_audit.trail.chain.section import in_a_turn
 from otel_tool_audit.trail.counters import Counters
 from otel_tool_audit.trail.gaps import Gap, Gaps
-from otel_tool_audit.trail.record_log import log_lines
 from otel_tool_audit.trail.session import Session, TrailOptions
 from otel_tool_audit.trail.state.key_files import keep_tenant
+from otel_tool_audit.trail.worker import PATIENCE, Job, Keeper, ReentrantCallError, Worker, inside
 
 _log = logging.getLogger("otel_tool_audit")
 LITTLE_SPACE: Final = 0.05
 """Part of the disk that is free below which the log warns."""
+
+_OPENING: Final = 600.0
+"""Seconds that opening may take: a trail that this state has never known is verified line by line."""
+
+_CLOSING: Final = 60.0
+"""Seconds that closing may take, before the process ends without it."""
 
 Durability = Literal["fsync", "os"]
 
@@ -47,21 +52,28 @@ class Trail:
         counters: What this writer counted since it opened (FORMAT.md, section 6).
     """
 
-    def __init__(self, path: str, options: TrailOptions, system: System) -> None:
+    counters: Counters
+
+    def __init__(self, path: str, options: TrailOptions, system: System | None) -> None:
         """Not for applications: use :meth:`open`."""
         self.path = path
-        self.counters = Counters()
         self._options = options
-        self._system = system
-        self._mutex = threading.RLock()
-        self._handing = threading.RLock()
+        self._given = system
+        self._system = system or System()
+        self._closed = self._ended = False
+        self._begin()
+
+    def _begin(self) -> None:
+        """Make what belongs to one process."""
+        self.counters = Counters()
+        self._gaps = Gaps()
         self._session: Session | None = None
         self._groups: dict[str, GroupCommit] = {}
-        self._closing = self._closed = False
-        self._gaps = Gaps()
-        self._background = Background(self)
+        # taken by the trail's own threads only, which nothing interrupts
+        self._mutex = threading.RLock()
+        self._keeper = Keeper("tool-audit-trail", self._tick)
+        self._callbacks: Worker[Callable[[], None]] = Worker("tool-audit-callbacks", self._call_back)
         self._heartbeat_due = 0.0
-        self._handed_over = 0
         self._appended = False
 
     @classmethod
@@ -110,10 +122,15 @@ class Trail:
             segment_seconds=segment_seconds, heartbeat_seconds=heartbeat_seconds, group=group, append_only_flag=append_only_flag,
             pseudonym_key=pseudonym_key, queue_size=queue_size,
         ))  # fmt: skip
-        trail = cls(os.fspath(path), options, system or System())
-        trail._opened()
+        trail = cls(os.fspath(path), options, system)
         lifetimes.watch(trail)
-        return trail
+        try:
+            trail._opened()
+            return trail
+        except BaseException:
+            # interrupted here, the thread that opens it goes on; nobody else would close it
+            trail.close()
+            raise
 
     # --- what it is
 
@@ -145,9 +162,11 @@ class Trail:
             SettingsError: What it knows cannot be read.
             AuditUnavailable: It cannot be written.
         """
-        if not tenant:
-            return
-        state = self._opened().state
+        if tenant:
+            self._keeper.run(lambda: self._keep_tenant(tenant))
+
+    def _keep_tenant(self, tenant: str) -> None:
+        state = self._open().state
         try:
             with state.locked():
                 keep_tenant(state, tenant)
@@ -187,20 +206,13 @@ class Trail:
         """
         chain = call["retention_class"]
         group = self._groups.get(chain) or self._group(chain)
-        if self._gaps.owed:
-            self._write_gaps()
-        return group.append(self._opened().call_tail(event, call))
+        return group.append((self._session or self._opened()).call_tail(event, call), at_once=not self._gaps.owed)
 
     async def append_async(self, event: str, call: ToolCall) -> Receipt:
         """As :meth:`append`, without holding up the event loop for the disk."""
-        group = self._group(call["retention_class"])
-        if self._gaps.owed:
-            self._write_gaps()
-        tail = self._opened().call_tail(event, call)
-        if self._options.durability == "os":
-            # a write to the page cache takes microseconds: a trip through another thread costs more
-            return group.append(tail)
-        return await group.append_later(tail, asyncio.get_running_loop())
+        chain = call["retention_class"]
+        group = self._groups.get(chain) or self._group(chain)
+        return await group.append_async((self._session or self._opened()).call_tail(event, call), at_once=not self._gaps.owed)
 
     def submit(self, event: str, call: ToolCall, done: Callable[[Receipt | None], None]) -> bool:
         """
@@ -209,35 +221,48 @@ class Trail:
         Args:
             event: One of ``CALL_EVENTS``.
             call: As for :meth:`append`.
-            done: Called on the trail's thread with the receipt, or with None when the record was lost; it must not raise.
+            done: Called on one of the trail's threads with the receipt, or with None when the record was lost; it must not raise.
 
         Returns:
             False when too many wait already: the record is counted as lost, and *done* is not called.
         """
-        if self._handed_over >= self._options.queue_size:
-            self.lost(calls=1, records=1, reason="the queue of handed-over records is full", chain=call["retention_class"])
-            return False
+        chain = call["retention_class"]
 
         def notify(receipt: Receipt | None) -> None:
-            with self._handing:
-                self._handed_over -= 1
             if receipt is None:
-                self.lost(calls=1, records=1, reason="the trail could not be written", chain=call["retention_class"])
-            try:
-                done(receipt)
-            except Exception:  # noqa: BLE001 - whatever it was; the record stands, and this thread serves others
-                _log.exception("what should follow a receipt failed; the record stands")
+                self.lost(calls=1, records=1, reason="the trail could not be written", chain=chain)
+            done(receipt)
 
-        try:
-            group = self._group(call["retention_class"])
-            tail = self._opened().call_tail(event, call)
-        except AuditError as error:
-            self.lost(calls=1, records=1, reason=str(error), chain=call["retention_class"])
+        if sum(group.waiting for group in list(self._groups.values())) >= self._options.queue_size:
+            self.lost(calls=1, records=1, reason="the queue of handed-over records is full", chain=chain)
             return False
-        with self._handing:
-            self._handed_over += 1
-        group.hand_over(tail, notify)
+        try:
+            opened = self._session
+            if opened is None and not self._reenters():
+                # opened before this returns: a process that is gone the next moment leaves a writer that was never closed, which readers see
+                opened = self._opened()
+            group = self._groups.get(chain)
+            if group is not None and opened is not None:
+                group.hand_over(opened.call_tail(event, call), notify)
+            else:
+                self._submit_first(event, call.copy(), notify)
+        except AuditError as error:
+            self.lost(calls=1, records=1, reason=str(error), chain=chain)
+            return False
         return True
+
+    def _submit_first(self, event: str, call: ToolCall, notify: Callable[[Receipt | None], None]) -> None:
+        """Hand over what needs a chain that is not there yet: whoever hands over does not wait for it to be made."""
+        self._refuse_closed()
+
+        def hand_over() -> None:
+            try:
+                group = self._make_group(call["retention_class"])
+                group.hand_over(self._open().call_tail(event, call), notify)
+            except AuditError:
+                self._callbacks.put(lambda: notify(None))
+
+        self._keeper.put(Job(hand_over))
 
     def lost(self, *, calls: int = 0, records: int = 0, reason: str, chain: str = GENERAL) -> None:
         """
@@ -269,18 +294,22 @@ class Trail:
         """
         if not os.path.exists(os.path.join(self.path, DOCUMENT)):
             raise AuditUnavailable(f"the trail {self.path} was closed, and is no longer there")
-        trail = Trail.open(self.path, **self._options._asdict(), system=self._system)
-
-        def told(gap: Gap) -> None:
-            trail.counters.add("lost", gap.records)
-            trail.tell(GAP, gap.details(), gap.chain)
-
+        trail = Trail.open(self.path, **self._options._asdict(), system=self._given)
         try:
-            self._gaps.pay(told)
+            trail._owe(self._gaps)  # noqa: SLF001 - another one of our own
         except BaseException:
             trail.close()
             raise
         return trail
+
+    def _owe(self, gaps: Gaps) -> None:
+        """Record what another writer owed."""
+
+        def told(gap: Gap) -> None:
+            self.counters.add("lost", gap.records)
+            self._record(GAP, gap.details(), gap.chain)
+
+        self._keeper.run(lambda: gaps.pay(told))
 
     def _tell_late(self) -> None:
         try:
@@ -295,12 +324,16 @@ class Trail:
         Raises:
             AuditUnavailable, TrailTampered: It cannot.
         """
-        self._group(TRAIL_CHAIN).chain.sync()
-        self._write_gaps()
+        self._refuse_reentry()
+        self._keeper.run(self._check)
+
+    def _check(self) -> None:
+        self._make_group(TRAIL_CHAIN).chain.sync()
+        self._pay_gaps()
 
     def flush(self, timeout: float = 30.0) -> bool:
         """
-        Wait until everything that was handed over is acknowledged.
+        Wait until everything that was handed over is acknowledged, and whoever wanted to hear of it has.
 
         Args:
             timeout: Seconds to wait.
@@ -308,13 +341,27 @@ class Trail:
         Returns:
             Whether it is.
         """
-        deadline = self._system.monotonic() + timeout
-        idle = threading.Event()
-        while self._handed_over:
-            if self._system.monotonic() >= deadline:
+        end = self._system.monotonic() + timeout
+
+        def left() -> float:
+            return max(0.0, end - self._system.monotonic())
+
+        if self._keeper.running:
+            try:
+                self._keeper.run(_nothing, timeout)
+            except AuditUnavailable:
                 return False
-            idle.wait(0.002)
-        return True
+        if not all(group.drain(left()) for group in list(self._groups.values())):
+            return False
+        return self._told(left())
+
+    def _told(self, patience: float) -> bool:
+        """Wait until whoever wanted to hear of a receipt has."""
+        if self._callbacks.mine or not self._callbacks.running:
+            return True
+        told = Job(_nothing)
+        self._callbacks.put(told)
+        return told.wait(patience)
 
     def tell(self, event: str, details: Mapping[str, Any], chain: str = TRAIL_CHAIN) -> Receipt:
         """
@@ -325,21 +372,46 @@ class Trail:
             details: JSON-safe values.
             chain: Where it belongs (PROTOCOL.md, rule 11).
         """
-        group = self._group(chain)
-        return group.append(self._opened().trail_tail(event, details))
+        group = self._groups.get(chain) or self._group(chain)
+        return group.append(self._opened().trail_tail(event, details), at_once=not self._gaps.owed)
 
     # --- the session: what belongs to this process and this opening
 
     def _opened(self) -> Session:
+        """Give the session, opened first if need be; for any thread."""
         current = self._session
         if current is not None:
             return current
+        self._refuse_closed()
+        self._refuse_reentry()
+        return self._keeper.run(self._open, _OPENING)
+
+    def _group(self, chain: str) -> GroupCommit:
+        """Give the queue of a chain, made first if need be; for any thread."""
+        self._refuse_closed()
+        self._refuse_reentry()
+        return self._keeper.run(lambda: self._make_group(chain), _OPENING)
+
+    def _refuse_closed(self) -> None:
+        if self._closed:
+            raise AuditUnavailable(f"the trail {self.path} was closed; open it again, or call configure()")
+
+    def _refuse_reentry(self) -> None:
+        if self._reenters():
+            raise ReentrantCallError
+
+    def _reenters(self) -> bool:
+        """Whether this is code within the recorder, which does not wait for the trail's threads: they might wait for it."""
+        return inside() or in_a_turn()
+
+    # --- what follows runs in the trail's own threads
+
+    def _open(self) -> Session:
         with self._mutex:
             if self._session is not None:
                 return self._session
-            if self._closed:
-                raise AuditUnavailable(f"the trail {self.path} was closed; open it again, or call configure()")
-            opened = session.open_session(self._system, self.path, self._options)
+            self._refuse_closed()
+            opened = session.open_session(self._given, self.path, self._options)
             self._session = opened
             try:
                 self._introduce(opened)
@@ -351,52 +423,57 @@ class Trail:
             self._heartbeat_due = self._system.monotonic() + self._options.heartbeat_seconds
             return opened
 
-    def _introduce(self, opened: Session) -> None:
-        """Record who opened the trail, before anything else of this writer."""
-        self.tell(OPENED, session.introduction(self._system, self.path, opened, self._options))
-        for key in opened.new_keys:
-            self.tell(KEY_ROTATED, {"kind": "pseudonym", "id": key})
-        if opened.moved_from is not None:
-            self.tell(CONFIGURATION_CHANGED, {"kind": "moved", "id": opened.document.trail_id, "from": opened.moved_from, "to": self.path})
-
-    def _group(self, chain: str) -> GroupCommit:
-        group = self._groups.get(chain)
-        if group is not None:
-            return group
+    def _make_group(self, chain: str) -> GroupCommit:
         with self._mutex:
-            opened = self._opened()
-            if chain not in self._groups:
+            opened = self._open()
+            group = self._groups.get(chain)
+            if group is None:
                 if chain not in opened.chains:
                     opened.create_chain(check_class(chain))
-                self._groups[chain] = GroupCommit(opened.chains[chain], log_lines, self._background.lead, synced=self._options.durability == "fsync")
-                self._background.start()
-            return self._groups[chain]
+                group = GroupCommit(opened.chains[chain], self._pay_gaps, self._callbacks, synced=self._options.durability == "fsync")
+                self._groups[chain] = group
+            return group
+
+    def _record(self, event: str, details: Mapping[str, Any], chain: str = TRAIL_CHAIN) -> None:
+        self._make_group(chain).write(self._open().trail_tail(event, details))
+
+    def _introduce(self, opened: Session) -> None:
+        """Record who opened the trail, before anything else of this writer."""
+        self._record(OPENED, session.introduction(opened.system, self.path, opened, self._options))
+        for key in opened.new_keys:
+            self._record(KEY_ROTATED, {"kind": "pseudonym", "id": key})
+        if opened.moved_from is not None:
+            self._record(CONFIGURATION_CHANGED, {"kind": "moved", "id": opened.document.trail_id, "from": opened.moved_from, "to": self.path})
 
     def _now(self) -> str:
         return timestamp(self._system.now())
 
-    # --- gaps, heartbeats, background
-
-    def _write_gaps(self) -> None:
+    def _pay_gaps(self) -> None:
         """Record what was lost, before anything new: no call is accepted while a gap is owed."""
-        self._gaps.pay(lambda gap: self.tell(GAP, gap.details(), gap.chain))
+        if self._gaps.owed:
+            self._gaps.pay(lambda gap: self._record(GAP, gap.details(), gap.chain))
 
     def tick(self) -> None:
-        """Do what is due in the background: sync what was appended, pay gaps, seal, beat the heart. Never raises."""
+        """Do what is due in the background now: sync what was appended, pay gaps, seal, beat the heart. Never raises."""
+        self._keeper.run(self._tick)
+
+    def _tick(self) -> None:
         current = self._session
         if current is None or self._closed:
             return
         try:
-            dirty = [chain for chain in list(current.chains.values()) if chain.dirty]
+            for group in list(self._groups.values()):
+                group.nudge()
+            dirty = [chain for chain in list(current.chains.values()) if chain.dirty or chain.broken]
             for chain in dirty:
                 chain.sync()
                 chain.seal_old()
             self._appended = self._appended or any(chain.name != TRAIL_CHAIN for chain in dirty)
-            self._write_gaps()
+            self._pay_gaps()
             if self._appended and self._system.monotonic() >= self._heartbeat_due:
                 self._appended = False
                 self._heartbeat_due = self._system.monotonic() + self._options.heartbeat_seconds
-                self.tell(HEARTBEAT, self._standing(current))
+                self._record(HEARTBEAT, self._standing(current))
                 self._warn_of_full_disk(current)
         except (AuditError, OSError) as error:
             _log.warning("the trail %s cannot be kept in order in the background: %s", self.path, error)
@@ -421,34 +498,58 @@ class Trail:
 
         A second call does nothing. If the disk fails here the error is logged: the trail stays as after a crash, and verifies as such.
         """
-        with self._mutex:
-            if self._closing:
-                return
-            self._closing = True
-        # not under the mutex: the thread that is waited for may need it
-        self.flush()
-        self._background.stop()
-        with self._mutex:
-            self._closed = True
-            current, self._session, self._groups = self._session, None, {}
-        lifetimes.forget(self)
-        if current is None:
+        if self._ended:
             return
+        if self._reenters():
+            # it would wait for itself; the trail's thread closes as soon as this one goes on
+            self._keeper.put(Job(self._close))
+        elif self._keeper.running:
+            try:
+                self._keeper.run(self._close, _CLOSING)
+            except AuditUnavailable as error:
+                _log.error("the trail %s was not closed: %s", self.path, error)
+        else:
+            self._close()
+
+    def _close(self) -> None:
+        if self._ended:
+            return
+        self.flush()
+        for group in self._groups.values():
+            group.stop()
+        # what those were told who came last may be a loss, which belongs on record before the end
+        self._told(PATIENCE)
+        self._closed = True
+        current, self._session, self._groups = self._session, None, {}
+        lifetimes.forget(self)
         try:
-            self._say_goodbye(current)
+            if current is not None:
+                self._say_goodbye(current)
         except (AuditError, OSError) as error:
             _log.error("the trail %s was not closed cleanly: %s", self.path, error)
         finally:
-            current.close()
+            if current is not None:
+                current.close()
+            self._ended = True
+            self._callbacks.stop()
+            self._keeper.stop()
 
     def _say_goodbye(self, current: Session) -> None:
-        for gap in self._gaps.take_all():
-            current.chains[gap.chain if gap.chain in current.chains else TRAIL_CHAIN].commit([current.trail_tail(GAP, gap.details())])
+        self._gaps.pay(
+            lambda gap: current.chains[gap.chain if gap.chain in current.chains else TRAIL_CHAIN].commit([current.trail_tail(GAP, gap.details())])
+        )
         for chain in current.chains.values():
             chain.sync()
             chain.seal_old()
         current.chains[TRAIL_CHAIN].commit([current.trail_tail(CLOSED, self._standing(current))])
         current.mark_clean_if_last()
+
+    def _call_back(self, told: list[Callable[[], None]]) -> None:
+        for tell in told:
+            try:
+                tell()
+            except Exception:  # noqa: BLE001 - whatever it was; the record stands, and this thread serves others
+                _log.exception("what should follow a receipt failed; the record stands")
 
     def __enter__(self) -> Self:
         return self
@@ -458,13 +559,10 @@ class Trail:
 
     def after_fork(self) -> None:
         """In a fork's child: nothing that the parent holds is ours; the next append opens the trail again, as a writer of its own."""
-        abandoned, self._session = self._session, None
-        self._mutex = threading.RLock()
-        self._handing = threading.RLock()
-        self.counters = Counters()
-        self._groups = {}
-        self._gaps = Gaps()
-        self._background = Background(self)
-        self._handed_over = 0
+        abandoned = self._session
+        self._begin()
         if abandoned is not None:
             abandoned.abandon()
+
+
+def _nothing() -> None: ...

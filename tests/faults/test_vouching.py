@@ -20,8 +20,8 @@ from otel_tool_audit.review.source import state as reader_state
 from otel_tool_audit.review.verify.findings import Verification
 from otel_tool_audit.review.verify.verifier import verify
 from otel_tool_audit.trail import lifetimes
-from otel_tool_audit.trail.background import Background
 from otel_tool_audit.trail.trail import Trail
+from otel_tool_audit.trail.worker import Worker
 
 THEN, NOW = b"the boot before!", b"the boot of now!"
 
@@ -39,7 +39,7 @@ class Boot(System):
 @pytest.fixture(autouse=True)
 def _no_threads(monkeypatch: pytest.MonkeyPatch) -> None:
     """A head is synced when a test says so."""
-    monkeypatch.setattr(Background, "start", lambda _: None)
+    monkeypatch.setattr(Worker, "start", lambda _: False)
 
 
 class Scene:
@@ -96,7 +96,7 @@ class Scene:
 
 def kill(writer: Trail) -> None:
     """The process is gone: its locks with it, and nothing was closed."""
-    writer._closing = True
+    writer._ended = True
     lifetimes.forget(writer)
     writer.after_fork()
 

@@ -304,7 +304,7 @@ class SimulatedSystem(System):
     def lock_shared_now(self, fd: int) -> bool:
         return True
 
-    def lock_exclusively_now(self, fd: int) -> bool:
+    def lock_now(self, fd: int) -> bool:
         return True
 
     def hold(self, fd: int) -> None:

@@ -14,8 +14,8 @@ from otel_tool_audit.format.events import STARTED
 from otel_tool_audit.format.head import Head
 from otel_tool_audit.record.model import new_call
 from otel_tool_audit.trail import lifetimes
-from otel_tool_audit.trail.background import Background
 from otel_tool_audit.trail.trail import Trail
+from otel_tool_audit.trail.worker import Worker
 
 CHAINS = ("general", "financial")
 
@@ -94,7 +94,7 @@ class World:
     def forget(self, name: str) -> None:
         writer = self.writers.pop(name, None)
         if writer is not None:
-            writer._closing = True
+            writer._ended = True
             lifetimes.forget(writer)
 
     def power_loss(self) -> None:
@@ -180,7 +180,7 @@ def lines_of(system: SimulatedSystem, chain: str):
 
 @pytest.fixture(autouse=True)
 def no_threads(monkeypatch):
-    monkeypatch.setattr(Background, "start", lambda _: None)
+    monkeypatch.setattr(Worker, "start", lambda _: False)
 
 
 @pytest.mark.parametrize("block", range(8))

@@ -1,7 +1,7 @@
 """
 One chain as one process writes it: open, append a group, make it durable, close.
 
-Any number of processes do this at once, each with an object of its own; the head's lock puts them in order, and within a process the mutex does.
+Any number of processes do this at once, each with an object of its own; the head's lock puts them in order, and within a process the section does.
 
 Source: PROTOCOL.md, "Protocol".
 """
@@ -9,21 +9,25 @@ Source: PROTOCOL.md, "Protocol".
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
-import threading
 from collections.abc import Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
-from otel_tool_audit.errors import AuditUnavailable, TrailTampered
+from otel_tool_audit.errors import AuditError, AuditUnavailable, TrailTampered
 from otel_tool_audit.format.head import CLEAN, HEAD_BYTES, NONE, OS, POISONED, SLOT_PACKED, Head, Position, first_head, slot_offset
 from otel_tool_audit.format.names import parse_segment_name, segment_name
 from otel_tool_audit.host.directory import Directory
 from otel_tool_audit.host.locks import LOCK_DEADLINE
 from otel_tool_audit.host.system import NO_BOOT
 from otel_tool_audit.trail.chain import recovery
-from otel_tool_audit.trail.chain.files import ChainFiles, Segment, Written
+from otel_tool_audit.trail.chain.files import ChainFiles, Segment, WriteFailedError, Written
 from otel_tool_audit.trail.chain.scan import first_record, last_hash_before, named_ending
 from otel_tool_audit.trail.chain.seals import seal_left_segments
+from otel_tool_audit.trail.chain.section import Section
+from otel_tool_audit.trail.worker import PATIENCE
+
+_log = logging.getLogger("otel_tool_audit")
 
 _TRIES: Final = 5
 _NS: Final = 1_000_000_000
@@ -59,8 +63,30 @@ class Others(NamedTuple):
     older: bool
 
 
+class Unsettled(NamedTuple):
+    """
+    Lines of which nobody can say yet whether they are on disk.
+
+    Attributes:
+        written: The lines.
+        synced: Whether the sync itself succeeded.
+    """
+
+    written: Written
+    synced: bool
+
+
 class Chain:
-    """A chain of one process. Safe for threads; a fork's child closes it and opens its own."""
+    """
+    A chain of one process. A fork's child closes it and opens its own.
+
+    All of it is for the trail's own threads, but :meth:`append_here`, which is for any.
+
+    Attributes:
+        name: The chain's.
+        files: Its head, directory and open segment.
+        dirty: Whether something happened that the background sync has not seen.
+    """
 
     def __init__(self, files: ChainFiles, rotation: Rotation, flags: int) -> None:
         self.name = files.name
@@ -68,10 +94,11 @@ class Chain:
         self._system = files.system
         self._rotation = rotation
         self._flags = flags
-        self._mutex = threading.Lock()
         self._sealed_before = (0, 0)
+        self._kept: OSError | None = None
+        self._syncing = False
         self.dirty = False
-        """Whether something was appended that the background sync has not seen."""
+        self._section: Section[Written | Unsettled | AuditError] = Section(f"chain {files.name}", self._append_in_turn, self._mend)
 
     # --- opening and closing, under <state>/lock
 
@@ -149,7 +176,12 @@ class Chain:
             self._sync_head()
 
     def close(self) -> None:
-        """Close the descriptors; a second time does nothing."""
+        """Close the descriptors when nobody is within; a second time does nothing."""
+        with contextlib.suppress(AuditUnavailable), self._section.held(PATIENCE):
+            self.files.close()
+
+    def abandon(self) -> None:
+        """Close the descriptors, in a fork's child: what the parent's threads hold is not held here."""
         self.files.close()
 
     # --- appending
@@ -167,23 +199,155 @@ class Chain:
             AuditUnavailable: Nothing durable came of it.
             TrailTampered: The files contradict the head.
         """
-        if not (self._mutex.acquire(blocking=False) or self._mutex.acquire(timeout=deadline)):
-            raise AuditUnavailable(f"chain {self.name} is held by another thread for {deadline:g} s; the disk may hang")
-        try:
-            self._system.lock(self.files.head_fd, self.files.head_path, deadline)
+        with self._locked(deadline):
             head = self._ready(sum([len(tail) + _PLACE_AND_HASH for tail in tails]))
             written = recovery.write(self.files, head, tails, self._flags)[1]
             if sync_follows:
                 written.segment.users += 1
             self.dirty = True
             return written
+
+    def append_here(self, tail: bytes) -> Written | Unsettled | None:
+        """
+        Append one record, in any thread, if nothing stands in the way. It is acknowledged then, with ``fsync`` durability synced.
+
+        Returns:
+            None when somebody else is at it, or something is to be done first: then :meth:`append` or :meth:`commit` does it. What is written and not
+            acknowledged is for :meth:`settle`.
+
+        Raises:
+            AuditUnavailable: Nothing durable came of it.
+            TrailTampered: The files contradict the head.
+        """
+        written = self._section.take_turn(tail)
+        if isinstance(written, AuditError):
+            raise written
+        return written
+
+    def _append_in_turn(self, tail: bytes) -> Written | Unsettled | AuditError | None:
+        """
+        Append where the chain is in order, and leave everything else to the trail's own threads. An exception may come out of any line.
+
+        What the process remembers is then dropped (:meth:`_mend`); what stands on disk is what a killed writer leaves.
+        """
+        try:
+            written = self._write_in_turn(tail)
+            return written if self._flags & OS or written is None else self._sync_in_turn(written)
+        except WriteFailedError:
+            return None
         except OSError as error:
-            raise AuditUnavailable(
-                f"chain {self.name} cannot be written ({error.strerror or error}); mend that, tools are refused until then"
-            ) from error
+            return self._unusable("written", error)
+        except AuditError as error:
+            return error
+
+    def _write_in_turn(self, tail: bytes) -> Written | None:
+        files, system = self.files, self._system
+        # closed: whoever got this far before the trail was closed is told so by the queue
+        if files.head_fd < 0 or not system.lock_now(files.head_fd):
+            return None
+        try:
+            head = files.current()
+            segment = files.opened(head)
+            offset = head.written.offset
+            if (
+                segment is None
+                or not offset
+                or head.pending.lines
+                or head.flags & (CLEAN | POISONED)
+                or offset + len(tail) + _PLACE_AND_HASH > self._rotation.bytes
+                or system.monotonic() >= files.paths_due
+                or files.size(segment) != offset
+            ):
+                return None
+            self.dirty = True
+            return files.write(head, segment, (tail,), self._flags)[1]
         finally:
+            self._give_back()
+
+    def _sync_in_turn(self, written: Written) -> Written | Unsettled:
+        self._syncing = True
+        try:
+            self._system.fdatasync(written.segment.callers_fd)
+            synced = True
+        except OSError:
+            synced = False
+        self._system.lock(self.files.head_fd, self.files.head_path)
+        try:
+            acknowledged = self._note_sync(written, synced=synced)
+        finally:
+            self._give_back()
+        self._syncing = False
+        return written if acknowledged else Unsettled(written, synced)
+
+    def _note_sync(self, written: Written, *, synced: bool) -> bool:
+        """Say in the head what came of a sync; False when that does not tell whether the lines are on disk."""
+        files = self.files
+        head = files.current()
+        segment, mark = written.segment, written.mark
+        if (head.first_seq, head.attempt) != (segment.first_seq, segment.attempt) or head.poisoned:
+            return False
+        if not synced:
+            files.put(head._replace(flags=head.flags | POISONED))
+        elif mark.lines > head.synced.lines:
+            flags = head.flags & ~OS if mark.lines == head.written.lines else head.flags
+            files.put(head._replace(synced=mark, flags=flags))
+        return synced
+
+    def settle(self, unsettled: Unsettled, tails: Sequence[bytes]) -> Written:
+        """
+        Find out what became of lines that were written and not acknowledged; append them again if they were set aside.
+
+        Raises:
+            AuditUnavailable: The disk does not take it.
+            TrailTampered: The files contradict the head.
+        """
+        with self._locked():
+            if self._acknowledge(unsettled.written, synced=unsettled.synced):
+                return unsettled.written
+        return self.commit(tails)
+
+    def _mend(self) -> None:
+        """
+        After a turn that was broken off: believe only what is on disk, and give the lock back that may still be ours.
+
+        Whoever was interrupted around its sync may have been the only one to whom the kernel told an error. This thread has a descriptor of its own to be told.
+
+        Raises:
+            AuditUnavailable: The chain cannot be used.
+        """
+        files = self.files
+        files.forget()
+        try:
+            if self._syncing:
+                self._system.lock(files.head_fd, files.head_path)
+                head = files.current()
+                segment = files.opened(head)
+                if segment is not None and not head.poisoned:
+                    try:
+                        self._system.fdatasync(segment.fd)
+                    except OSError:
+                        files.put(head._replace(flags=head.flags | POISONED))
+                self._syncing = False
+        except OSError as error:
+            raise self._unusable("used", error) from error
+        finally:
+            self._give_back()
+        self.dirty = True
+
+    def _give_back(self) -> None:
+        """Give the head's lock back. Where the kernel does not take it, every append tries again, and the background sync within a second."""
+        try:
             self._system.unlock(self.files.head_fd)
-            self._mutex.release()
+            self._kept = None
+        except OSError as error:
+            # told by the background sync: a logging handler must not run in here
+            self._kept = error
+            self.dirty = True
+
+    def _unusable(self, how: str, error: OSError) -> AuditUnavailable:
+        unavailable = AuditUnavailable(f"chain {self.name} cannot be {how} ({error.strerror or error}); mend that, tools are refused until then")
+        unavailable.__cause__ = error
+        return unavailable
 
     def _ready(self, incoming: int) -> Head:
         """Bring the chain to where a write may follow: open, settled, in a segment with room."""
@@ -227,10 +391,11 @@ class Chain:
             AuditUnavailable: The disk does not take it.
             TrailTampered: The files contradict the head.
         """
-        for _ in range(_TRIES):
-            written = self.append(tails, sync_follows=True)
-            if self.make_durable(written):
-                return written
+        with self._section.reserved():
+            for _ in range(_TRIES):
+                written = self.append(tails, sync_follows=True)
+                if self.make_durable(written):
+                    return written
         raise AuditUnavailable(f"chain {self.name}: {_TRIES} segments in a row failed to sync; mend the disk")
 
     def make_durable(self, written: Written) -> bool:
@@ -255,22 +420,16 @@ class Chain:
             with self._locked():
                 return self._acknowledge(written, synced=synced)
         finally:
-            with self._mutex:
+            with contextlib.suppress(AuditUnavailable), self._section.held(PATIENCE):
                 self.files.release(segment)
 
     def _acknowledge(self, written: Written, *, synced: bool) -> bool:
-        files = self.files
-        head = files.current()
+        if self._note_sync(written, synced=synced):
+            return True
+        head = self.files.current()
         segment, mark = written.segment, written.mark
         if (head.first_seq, head.attempt) == (segment.first_seq, segment.attempt):
-            if synced and not head.poisoned:
-                if mark.lines > head.synced.lines:
-                    flags = head.flags & ~OS if mark.lines == head.written.lines else head.flags
-                    files.put(head._replace(synced=mark, flags=flags))
-                return True
-            if not head.poisoned:
-                head = files.put(head._replace(flags=head.flags | POISONED))
-            head = recovery.rotate(files, head, "poisoned")
+            head = recovery.rotate(self.files, head, "poisoned")
         return self._settled_by_rotation(head, segment, mark)
 
     def _settled_by_rotation(self, head: Head, segment: Segment, mark: Position) -> bool:
@@ -306,7 +465,16 @@ class Chain:
         Raises:
             AuditUnavailable, TrailTampered: As for :meth:`append`.
         """
-        self.dirty = False
+        try:
+            self.dirty = False
+            return self._sync()
+        except AuditError:
+            self.dirty = True
+            raise
+
+    def _sync(self) -> Position:
+        if self._kept is not None:
+            _log.warning("the lock of %s could not be released (%s): other processes wait for it; trying again", self.files.head_path, self._kept)
         with self._locked():
             head = self.files.current()
             if head.written.lines == head.synced.lines and not head.poisoned:
@@ -337,20 +505,22 @@ class Chain:
         with self._locked():
             return self.files.current()
 
+    @property
+    def broken(self) -> bool:
+        """Whether a caller was interrupted within, and nobody has mended since."""
+        return self._section.broken
+
     @contextlib.contextmanager
-    def _locked(self) -> Iterator[None]:
-        if not self._mutex.acquire(timeout=LOCK_DEADLINE):
-            raise AuditUnavailable(f"chain {self.name} is held by another thread for {LOCK_DEADLINE:g} s; the disk may hang")
-        try:
-            self._system.lock(self.files.head_fd, self.files.head_path)
-            yield
-        except OSError as error:
-            raise AuditUnavailable(
-                f"chain {self.name} cannot be used ({error.strerror or error}); mend that, tools are refused until then"
-            ) from error
-        finally:
-            self._system.unlock(self.files.head_fd)
-            self._mutex.release()
+    def _locked(self, deadline: float = LOCK_DEADLINE) -> Iterator[None]:
+        with self._section.held(PATIENCE):
+            try:
+                self._system.lock(self.files.head_fd, self.files.head_path, deadline)
+                try:
+                    yield
+                finally:
+                    self._give_back()
+            except OSError as error:
+                raise self._unusable("used", error) from error
 
 
 def create_head(heads: Directory, name: str, origin: bytes, boot: bytes, key_id: bytes) -> None:

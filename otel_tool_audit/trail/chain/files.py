@@ -59,10 +59,19 @@ class WriteFailedError(Exception):
 
 
 class Segment:
-    """An open segment. A sync runs on its descriptor without the lock, so it is closed only when nobody uses it."""
+    """
+    An open segment. A sync runs on its descriptor without the lock, so it is closed only when nobody uses it.
 
-    def __init__(self, fd: int, first_seq: int, attempt: int, identity: tuple[int, int], started: int) -> None:
+    Attributes:
+        fd: Writes, and syncs in the trail's own threads.
+        callers_fd: Syncs in callers' threads. The kernel tells an error of a sync once to each of the two, so a caller that is interrupted keeps it from nobody.
+        users: Syncs that run on ``fd``.
+        retired: Whether it was left.
+    """
+
+    def __init__(self, fd: int, callers_fd: int, first_seq: int, attempt: int, identity: tuple[int, int], started: int) -> None:
         self.fd = fd
+        self.callers_fd = callers_fd
         self.first_seq = first_seq
         self.attempt = attempt
         self.identity = identity
@@ -156,6 +165,10 @@ class ChainFiles:
             self._head = head
         return self._head
 
+    def forget(self) -> None:
+        """Believe nothing that was read before: whoever read it may not have come to note what it did."""
+        self._head = None
+
     def put(self, head: Head) -> Head:
         """
         PUT: raise the generation and copy the slot, its end first.
@@ -209,8 +222,8 @@ class ChainFiles:
         Raises:
             TrailTampered: It is gone, or not what the trail put there.
         """
-        current = self._segment
-        if current is not None and current.first_seq == head.first_seq and current.attempt == head.attempt:
+        current = self.opened(head)
+        if current is not None:
             return current
         name = segment_name(head.first_seq, head.attempt)
         try:
@@ -219,6 +232,11 @@ class ChainFiles:
             message = f"segment {self.name}/{name} is missing, its head is not; rotated by logrotate, or removed? `otel-tool-audit verify` tells"
             raise TrailTampered(message) from error
         return self._take(fd, head.first_seq, head.attempt)
+
+    def opened(self, head: Head) -> Segment | None:
+        """Give the segment that the head names if it is open already."""
+        current = self._segment
+        return current if current is not None and current.first_seq == head.first_seq and current.attempt == head.attempt else None
 
     def create_segment(self, first_seq: int, attempt: int) -> None:
         """
@@ -248,12 +266,17 @@ class ChainFiles:
         self._take(fd, first_seq, attempt)
 
     def _take(self, fd: int, first_seq: int, attempt: int) -> Segment:
-        found = self.system.fstat(fd)
-        if self._append_only:
-            self.system.set_append_only(fd)
-        started = _first_moment(self.system.read(fd, 4096, 0)) or self.system.now()
+        try:
+            found = self.system.fstat(fd)
+            if self._append_only:
+                self.system.set_append_only(fd)
+            started = _first_moment(self.system.read(fd, 4096, 0)) or self.system.now()
+            callers_fd = self.directory.open_file(segment_name(first_seq, attempt), os.O_RDONLY)
+        except BaseException:
+            self.system.close(fd)
+            raise
         self.retire()
-        self._segment = Segment(fd, first_seq, attempt, (found.st_dev, found.st_ino), started)
+        self._segment = Segment(fd, callers_fd, first_seq, attempt, (found.st_dev, found.st_ino), started)
         return self._segment
 
     def retire(self) -> None:
@@ -264,11 +287,12 @@ class ChainFiles:
             self.release(segment, users=0)
 
     def release(self, segment: Segment, users: int = 1) -> None:
-        """End the use of a segment. Under the chain's mutex; the head's lock is not needed."""
+        """End the use of a segment. In the chain's section; the head's lock is not needed."""
         segment.users -= users
         if segment.retired and segment.users == 0 and segment.fd >= 0:
             self.system.close(segment.fd)
-            segment.fd = -1
+            self.system.close(segment.callers_fd)
+            segment.fd = segment.callers_fd = -1
 
     def check_paths(self, segment: Segment) -> None:
         """
@@ -359,10 +383,10 @@ class ChainFiles:
         Raises:
             TrailTampered: It has no name any more, or more than one.
         """
-        found = self.system.fstat(segment.fd)
-        if found.st_nlink != 1:
-            raise TrailTampered(f"segment {self.name}/{segment.name} has {found.st_nlink} names instead of one: removed or linked from outside")
-        return found.st_size
+        size, links = self.system.length(segment.fd)
+        if links != 1:
+            raise TrailTampered(f"segment {self.name}/{segment.name} has {links} names instead of one: removed or linked from outside")
+        return size
 
     def close(self) -> None:
         """Close all descriptors; a second time does nothing. Takes no lock and releases none that a parent process holds."""

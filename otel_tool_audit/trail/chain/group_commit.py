@@ -1,198 +1,276 @@
 """
-Group commit: callers that come while a group is on its way to disk make up the next one.
+Group commit: what waits in the chain's queue is written and synced as one group, by the chain's own thread.
 
-One caller leads a group for all who wait; when it is done it hands the lead to one of those who came meanwhile. Callers that must not
-wait (an event loop, a span processor) never lead; the trail's own thread leads for them.
+With ``os`` durability a caller appends itself while nobody else does; a trip through another thread costs more than that.
+
+Source: PROTOCOL.md, "In one process".
 """
 
 from __future__ import annotations
 
 import asyncio
 import threading
-from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from otel_tool_audit.errors import AuditError, AuditUnavailable
 from otel_tool_audit.record.model import Receipt
-from otel_tool_audit.trail.chain.chain import LONGEST_GROUP, Chain
+from otel_tool_audit.trail.chain.chain import LONGEST_GROUP, Chain, Unsettled
+from otel_tool_audit.trail.chain.files import Written
+from otel_tool_audit.trail.chain.section import in_a_turn
+from otel_tool_audit.trail.record_log import is_logged, log_lines
+from otel_tool_audit.trail.worker import PATIENCE, ReentrantCallError, Worker, inside
 
-Log = Callable[[Sequence[bytes]], None]
-"""Tells the logger of lines that are acknowledged; never fails."""
-
-Wake = Callable[["GroupCommit"], None]
-"""Asks the trail's thread to lead a group."""
+Notify = Callable[[Receipt | None], None]
+"""Hears of a record that was handed over: its receipt, or None when it is lost."""
 
 _LONGEST_BYTES = 1 << 20
+_CLOSED = "the trail was closed; open it again, or call configure()"
 
 
 class _Entry:
-    __slots__ = ("abandoned", "error", "future", "lead", "notify", "receipt", "tail", "wait")
+    """
+    A record on its way, or a place in the queue.
 
-    def __init__(self, tail: bytes) -> None:
+    Attributes:
+        tail: The record; None marks a place in the queue.
+        unsettled: What a caller wrote of it and could not bring to disk.
+        receipt: Once it is acknowledged.
+        error: Once it is not.
+        abandoned: Whether nobody waits for it any more.
+        waiting: Held until it is settled, where a thread waits.
+        future: Done when it is settled, where a task waits.
+        notify: Hears of it, where nobody waits.
+    """
+
+    __slots__ = ("abandoned", "error", "future", "notify", "receipt", "tail", "unsettled", "waiting")
+
+    def __init__(self, tail: bytes | None) -> None:
         self.tail = tail
+        self.unsettled: Unsettled | None = None
         self.receipt: Receipt | None = None
         self.error: AuditError | None = None
-        self.lead = False
         self.abandoned = False
-        self.wait: threading.Lock | None = None
+        self.waiting: threading.Lock | None = None
         self.future: asyncio.Future[Receipt] | None = None
-        self.notify: Callable[[Receipt | None], None] | None = None
+        self.notify: Notify | None = None
+
+    def held(self) -> threading.Lock:
+        """Give the lock that is released when it is settled."""
+        self.waiting = threading.Lock()
+        self.waiting.acquire()
+        return self.waiting
 
 
 class GroupCommit:
-    """The queue in front of one chain."""
+    """The queue in front of one chain, and the thread that serves it."""
 
-    def __init__(self, chain: Chain, log: Log, wake: Wake, *, synced: bool) -> None:
+    def __init__(self, chain: Chain, before: Callable[[], None], callbacks: Worker[Callable[[], None]], *, synced: bool) -> None:
         """
-        Make the queue.
+        Make the queue, and start the thread.
 
         Args:
             chain: Where the groups go.
-            log: Hears of acknowledged lines.
-            wake: Called, without a lock held, when nobody leads and the next waiting caller cannot.
+            before: Called before a group is written; what it raises, the group's callers get.
+            callbacks: Calls back into the application.
             synced: Whether acknowledged means on disk.
         """
         self.chain = chain
-        self._log = log
-        self._wake = wake
+        self._before = before
+        self._callbacks = callbacks
         self._synced = synced
-        # re-entrant: the collector may end a span, and so hand a record over, in a thread that is in here
-        self._mutex = threading.RLock()
-        self._queue: deque[_Entry] = deque()
-        self._led = False
+        self._closed = False
+        # joined and left in one step each; while anything is in there callers queue up behind it
+        self._handed_over: set[_Entry] = set()
+        self._leader: Worker[_Entry] = Worker(f"tool-audit-{chain.name}", self._lead, most=LONGEST_GROUP)
+        self._leader.start()
 
-    def append(self, tail: bytes) -> Receipt:
+    # --- for callers
+
+    def append(self, tail: bytes, *, at_once: bool = True) -> Receipt:
         """
         Append one record and wait until it is acknowledged.
 
+        Args:
+            tail: The record, without place.
+            at_once: Whether nothing has to be written before it.
+
         Raises:
-            AuditUnavailable, TrailTampered: It is not, and will not be.
+            ReentrantCallError: It would wait for this very thread.
+            AuditUnavailable, TrailTampered: It is not acknowledged, and will not be.
         """
-        if not self._synced and not self._queue:
-            # acknowledged by the write itself: there is nothing to share with anybody
-            written = self.chain.append((tail,))
-            self._log(written.lines)
-            return written.receipts[0]
+        self._refuse()
+        unsettled = None
+        if at_once and not self._handed_over:
+            found = self.chain.append_here(tail)
+            if isinstance(found, Written):
+                log_lines(found.lines)
+                return found.receipts[0]
+            unsettled = found
+        if in_a_turn():
+            raise ReentrantCallError
         entry = _Entry(tail)
-        with self._mutex:
-            self._queue.append(entry)
-            lead = not self._led
-            if lead:
-                self._led = True
-            else:
-                entry.wait = threading.Lock()
-                entry.wait.acquire()
-        if entry.wait is not None:
-            try:
-                entry.wait.acquire()
-            except BaseException:
-                self._abandon(entry)
-                raise
-            lead = entry.lead
-        if lead:
-            self.lead_group()
+        entry.unsettled = unsettled
+        settled = entry.held()
+        self._put(entry)
+        if not settled.acquire(timeout=PATIENCE):
+            entry.abandoned = True
+            raise AuditUnavailable(f"a record of chain {self.chain.name} was not acknowledged within {PATIENCE:g} s; the disk may hang")
         if entry.receipt is None:
             raise entry.error or AuditUnavailable("the record was not acknowledged")
         return entry.receipt
 
-    def append_later(self, tail: bytes, loop: asyncio.AbstractEventLoop) -> asyncio.Future[Receipt]:
-        """Queue one record; the future is done on *loop* when it is acknowledged or cannot be."""
+    async def append_async(self, tail: bytes, *, at_once: bool = True) -> Receipt:
+        """As :meth:`append`, without holding up the event loop for the disk: a write to the page cache takes microseconds, less than a trip through a thread."""
+        self._refuse()
+        if at_once and not self._synced and not self._handed_over:
+            written = self.chain.append_here(tail)
+            if isinstance(written, Written):
+                log_lines(written.lines)
+                return written.receipts[0]
+        if in_a_turn():
+            raise ReentrantCallError
         entry = _Entry(tail)
-        entry.future = loop.create_future()
-        self._enqueue(entry)
-        return entry.future
+        entry.future = asyncio.get_running_loop().create_future()
+        self._put(entry)
+        try:
+            async with asyncio.timeout(PATIENCE):
+                return await entry.future
+        except TimeoutError:
+            entry.abandoned = True
+            raise AuditUnavailable(f"a record of chain {self.chain.name} was not acknowledged within {PATIENCE:g} s; the disk may hang") from None
 
-    def hand_over(self, tail: bytes, notify: Callable[[Receipt | None], None]) -> None:
-        """Queue one record and return; *notify* hears the receipt, or None, on the thread that led the group."""
+    def hand_over(self, tail: bytes, notify: Notify) -> None:
+        """Queue one record and return; *notify* hears of it in the thread for callbacks."""
         entry = _Entry(tail)
         entry.notify = notify
-        self._enqueue(entry)
+        # before it is in line: what the same thread appends next stands after it
+        self._handed_over.add(entry)
+        self._put(entry)
 
+    @property
     def waiting(self) -> int:
-        """Tell how many records wait for a group."""
-        return len(self._queue)
+        """How many records are not settled."""
+        return self._leader.waiting
 
-    def _enqueue(self, entry: _Entry) -> None:
-        with self._mutex:
-            self._queue.append(entry)
-            lead = not self._led
-            self._led = True
-        if lead:
-            self._wake(self)
+    def drain(self, patience: float) -> bool:
+        """Wait until everything that was queued so far is settled; False when that takes longer than *patience* seconds."""
+        if self._leader.mine:
+            return False
+        place = _Entry(None)
+        settled = place.held()
+        self._put(place)
+        return settled.acquire(timeout=patience)
 
-    def lead_group(self) -> None:
-        """Take who waits, write them as one group, tell them, and pass the lead on. The caller was given the lead."""
-        batch: list[_Entry] = []
+    def _refuse(self) -> None:
+        if inside():
+            raise ReentrantCallError
+        if self._closed:
+            raise AuditUnavailable(_CLOSED)
+
+    def _put(self, entry: _Entry) -> None:
+        self._leader.put(entry)
+        if self._closed:
+            # after the thread's last look, or before it: either is settled
+            self._refuse_rest()
+
+    def _refuse_rest(self) -> None:
+        rest = self._leader.rest()
+        for entry in rest:
+            entry.error = AuditUnavailable(_CLOSED)
+        self._settle(rest)
+
+    # --- in the trail's own threads
+
+    def write(self, tail: bytes) -> Receipt:
+        """Write one record now; for the trail's own threads."""
+        return self._logged(self.chain.commit([tail]) if self._synced else self.chain.append([tail]))[0]
+
+    def nudge(self) -> None:
+        """Serve what whoever queued it was interrupted to say."""
+        self._leader.nudge()
+
+    def stop(self) -> None:
+        """Serve what is queued, then end the thread; what comes later is refused."""
+        self._leader.stop()
+        self._closed = True
+        self._refuse_rest()
+
+    def _lead(self, waiting: list[_Entry]) -> None:
+        for group in _portions(waiting):
+            records = [entry for entry in group if not entry.abandoned]
+            try:
+                self._serve([entry for entry in records if entry.unsettled is not None], self._settled_again)
+                self._serve([entry for entry in records if entry.unsettled is None], self._written)
+            finally:
+                self._settle(group)
+        if self._leader.waiting == len(waiting):
+            # nobody else is in line: what is left of those who were interrupted before they joined it
+            self._handed_over.clear()
+
+    def _serve(self, group: list[_Entry], work: Callable[[list[_Entry]], list[Receipt]]) -> None:
+        tails = [entry for entry in group if entry.tail is not None]
+        if not tails:
+            return
         try:
-            batch = self._take()
-            if batch:
-                self._write(batch)
+            self._before()
+            for entry, receipt in zip(tails, work(tails), strict=True):
+                entry.receipt = receipt
         except AuditError as error:
-            for entry in batch:
+            for entry in tails:
                 entry.error = error
-        except BaseException as error:
-            # whoever interrupts the leader must not leave the others waiting for ever
-            for entry in batch:
-                entry.error = AuditUnavailable(f"the thread that was writing the group was interrupted ({type(error).__name__}); call again")
-            raise
-        finally:
-            self._pass_on()
-            _tell(batch)
+        except Exception as error:  # noqa: BLE001 - this thread serves others, whatever it was
+            for entry in tails:
+                entry.error = AuditUnavailable(f"chain {self.chain.name} cannot be written ({type(error).__name__}: {error})")
 
-    def _take(self) -> list[_Entry]:
-        batch: list[_Entry] = []
-        size = 0
-        with self._mutex:
-            while self._queue and len(batch) < LONGEST_GROUP and size < _LONGEST_BYTES:
-                entry = self._queue.popleft()
-                size += len(entry.tail)
-                batch.append(entry)
-        return batch
+    def _written(self, group: list[_Entry]) -> list[Receipt]:
+        tails = [entry.tail for entry in group if entry.tail is not None]
+        return self._logged(self.chain.commit(tails) if self._synced else self.chain.append(tails))
 
-    def _write(self, batch: list[_Entry]) -> None:
-        tails = [entry.tail for entry in batch]
-        written = self.chain.commit(tails) if self._synced else self.chain.append(tails)
-        for entry, receipt in zip(batch, written.receipts, strict=True):
-            entry.receipt = receipt
-        self._log(written.lines)
+    def _settled_again(self, group: list[_Entry]) -> list[Receipt]:
+        return [
+            self._logged(self.chain.settle(entry.unsettled, [entry.tail]))[0]
+            for entry in group if entry.unsettled is not None and entry.tail is not None
+        ]  # fmt: skip
 
-    def _pass_on(self) -> None:
-        with self._mutex:
-            if not self._queue:
-                self._led = False
-                return
-            heir = self._queue[0]
-            if heir.wait is not None and not heir.abandoned:
-                heir.lead = True
-                heir.wait.release()
-                return
-        self._wake(self)
+    def _logged(self, written: Written) -> list[Receipt]:
+        if is_logged():
+            self._callbacks.put(lambda: log_lines(written.lines))
+        return written.receipts
 
-    def _abandon(self, entry: _Entry) -> None:
-        """A waiting caller was interrupted: it must not keep a lead that it was just given."""
-        with self._mutex:
-            entry.abandoned = True
-            led = entry.lead
-        if led:
-            self._wake(self)
+    def _settle(self, group: Sequence[_Entry]) -> None:
+        """Tell whoever waits; nothing here waits for anybody."""
+        loops: dict[asyncio.AbstractEventLoop, list[_Entry]] = {}
+        for entry in group:
+            if entry.waiting is not None:
+                entry.waiting.release()
+            elif entry.future is not None:
+                loops.setdefault(entry.future.get_loop(), []).append(entry)
+            elif entry.notify is not None:
+                self._handed_over.discard(entry)
+                self._callbacks.put(_call(entry.notify, entry.receipt))
+        for loop, entries in loops.items():
+            try:
+                loop.call_soon_threadsafe(_resolve, entries)
+            except RuntimeError:
+                # the loop was closed while its record was on its way: it stands, and nobody is left to be told
+                continue
 
 
-def _tell(batch: list[_Entry]) -> None:
-    loops: dict[asyncio.AbstractEventLoop, list[_Entry]] = {}
-    for entry in batch:
-        if entry.wait is not None:
-            if not entry.lead:
-                entry.wait.release()
-        elif entry.future is not None:
-            loops.setdefault(entry.future.get_loop(), []).append(entry)
-        elif entry.notify is not None:
-            entry.notify(entry.receipt)
-    for loop, entries in loops.items():
-        try:
-            loop.call_soon_threadsafe(_resolve, entries)
-        except RuntimeError:
-            # the loop was closed while its record was on its way: it stands, and nobody is left to be told
-            continue
+def _portions(waiting: Sequence[_Entry]) -> Iterator[list[_Entry]]:
+    """Take as many at a time as make one write of a bounded size."""
+    group: list[_Entry] = []
+    size = 0
+    for entry in waiting:
+        group.append(entry)
+        size += len(entry.tail or b"")
+        if size >= _LONGEST_BYTES:
+            yield group
+            group, size = [], 0
+    yield group
+
+
+def _call(notify: Notify, receipt: Receipt | None) -> Callable[[], None]:
+    return lambda: notify(receipt)
 
 
 def _resolve(entries: list[_Entry]) -> None:

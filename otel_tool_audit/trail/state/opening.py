@@ -197,7 +197,7 @@ def _arbitrate(state: State, root: Directory, *, known: bool) -> None:
     if named is not None:
         fd = root.open_file(OWNER, os.O_RDWR)
         try:
-            if not state.system.lock_exclusively_now(fd):
+            if not state.system.lock_now(fd):
                 raise AuditUnavailable(
                     f"{root.path} is being written by a process with another state directory: give all writers of a trail the same OTEL_TOOL_AUDIT_STATE"
                 )
