@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, settings
 sys.path.insert(0, str(Path(__file__).parent / "real"))
 
 from fixtures import (
+    auditcheck_program,
     collector_program,
     compose,
     jaeger_program,
@@ -32,6 +33,7 @@ settings.register_profile("house", deadline=None, suppress_health_check=[HealthC
 settings.load_profile("house")
 
 __all__ = [
+    "auditcheck_program",
     "collector_program",
     "compose",
     "jaeger_program",

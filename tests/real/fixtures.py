@@ -13,11 +13,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from parts import COLLECTOR, COMPOSE, JAEGER, KAFKA, PROMETHEUS, PROMTOOL, ROOT, Part, PartMissing, built
+from parts import AUDITCHECK, COLLECTOR, COMPOSE, JAEGER, KAFKA, PROMETHEUS, PROMTOOL, ROOT, Part, PartMissing, built
 from running import Program, free_ports
 
 CONFIGURATION = ROOT / "collector-config"
-BUILT_FIRST = frozenset({"collector_program", "compose", "jaeger_program", "kafka_program", "prometheus_program", "promtool"})
+BUILT_FIRST = frozenset({"auditcheck_program", "collector_program", "compose", "jaeger_program", "kafka_program", "prometheus_program", "promtool"})
 SENDER, TOKEN = "agent-1", "t0ken-of-agent-1-0123456789abcdef"
 LONGEST = 600
 """Seconds for the body of a test that uses a real program; the program may have to be built before it."""
@@ -58,6 +58,12 @@ def compose() -> Path:
 def kafka_program() -> Path:
     """A Kafka broker in memory."""
     return _built(KAFKA)
+
+
+@pytest.fixture(scope="session")
+def auditcheck_program() -> Path:
+    """A verifier of trails that shares nothing with the package but FORMAT.md."""
+    return _built(AUDITCHECK)
 
 
 @pytest.fixture(scope="session")

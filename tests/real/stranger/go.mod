@@ -1,0 +1,3 @@
+module auditcheck
+
+go 1.21
