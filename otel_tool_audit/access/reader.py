@@ -16,11 +16,12 @@ from otel_tool_audit.access.answer import AnswerStatus
 from otel_tool_audit.access.journal import Entry, Journal, Reading, Watch, audited
 from otel_tool_audit.access.question import on_record
 from otel_tool_audit.access.reports import Report, Watching
+from otel_tool_audit.extras import optional
 from otel_tool_audit.review.calls import timeline
 from otel_tool_audit.review.calls.filters import CommonFilters, Filters, Moment
 from otel_tool_audit.review.calls.fold import ERROR, Call
 from otel_tool_audit.review.calls.values import ToolStatistics
-from otel_tool_audit.review.index.sandbox import Rows
+from otel_tool_audit.review.index.sandbox import NEEDS_DUCKDB, Rows
 from otel_tool_audit.review.reader import UnauditedReader
 from otel_tool_audit.review.reports import AccessReport, ActivityReport, ChainHead, ConversationReport, Verdict
 from otel_tool_audit.review.results import Calls
@@ -320,7 +321,7 @@ class TrailReader:
         Answer SQL that somebody wrote, over the tables ``calls`` and ``records``; it can read them and do nothing else.
 
         Both are loaded into memory first, ``records`` only when the question speaks of it. What a question shows only its text could
-        tell, so every one is recorded.
+        tell, so every one is recorded: before it is asked, and again with the number of rows, or that it was not answered.
 
         Args:
             question: One ``SELECT``.
@@ -329,8 +330,18 @@ class TrailReader:
         Raises:
             SettingsError: It is no such thing, or asks too much; or DuckDB is not installed.
         """
-        found = self.unaudited.sql(question, **filters)
-        self.journal.begin(Reading("sql", {**on_record(filters), "sql": question}), len(found.rows))
+        # what cannot be understood, or has nobody to answer it, is no question yet
+        optional("duckdb", NEEDS_DUCKDB)
+        self.unaudited.matcher(**filters)
+        reading = Reading("sql", {**on_record(filters), "sql": question})
+        # before it is asked: one that fails, takes too long or all the memory may have shown something, too
+        begun = self.journal.begin(reading, None)
+        rows: int | None = None
+        try:
+            found = self.unaudited.sql(question, **filters)
+            rows = len(found.rows)
+        finally:
+            self.journal.note(reading, rows, begun=begun.address, complete=rows is not None)
         return found
 
     def export(

@@ -20,6 +20,7 @@ from otel_tool_audit.review.calls.filters import as_text
 from otel_tool_audit.review.index import columns
 
 MEMORY: Final = "2GB"
+NEEDS_DUCKDB: Final = "SQL needs DuckDB: pip install 'otel-tool-audit[query]'"
 SECONDS: Final = 60.0
 ROWS: Final = 100_000
 
@@ -59,7 +60,7 @@ class Sandbox:
         Raises:
             SettingsError: DuckDB or pyarrow is not installed, or the tables do not fit into memory.
         """
-        duckdb = optional("duckdb", "SQL needs DuckDB: pip install 'otel-tool-audit[query]'")
+        duckdb = optional("duckdb", NEEDS_DUCKDB)
         from otel_tool_audit.review.index import database  # noqa: PLC0415 - needs it
 
         self._duckdb = duckdb
@@ -108,8 +109,14 @@ class Sandbox:
             raise SettingsError(f"the question took longer than {SECONDS:.0f} s and was stopped; ask for less") from error
         except (duckdb.OutOfMemoryException, MemoryError) as error:
             raise SettingsError("the question takes more memory than it may; ask for less") from error
+        except (duckdb.ParserException, duckdb.BinderException, duckdb.CatalogException) as error:
+            # of the text alone, but for the names that it proposes, which a PIVOT makes of values
+            lines = [line for line in str(error).split("\n") if not line.startswith("Candidate")]
+            raise SettingsError("\n".join(["SQL: " + lines[0], *lines[1:]])) from None
         except duckdb.Error as error:
-            raise SettingsError(f"SQL: {error}") from error
+            # these name the value that did not fit, and with `error(user_id)` any value: an answer that is off the record
+            kind = type(error).__name__.removesuffix("Exception")
+            raise SettingsError(f"SQL: the question failed while it was answered ({kind} error); values are not shown in errors") from None
         finally:
             timer.cancel()
         if len(rows) > ROWS:
