@@ -5,7 +5,7 @@ None of these conventions has a stable Python package, so all names stand here, 
 first, then GenAI's, then those of OpenTelemetry's audit draft, and ``tool_audit.*`` for what has no upstream name.
 
 Source: OpenTelemetry semantic conventions 1.38 (general, ``gen_ai.*``); OTEP "Audit logging" (draft, ``audit.*``);
-OpenInference semantic conventions; ARCHITECTURE.md.
+OpenInference semantic conventions; ARCHITECTURE.md, R24.
 """
 
 from __future__ import annotations

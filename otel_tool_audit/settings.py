@@ -3,7 +3,7 @@ The settings, each with its environment variable.
 
 An argument beats the variable ``OTEL_TOOL_AUDIT_<FIELD>``, which beats the default.
 
-Source: ARCHITECTURE.md.
+Source: ARCHITECTURE.md, R34.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ An adapter puts a framework's tool calls through the gate, at the hook that the 
 tool. Each is a module that imports its framework, and is imported by whoever uses that. The framework's own span of the same
 call needs no care: the processor finds that it tells of a call that is on record.
 
-Source: ARCHITECTURE.md.
+Source: ARCHITECTURE.md, D18.
 """
 
 from __future__ import annotations

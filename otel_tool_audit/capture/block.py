@@ -1,7 +1,7 @@
 """
 ``tool_call()``: a block of code that is one call; and ``execute_tool()``: a handler that is called as one.
 
-Source: ARCHITECTURE.md; ARCHITECTURE.md, R5.
+Source: ARCHITECTURE.md, R5.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class tool_call:  # noqa: N801 - used like a function, as contextlib's own manag
         SettingsError: Something that was said cannot be.
         AuditUnavailable: On entering: no durable record, so no call.
 
-    Source: ARCHITECTURE.md.
+    Source: ARCHITECTURE.md, R5.
     """
 
     __slots__ = ("_arguments", "_failure", "_opened", "_result", "_spec", "_tool_call_id", "_trail")

@@ -4,7 +4,7 @@
 What the tool returned or raised reaches the caller unchanged; the wrapper is of the same kind as the function (coroutine
 function, generator function, …), because frameworks look.
 
-Source: ARCHITECTURE.md.
+Source: ARCHITECTURE.md, R5.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def tool(function: F | None = None, /, *, name: str | None = None, trail: Trail 
         SettingsError: Something that was said cannot be.
         AuditUnavailable: Raised by the tool when called, before its body runs: no durable record, so no call.
 
-    Source: ARCHITECTURE.md.
+    Source: ARCHITECTURE.md, R5.
     """
     if function is None:
         return lambda given: _tool(given, name, trail, said)

@@ -3,7 +3,7 @@ The gate: no durable ``tool_call.started``, no tool; and no result for the calle
 
 All of it holds whatever OpenTelemetry does: without a provider, unsampled, disabled, replaced, with processors that raise.
 
-Source: ARCHITECTURE.md.
+Source: ARCHITECTURE.md, D2.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """
 What keeps calls off the record in this process, and how to mend it.
 
-Source: ARCHITECTURE.md.
+Source: ARCHITECTURE.md, R1.
 """
 
 from __future__ import annotations

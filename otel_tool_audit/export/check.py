@@ -1,7 +1,7 @@
 """
 Checking an export that one was given: first the files against the manifest, then, with the trail, both against the trail.
 
-Source: manifest.py; ARCHITECTURE.md.
+Source: manifest.py; ARCHITECTURE.md, R28.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """
 The formats of exported calls. One more is one more value here; everything that writes, offers or checks exports asks this list.
 
-Source: ARCHITECTURE.md; FORMAT.md names a call's fields.
+Source: ARCHITECTURE.md, R28; FORMAT.md names a call's fields.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """
 From another instrumentation's span to a call, and what a second span of the same call adds to it.
 
-Source: ARCHITECTURE.md; OpenTelemetry semantic conventions 1.38, "Recording errors"; FORMAT.md, section 4.
+Source: ARCHITECTURE.md, R27; OpenTelemetry semantic conventions 1.38, "Recording errors"; FORMAT.md, section 4.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """
 What becomes of forwarded spans: handed over, exported, refused, or fallen out of a full queue. Spans may be lost; silently they may not.
 
-Source: ARCHITECTURE.md (``force_flush()`` returns True after a failed export); FORMAT.md, section 6.
+Source: ARCHITECTURE.md, D14 (``force_flush()`` returns True after a failed export); FORMAT.md, section 6.
 """
 
 from __future__ import annotations

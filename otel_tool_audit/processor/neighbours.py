@@ -1,7 +1,7 @@
 """
 Who else listens on a provider: another processor that exports would export what is not sanitized.
 
-Source: ARCHITECTURE.md: every forwarded span is sanitized; a second way out is not ours to close, only to tell of.
+Source: ARCHITECTURE.md, R3: every forwarded span is sanitized; a second way out is not ours to close, only to tell of.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@
 ``on_start`` and ``on_end`` hand over and never wait, and never raise. Own calls were recorded and stamped by the gate; they are
 only forwarded. Spans of other instrumentations get their record here, and their stamped copy goes on when that is durable.
 
-Source: ARCHITECTURE.md.
+Source: ARCHITECTURE.md, R25 and R27, D2.
 """
 
 from __future__ import annotations

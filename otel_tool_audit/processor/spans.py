@@ -1,7 +1,7 @@
 """
 Sanitized copies of spans. A span that has ended is frozen, so what must not be exported can only be left out of a copy.
 
-Source: ARCHITECTURE.md.
+Source: ARCHITECTURE.md, R3 and R25.
 """
 
 from __future__ import annotations

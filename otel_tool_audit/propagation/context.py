@@ -1,7 +1,7 @@
 """
 Who acts, on whose behalf, and why: values that travel in the OpenTelemetry context.
 
-Source: ARCHITECTURE.md; ARCHITECTURE.md, R6 to R9.
+Source: ARCHITECTURE.md, R6 to R9.
 """
 
 from __future__ import annotations
@@ -217,7 +217,7 @@ class attribution:  # noqa: N801 - used like a function, as contextlib's own man
     Raises:
         SettingsError: A trigger is unknown, or a number is none.
 
-    Source: ARCHITECTURE.md.
+    Source: ARCHITECTURE.md, R7 and R9.
     """
 
     __slots__ = ("_base", "_metadata", "_tokens", "_values")

@@ -7,7 +7,7 @@ The payload is a JSON object: fields of ``attribution()``, ``metadata``, and ``i
 epoch). Without a key, key id and signature are empty, and the receiver keeps the values as ``claimed``, as it does when
 the signature is wrong or its time is over.
 
-Source: ARCHITECTURE.md; RFC 2104 (HMAC); RFC 4648, section 5 (base64url).
+Source: ARCHITECTURE.md, R9; RFC 2104 (HMAC); RFC 4648, section 5 (base64url).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """
 The context through threads and executors, which lose it: ``Thread`` and ``ThreadPoolExecutor.submit`` (so ``run_in_executor``).
 
-Source: ARCHITECTURE.md.
+Source: ARCHITECTURE.md, R9.
 """
 
 from __future__ import annotations

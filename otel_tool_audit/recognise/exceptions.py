@@ -5,7 +5,7 @@ Frameworks raise to wait for a person, to hand over and to stop. Their names say
 a class is known by its own name and by those of its bases, a span's exception by the one name that the span tells.
 
 Source: LangGraph, ``langgraph.errors``; Pydantic AI, ``pydantic_ai.exceptions``; OpenAI Agents SDK, ``agents.exceptions``; MCP 2025-11-25,
-"URL elicitation required"; Python, ``asyncio.CancelledError``, ``TimeoutError``; ARCHITECTURE.md.
+"URL elicitation required"; Python, ``asyncio.CancelledError``, ``TimeoutError``; ARCHITECTURE.md, R29.
 """
 
 from __future__ import annotations

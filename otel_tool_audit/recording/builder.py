@@ -1,7 +1,7 @@
 """
 From raw facts to a sanitized call. Nothing unsanitized leaves here: not to the trail, not to a span.
 
-Source: ARCHITECTURE.md.
+Source: ARCHITECTURE.md, R1 and R3.
 """
 
 from __future__ import annotations

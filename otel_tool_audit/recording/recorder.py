@@ -1,7 +1,7 @@
 """
 Calls into one trail: what must be durable is waited for, what was lost is counted.
 
-Source: ARCHITECTURE.md; FORMAT.md, section 6.
+Source: ARCHITECTURE.md, R1 and R3; FORMAT.md, section 6.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ Names under which secrets are kept, told from names that only sound like it.
 A name is cut into words (``dbPassword``, ``DB-PASSWORD`` and ``db.password`` are *db password*), and word sequences are compared,
 so ``token`` matches and ``token_count``, ``max_tokens`` and ``tokenizer`` don't.
 
-Source: ARCHITECTURE.md; ARCHITECTURE.md, R3.
+Source: ARCHITECTURE.md, R3.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """
 What is inside the objects that tools take: fields, items, or text, without importing the libraries they come from.
 
-Source: ARCHITECTURE.md.
+Source: ARCHITECTURE.md, D7.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@ Personal data that a pattern can find: cards, IBANs, social security numbers, ad
 
 Names, streets and birthdays in free text cannot be found by patterns; per-tool allow-lists are for them.
 
-Source: ARCHITECTURE.md; RFC 5322, section 3.4.1 (mail addresses), RFC 4291, section 2.2 (IPv6).
+Source: ARCHITECTURE.md, R3; RFC 5322, section 3.4.1 (mail addresses), RFC 4291, section 2.2 (IPv6).
 """
 
 from __future__ import annotations

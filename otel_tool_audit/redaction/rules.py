@@ -3,7 +3,7 @@ What a tool says of its own arguments, answered place by place.
 
 A place is a dotted path from the arguments down, list positions left out: ``filters.owner`` is the owner in every filter.
 
-Source: ARCHITECTURE.md (per-tool schema allow-list).
+Source: ARCHITECTURE.md, R3 (per-tool schema allow-list).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """
 The sanitizer: what may be written and exported of values, texts, identifiers and span attributes.
 
-Source: ARCHITECTURE.md.
+Source: ARCHITECTURE.md, D7.
 """
 
 from __future__ import annotations

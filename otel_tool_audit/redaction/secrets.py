@@ -1,7 +1,7 @@
 """
 Keys, tokens and credentials that show what they are by their shape.
 
-Source: ARCHITECTURE.md; RFC 7468 (PEM), RFC 3986, section 3.2.1 (user information in URLs), RFC 6750, section 2.1 (bearer).
+Source: ARCHITECTURE.md, R3; RFC 7468 (PEM), RFC 3986, section 3.2.1 (user information in URLs), RFC 6750, section 2.1 (bearer).
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@ One text, all rules, in linear time.
 
 Most texts hold nothing: the first look costs a few searches for a character or a stem, and only what they find is looked at closer.
 
-Source: ARCHITECTURE.md.
+Source: ARCHITECTURE.md, D7.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@ The one walker that applies all rules, to any Python object.
 
 It fails closed, node by node: what cannot be read is named by its type, never stored as it is, and its neighbours stay.
 
-Source: ARCHITECTURE.md.
+Source: ARCHITECTURE.md, D7.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """
 The one place that knows all parts and joins them, and takes them apart again.
 
-Source: ARCHITECTURE.md.
+Source: ARCHITECTURE.md, R24.
 """
 
 from __future__ import annotations

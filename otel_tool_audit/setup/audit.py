@@ -3,7 +3,7 @@
 
 Nothing here imports the SDK, the trail or the sanitizer: an application imports this at its top, and pays for them when it configures.
 
-Source: ARCHITECTURE.md.
+Source: ARCHITECTURE.md, D22.
 """
 
 from __future__ import annotations

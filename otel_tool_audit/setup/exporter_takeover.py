@@ -4,7 +4,7 @@ Standing before the exporters of a provider: those that are there, and those tha
 What exports on a provider exports every span as it is, secrets included. Taken out of it, and handed to
 :class:`AuditSpanProcessor`, it exports what is sanitized and stamped.
 
-Source: ARCHITECTURE.md: every forwarded span is sanitized.
+Source: ARCHITECTURE.md, D10: every forwarded span is sanitized.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ Three ways lead out of a process: the interpreter's own end, which runs ``atexit
 billiard, Celery's variant of it, which leaves by ``os._exit`` and runs its finalizers only; and ``os._exit`` alone, which nobody hears of:
 then the writer's record of its opening, which no closing follows, tells readers that something may be missing.
 
-Source: ARCHITECTURE.md: after a fork a held lock would deadlock the child, and a flock is shared with it; Python, ``multiprocessing/util.py``.
+Source: ARCHITECTURE.md, R32: after a fork a held lock would deadlock the child, and a flock is shared with it; Python, ``multiprocessing/util.py``.
 """
 
 from __future__ import annotations

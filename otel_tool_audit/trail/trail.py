@@ -1,7 +1,7 @@
 """
 The writer: what an application opens, appends calls to, and closes.
 
-Source: ARCHITECTURE.md; PROTOCOL.md; FORMAT.md.
+Source: ARCHITECTURE.md, D1; PROTOCOL.md; FORMAT.md.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """
 Calls as a table: its columns, and the same as an Arrow table.
 
-Source: ARCHITECTURE.md; FORMAT.md, section 4.
+Source: ARCHITECTURE.md, R28; FORMAT.md, section 4.
 """
 
 from __future__ import annotations

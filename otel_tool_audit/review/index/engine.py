@@ -4,7 +4,7 @@ Answering from the index: DuckDB over copies of sealed segments, the open segmen
 What is answered with are the trail's own lines: the index only tells which, and each call is folded and held against the question again.
 Counting alone believes the copies, and only those that :mod:`~otel_tool_audit.review.index.store` vouches for, before and after.
 
-Source: ARCHITECTURE.md.
+Source: ARCHITECTURE.md, D16.
 """
 
 from __future__ import annotations

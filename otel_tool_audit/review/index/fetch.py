@@ -3,7 +3,7 @@ From rows of an index to calls: their lines are read from the trail, folded, and
 
 What is to be done with many calls is done by helper processes, which read them as well: a thousand calls come back as what was made of them.
 
-Source: ARCHITECTURE.md, "questions go to copies, answers come from the trail".
+Source: ARCHITECTURE.md, D16.
 """
 
 from __future__ import annotations

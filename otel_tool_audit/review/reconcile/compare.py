@@ -1,7 +1,7 @@
 """
 The comparison itself: records and spans come in by call, findings go out. Pure.
 
-Source: ARCHITECTURE.md, R26.
+Source: ARCHITECTURE.md, D13.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """
 ``reconcile``: read the trail, read the backend, compare, and judge.
 
-Source: ARCHITECTURE.md, R26.
+Source: ARCHITECTURE.md, D13.
 """
 
 from __future__ import annotations

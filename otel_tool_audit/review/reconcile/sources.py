@@ -1,7 +1,7 @@
 """
 What every source of spans gives, and how it says what it could not read.
 
-Source: ARCHITECTURE.md, R26.
+Source: ARCHITECTURE.md, D13.
 """
 
 from __future__ import annotations

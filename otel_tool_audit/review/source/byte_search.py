@@ -5,7 +5,7 @@ A search goes over the trail twice: first for the calls that some record says th
 records of these calls, and of those they are joined with. Bytes stand for records only where a segment is what its seal says, so that
 the writer made every line of it; every other segment is parsed line by line, and what is no record there is counted.
 
-Source: FORMAT.md, sections 2 to 4; ARCHITECTURE.md.
+Source: FORMAT.md, sections 2 to 4; ARCHITECTURE.md, D16.
 """
 
 from __future__ import annotations

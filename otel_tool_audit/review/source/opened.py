@@ -1,7 +1,7 @@
 """
 A trail, opened once for a whole use case: whoever reads, plans, verifies or keeps the journal of readings is handed this value.
 
-Source: PROTOCOL.md, rules 6 and 8; ARCHITECTURE.md.
+Source: PROTOCOL.md, rules 6 and 8; ARCHITECTURE.md, D11.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """
 Finding a subject that is stored as a pseudonym: whoever asks with the raw value and has a key, finds it.
 
-Source: ARCHITECTURE.md.
+Source: ARCHITECTURE.md, D8.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ Work for all cores: jobs are done by helper processes, and their answers come ba
 The helpers are separate programs, not forks: a process that has threads, locks or half an agent in it can be verified from within.
 They inherit the trail's directory as a descriptor and open what they read as carefully as the reader does.
 
-Source: ARCHITECTURE.md.
+Source: ARCHITECTURE.md, R16.
 """
 
 from __future__ import annotations

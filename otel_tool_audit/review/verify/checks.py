@@ -1,7 +1,7 @@
 """
 The checks of ``verify``: what each of them is, says, and does. One more is one more value here.
 
-Source: ARCHITECTURE.md; PROTOCOL.md, "Verdicts".
+Source: ARCHITECTURE.md, R10; PROTOCOL.md, "Verdicts".
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """
 Whether everything that was done is on record, as far as the trail itself can tell.
 
-Source: FORMAT.md, section 6; ARCHITECTURE.md; PROTOCOL.md, "Verdicts".
+Source: FORMAT.md, section 6; ARCHITECTURE.md, D6; PROTOCOL.md, "Verdicts".
 """
 
 from __future__ import annotations

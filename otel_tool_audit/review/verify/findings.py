@@ -1,7 +1,7 @@
 """
 What a verification found.
 
-Source: ARCHITECTURE.md; PROTOCOL.md, "Verdicts".
+Source: ARCHITECTURE.md, D6; PROTOCOL.md, "Verdicts".
 """
 
 from __future__ import annotations

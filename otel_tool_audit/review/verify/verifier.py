@@ -3,7 +3,7 @@ Verifying a trail: numbered checks, all findings, two verdicts.
 
 It writes nothing into the trail, takes no lock, and gives the same verdict before a writer opened the trail as after.
 
-Source: PROTOCOL.md, "Verdicts", "A live verify"; ARCHITECTURE.md; FORMAT.md.
+Source: PROTOCOL.md, "Verdicts", "A live verify"; ARCHITECTURE.md, R10, D6; FORMAT.md.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """
 The keys of pseudonyms and digests: from the environment, else from the state directory.
 
-Source: ARCHITECTURE.md: a bare hash of a short value is reversed in a moment, so every digest is keyed.
+Source: ARCHITECTURE.md, D8: a bare hash of a short value is reversed in a moment, so every digest is keyed.
 """
 
 from __future__ import annotations
