@@ -33,6 +33,9 @@ NOT_TOLD: Final = "the span says that it failed"
 ASSUMED: Final = "success=assumed"
 """In ``source``: a client's span ended without an error, and tells nothing of what came back."""
 
+ELSEWHERE: Final = "run=elsewhere"
+"""In ``source``: the model's provider ran the tool; only the model's span tells of it."""
+
 _NAMED: Final = ("conversation_id", "user_id", "model")
 _PLAIN: Final = ("turn_number", "user_role", "agent", "tool_call_id", "attempt", "retry_of", "trigger", "purpose", "subject")
 _OUTCOME: Final = ("success", "error", "error_type", "result_summary")
@@ -178,6 +181,15 @@ def _better_outcome(old: ToolCall, new: ToolCall) -> dict[str, Any]:
     sizes = [(call["result_summary"] or {}).get("_result_size") or 0 for call in (old, new)]
     # "null" has four characters, too: that is the result nobody told
     return {"result_summary": new["result_summary"]} if new["success"] and sizes[0] <= 4 < sizes[1] else {}  # noqa: PLR2004
+
+
+def outcome_elsewhere(facts: CallFacts) -> Outcome | None:
+    """Tell what came of a call that the provider ran, as its model's span tells it: what became of that span says nothing of the call."""
+    if facts.halt is not None:
+        return facts.halt
+    if facts.failure is not None:
+        return Failed(facts.failure.message or facts.error or NOT_TOLD, facts.failure.type)
+    return Returned(facts.result) if facts.has_result else None
 
 
 def _better_words(old: ToolCall, new: ToolCall) -> dict[str, Any]:

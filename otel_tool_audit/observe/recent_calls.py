@@ -36,11 +36,12 @@ class RecordedCall:
         thread: Which thread started it.
         claimed: Fields of the record that are only claimed.
         nameless: Whether nothing told which tool it was.
+        aliases: What the tool is called by spans around it, beside its name.
         unanswered: Whether what came of it shows only when the agent around it ends.
         stamp: What the gate stamped its span with; it holds the receipt.
     """
 
-    __slots__ = ("_receipt", "_waiting", "call", "claimed", "end", "nameless", "own", "scopes", "stamp", "start", "thread", "unanswered")
+    __slots__ = ("_receipt", "_waiting", "aliases", "call", "claimed", "end", "nameless", "own", "scopes", "stamp", "start", "thread", "unanswered")
 
     def __init__(self, call: ToolCall, *, own: bool, scope: str, start: int, end: int | None, thread: int) -> None:
         """Remember a call."""
@@ -54,6 +55,7 @@ class RecordedCall:
         self.stamp: Mapping[str, Any] | None = None
         self.claimed: Mapping[str, str] = {}
         self.nameless = False
+        self.aliases: tuple[str, ...] = ()
         self.unanswered = False
         self._waiting: list[Callable[[], None]] | None = None if own else []
 

@@ -15,7 +15,8 @@ from opentelemetry import baggage
 from opentelemetry import context as otel
 from opentelemetry.trace import StatusCode
 
-from otel_tool_audit.observe.call import ASSUMED, is_assumed, new_fields, observed_call, outcome_of, source_of
+from otel_tool_audit import semconv
+from otel_tool_audit.observe.call import ASSUMED, ELSEWHERE, is_assumed, new_fields, observed_call, outcome_elsewhere, outcome_of, source_of
 from otel_tool_audit.observe.callers import Callers, apart
 from otel_tool_audit.observe.model_spans import Models
 from otel_tool_audit.observe.open_spans import Descendant, ModelSeen, OpenSpans, SpanMemory, SpanNode
@@ -25,10 +26,14 @@ from otel_tool_audit.observe.span_view import SpanView, events_of, plain, scope_
 from otel_tool_audit.observe.unanswered import Unanswered, is_unanswered
 from otel_tool_audit.observe.writer import Recorded, Writing, together
 from otel_tool_audit.propagation.context import NOBODY
-from otel_tool_audit.recognise import CallerSource, CallFacts, Roles, SpanRole, facts_of, kind_of
+from otel_tool_audit.recognise import CallerSource, CallFacts, Roles, SpanRole, agent_in, facts_of, kind_of
+from otel_tool_audit.recognise import convention as c
 from otel_tool_audit.recognise.caller import ADAPTER, ANCESTOR, BAGGAGE, CONTEXT, MODEL_SPAN, OWN
 from otel_tool_audit.recognise.convention import NOTHING, FactMatch
-from otel_tool_audit.recognise.sameness import may_be_one
+from otel_tool_audit.recognise.hosted import hosted_in
+from otel_tool_audit.recognise.kinds import names_agent
+from otel_tool_audit.recognise.sameness import may_be_one, same_tool
+from otel_tool_audit.recognise.values import plain_text
 from otel_tool_audit.record.model import UNKNOWN, ToolCall
 from otel_tool_audit.recording import CALL_KEY
 from otel_tool_audit.recording.recorder import Recorder
@@ -36,6 +41,8 @@ from otel_tool_audit.recording.recorder import Recorder
 OWN_SCOPE: Final = "otel_tool_audit"
 _BARRIERS: Final = frozenset({SpanRole.MODEL, SpanRole.AGENT})
 _MOST_GIVEN_UP: Final = 16_384
+_MOST_HOSTED: Final = 4_096
+"""Calls run elsewhere that are remembered, because later answers of the model repeat them."""
 
 
 class Watcher:
@@ -63,6 +70,7 @@ class Watcher:
         self._models = Models()
         self._recent = self._no_calls()
         self._given_up: dict[int, RecordedCall] = {}
+        self._hosted_known: dict[tuple[str, str], None] = {}
         self._inherited: frozenset[int] = frozenset()
         self.writing = Writing(recorder)
         self._unanswered = Unanswered(recorder.calls, self.writing)
@@ -123,10 +131,12 @@ class Watcher:
                 self._tools(span, entry, facts, attributes, found, told)
                 return True
             kind = SpanRole.PSEUDO
+        hosted: list[RecordedCall] = []
         if kind is SpanRole.MODEL:
             self._model_ended(span, entry, attributes, found)
+            hosted = self._hosted(span, entry, attributes, found)
         if entry is not None:
-            self._leave(entry, kind, attributes, found)
+            self._leave(entry, kind, attributes, found, hosted)
         return False
 
     def own_ended(self, span: SpanView, stamped: Mapping[str, Any]) -> None:
@@ -207,11 +217,40 @@ class Watcher:
                     if call["arguments"] is not None:
                         fresh["arguments"], fresh["redactions"] = call["arguments"], call["redactions"]
                     seen.nameless = False
+                if facts.alias is not None:
+                    seen.aliases = (*seen.aliases, call["tool_name"])
                 self.writing.amend(seen, fresh, call["source"], call["claimed"], told)
             self._unanswered.observed(seen, facts, scope_of(span))
             if not seen.own:
                 # the gate remembers its own calls when they end
                 self.recorder.calls.remember(seen.call)
+        return seen
+
+    def _hosted(self, span: SpanView, entry: SpanNode | None, attributes: Mapping[str, Any], found: FactMatch) -> list[RecordedCall]:
+        """Record what the provider ran itself, of which only its model's span tells; told of once more it is the same call."""
+        seen: list[RecordedCall] = []
+        for facts in hosted_in(attributes, events_of(span)):
+            key = (facts.tool_name, facts.tool_call_id or f"{span.context.trace_id:032x} {facts.arguments!r}")
+            with self._lock:
+                if key in self._hosted_known:
+                    continue
+                if len(self._hosted_known) >= _MOST_HOSTED:
+                    self._hosted_known.pop(next(iter(self._hosted_known)))
+                self._hosted_known[key] = None
+            try:
+                call, claimed, _ = self._call(span, entry, facts._replace(source=found.source), attributes, found, None, elsewhere=True)
+            except Exception as error:  # noqa: BLE001 - lost, and said so; the span goes on all the same
+                self.writing.lost(facts.tool_name, error)
+                continue
+            # the span is the model's: it is around the call
+            call["parent_span_id"], call["span_id"], call["duration_ms"] = call["span_id"], None, None
+            with self._lock:
+                self.recorder.calls.link(call)
+                made = RecordedCall(call, own=False, scope=scope_of(span), start=span.start_time or 0, end=span.end_time, thread=0)
+                made.claimed = claimed
+                self.writing.observe(made, _nobody)
+                self.recorder.calls.remember(call)
+            seen.append(made)
         return seen
 
     def _observe(self, span: SpanView, entry: SpanNode | None, call: ToolCall, claimed: Mapping[str, str], told: Recorded) -> RecordedCall:
@@ -232,6 +271,7 @@ class Watcher:
         raised: BaseException | None,
         *,
         interrupted: bool = False,
+        elsewhere: bool = False,
     ) -> tuple[ToolCall, Mapping[str, str], tuple[ModelSeen, tuple[str, ...]] | None]:
         context = None if entry is None else entry.context
         known = NOBODY if context is None else self.recorder.calls.identities.with_baggage(context)
@@ -249,6 +289,8 @@ class Watcher:
         facts = asked.facts
         told = {**told, **asked.more}
         said = source_of(facts.source, told, known)
+        if elsewhere:
+            return observed_call(self.recorder.calls, span, facts, calling, f"{said} {ELSEWHERE}", outcome_elsewhere(facts)), calling.claimed, None
         if not interrupted and is_assumed(span, facts):
             said = f"{said} {ASSUMED}"
         unknown = interrupted or (silent and raised is None and span.status.status_code is not StatusCode.ERROR and self._in_an_agent(entry))
@@ -289,7 +331,21 @@ class Watcher:
             live = None if above.view is None else plain(above.view.attributes)
             if live and (found := self._roles.found(live)):
                 places.append(CallerSource(ANCESTOR, live, found))
+            if above.view is not None and (named := self._named_agent(above.view.name, live or NO_ATTRIBUTES)) is not None:
+                places.append(named)
         return places
+
+    def _named_agent(self, name: str, attributes: Mapping[str, Any]) -> CallerSource | None:
+        """Name the agent of a span that is an agent's and does not say whose: by its label, or by its own name."""
+        found = self._roles.found(attributes)
+        if c.AGENT in found.by or not (kind_of(found, attributes, name) is SpanRole.AGENT or names_agent(name)):
+            return None
+        labels = (plain_text(attributes[key]) for key in found.keys(c.LABEL))
+        agent = next(filter(None, (agent_in(label) for label in (*labels, name) if label)), None)
+        if agent is None:
+            return None
+        told = {semconv.AGENT: agent}
+        return CallerSource(ANCESTOR, told, self._roles.found(told))
 
     # --- which call it is
 
@@ -342,12 +398,12 @@ class Watcher:
     def _leave(self, entry: SpanNode, kind: SpanRole, attributes: Mapping[str, Any], found: FactMatch, seen: Sequence[RecordedCall] = ()) -> None:
         """Tell the span around this one what was inside, and the calls inside what only this one knew."""
         # read before left(), which lets go of them
-        below = entry.below or ()
+        below, name = entry.below or (), "" if entry.view is None else entry.view.name
         self.spans.left(entry, kind, seen)
         if not below and not seen:
             return
-        if below and found.telling:
-            self._tell_below(below, attributes, found)
+        if below and (found.telling or kind is SpanRole.AGENT):
+            self._tell_below(name, below, attributes, found)
         if below and kind is SpanRole.AGENT:
             self._settle(entry, below)
         above = entry.parent
@@ -369,11 +425,12 @@ class Watcher:
         with self._lock:
             self._unanswered.agent_ended(agent, [inner.seen for inner in below if inner.directly])
 
-    def _tell_below(self, below: Sequence[Descendant], attributes: Mapping[str, Any], found: FactMatch) -> None:
+    def _tell_below(self, name: str, below: Sequence[Descendant], attributes: Mapping[str, Any], found: FactMatch) -> None:
         waiting = [inner.seen for inner in below if _lacks(inner.seen.call)]
         if not waiting:
             return
-        calling = self._callers.of(NOBODY, [CallerSource(ANCESTOR, attributes, found)])
+        named = self._named_agent(name, attributes)
+        calling = self._callers.of(NOBODY, [CallerSource(ANCESTOR, attributes, found), *([named] if named is not None else ())])
         if not calling.told:
             return
         known = calling.caller.fields
@@ -430,7 +487,9 @@ def _nobody(_: RecordedCall | None) -> None:
 
 def _may_be(seen: RecordedCall, call: ToolCall, facts: CallFacts) -> bool:
     """Tell whether a call on record may be the one that a span tells of; a name that is told of neither contradicts nothing."""
-    known: Any = {**seen.call, "tool_name": call["tool_name"]} if seen.nameless or facts.nameless else seen.call
+    name = call["tool_name"]
+    renamed = seen.nameless or facts.nameless or name in seen.aliases or (facts.alias is not None and same_tool(facts.alias, seen.call["tool_name"]))
+    known: Any = {**seen.call, "tool_name": name} if renamed else seen.call
     return may_be_one(known, call)
 
 

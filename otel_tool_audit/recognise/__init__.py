@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from otel_tool_audit.recognise.caller import CallerSource, ToldCaller, caller_in
 from otel_tool_audit.recognise.facts import CallFacts, facts_of
-from otel_tool_audit.recognise.kinds import SpanRole, kind_of
+from otel_tool_audit.recognise.kinds import SpanRole, agent_in, kind_of
 from otel_tool_audit.recognise.outcomes import Event
 from otel_tool_audit.recognise.requests import Request, may_hold, requests_in
 from otel_tool_audit.recognise.roles import Roles
@@ -17,6 +17,7 @@ __all__ = [
     "Roles",
     "SpanRole",
     "ToldCaller",
+    "agent_in",
     "caller_in",
     "facts_of",
     "kind_of",

@@ -33,6 +33,27 @@ _RANKS: Final = {name: at for at, name in enumerate((OWN, CONTEXT, ANCESTOR, MOD
 
 _MADE_UP: Final = re.compile(r"^[0-9a-f]{8}-?[0-9a-f]{4}-?[1-8][0-9a-f]{3}-?[0-9a-f]{4}-?[0-9a-f]{12}$", re.IGNORECASE)
 _UUID_LENGTHS: Final = range(32, 37)
+_NODES: Final = frozenset(
+    {
+        "agent",
+        "agents",
+        "tools",
+        "tool",
+        "tool_node",
+        "action",
+        "actions",
+        "model",
+        "llm",
+        "chatbot",
+        "call_model",
+        "assistant",
+        "execute",
+        "__start__",
+        "__end__",
+    }
+)
+"""Nodes of a graph that are named for what they do: they name no agent."""
+
 _MOST_ENTRIES: Final = 64
 _LONGEST_VALUE: Final = 1_024
 
@@ -112,7 +133,7 @@ def answers(place: CallerSource, roles: Roles) -> list[ToldCaller]:
     given = []
     for fact, key in found.callers:
         plain = scalar(values[key])
-        if plain is not None and (type(plain) is not str or len(plain) <= _LONGEST_VALUE):
+        if plain is not None and (type(plain) is not str or len(plain) <= _LONGEST_VALUE) and not (fact == c.AGENT and plain in _NODES):
             given.append(ToldCaller(fact, plain, name, key))
     for key in found.metadata:
         inner = parsed(values[key])
@@ -127,7 +148,7 @@ def _in_metadata(inner: Mapping[Any, Any], place: str, roles: Roles) -> Iterator
     for fact in _IN_METADATA:
         for name in nested.keys(fact):
             plain = scalar(small[name])
-            if plain is not None:
+            if plain is not None and not (fact == c.AGENT and plain in _NODES):
                 yield ToldCaller(fact, plain, place, name)
 
 

@@ -21,6 +21,9 @@ NAME: Final = "name"
 LABEL: Final = "label"
 """A name that any kind of span carries."""
 
+ALIAS: Final = "alias"
+"""What the tool is called where the call is handed over to."""
+
 CALL_ID: Final = "call_id"
 """The provider's id of the call; a sign of a tool span."""
 

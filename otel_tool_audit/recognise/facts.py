@@ -49,6 +49,7 @@ class CallFacts(NamedTuple):
         answers: Whether it only tells what the tool gave back; the call had a span of its own before.
         nameless: Whether nothing tells which tool it was; inside another tool's span it is a part of that call.
         repeats: The tool whose failed call this span may only tell of again: ``get_order``, of ``get_order_error``.
+        alias: What the tool is called where the call is handed over to.
         others: More calls that the same span tells of: it is of a component that runs tools.
     """
 
@@ -64,6 +65,7 @@ class CallFacts(NamedTuple):
     answers: bool = False
     nameless: bool = False
     repeats: str | None = None
+    alias: str | None = None
     others: tuple[CallFacts, ...] = ()
 
     @property
@@ -121,6 +123,7 @@ def facts_of(name: str, attributes: Mapping[str, Any], found: FactMatch, events:
         is_answer(name),
         named is None and request is None and is_nameless(tool),
         late,
+        _first_text(found, attributes, c.ALIAS),
     )
     return _spread(facts, found, attributes) if named is None and runs_tools(found, attributes) else facts
 

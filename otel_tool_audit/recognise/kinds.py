@@ -95,6 +95,37 @@ _NAMELESS: Final = frozenset({
     "_run", "_arun", "__call__", "tool_call", "tool_use", "unknown",
 })  # fmt: skip
 """What a span may be named without naming a tool."""
+_AGENT_NAMES: Final = re.compile(r"^(?:(?:invoke|run|create|call|execute)[_ ]agent|agent[_ ]?(?:run|step|turn)?)[ :/]+\[?([^\]]+)\]?$", re.IGNORECASE)
+_AGENT_STARTS: Final = frozenset("iIrRcCeEaA")
+_AGENT_ENDING: Final = re.compile(
+    r"\.(?:agent|a?run|a?continue_run|run_(?:sync|stream|async)|a?invoke|a?stream|a?execute|_?execute_(?:core|task)|a?kickoff|a?call|__call__|step|chat)$"
+)
+_NO_AGENTS: Final = frozenset(
+    {
+        "run",
+        "execute",
+        "call",
+        "invoke",
+        "agentworkflow",
+        "agentexecutor",
+        "agenttask",
+        "assistant",
+        "turn",
+        "main",
+        "root",
+        "langgraph",
+        "crewai",
+        "runner",
+        "functionagent",
+        "generatetext",
+        "streamtext",
+    }
+)
+"""What an agent's span may be named without naming an agent."""
+
+_DELEGATED: Final = re.compile(r"^delegate (\S+)$")
+"""FastMCP: a server hands a call over to one that is mounted in it."""
+
 _PSEUDO_STARTS: Final = frozenset("(hH")
 _MERGED: Final = re.compile(r"^\(merged(?: tools?)?\)$", re.IGNORECASE)
 _HANDOFF: Final = re.compile(r"^handoffs?(?:\b.*|_to_.*)?$", re.IGNORECASE)
@@ -135,13 +166,34 @@ def kind_of(found: FactMatch, attributes: Mapping[str, Any], name: str) -> SpanR
 def tool_in(name: str) -> str:
     """Give the tool's name that a span's name holds; the span's name where it holds nothing else."""
     shown = name[:_LONGEST].strip()
-    match = _TOOL_NAMES.match(shown) or _LABELLED.match(shown)
+    match = _TOOL_NAMES.match(shown) or _LABELLED.match(shown) or _DELEGATED.match(shown)
     if match:
         return match.group(1).strip()
     for ending in _TOOL_ENDINGS:
         if shown.endswith(ending) and len(shown) > len(ending):
             return shown.removesuffix(ending)
     return shown
+
+
+def agent_in(name: str) -> str | None:
+    """
+    Give the agent that the name, or the label, of an agent's span holds; None when it only says that there is one.
+
+    Args:
+        name: Of a span that is known to be an agent's.
+    """
+    shown = name[:_LONGEST].strip()
+    match = _AGENT_NAMES.match(shown)
+    found = shown if match is None else next(filter(None, match.groups()))
+    while (shorter := _AGENT_ENDING.sub("", found)) not in {found, ""}:
+        found = shorter
+    word = _LETTERS.sub("", found.lower())
+    return None if not word or " " in found or word in _WORDS or word in _NO_AGENTS else found
+
+
+def names_agent(name: str) -> bool:
+    """Tell whether a span's name alone says that it is an agent's, and whose: ``agent_run [support]``."""
+    return name[:1] in _AGENT_STARTS and _AGENT_NAMES.match(name[:_LONGEST]) is not None
 
 
 def is_nameless(tool: str) -> bool:

@@ -65,6 +65,7 @@ _RULES: Final[tuple[tuple[str, re.Pattern[str]], ...]] = tuple(
     (fact, re.compile(pattern))
     for fact, pattern in (
         (c.KIND, r"(?:^|\.)(?:span|observation|operation|run|entity|node|step|event|log|component)\.(?:kind|type)$|(?:^|\.)run\.type$"),
+        (c.ALIAS, r"(?:^|\.)(?:delegate\.)?original\.(?:tool\.)?name$"),
         (c.NAME, _TOOL + r"name$|(?:^|\.)tool\.(?:tool\.)?name$|(?:^|\.)(?:function\.tool|tool\.function)\.name$"),
         (c.CALL_ID, _TOOL + r"(?:call\.)?id$|(?:^|\.)tool\.(?:use|pair)\.id$"),
         (c.ARGUMENTS, _TOOL + _IN + r"|(?:^|\.)function\.tool\." + _IN),
@@ -86,6 +87,7 @@ _RULES: Final[tuple[tuple[str, re.Pattern[str]], ...]] = tuple(
             + r"\.model$|(?:^|\.)ls\.model\.name$|^model$",
         ),
         (c.AGENT, r"(?:^|\.)agent\.name$"),
+        (c.AGENT, r"(?:^|\.)(?:agent\.(?:role|node|display\.name)|langgraph\.node)$"),
         (c.METADATA, r"(?:^|\.)(?:metadata|association\.properties)$"),
         (c.INPUT, r"(?:^|\.)" + _IN),
         (c.OUTPUT, r"(?:^|\.)" + _OUT),
