@@ -14,8 +14,8 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from otel_tool_audit.redaction.commands import OPTION_TALK
-from otel_tool_audit.redaction.extents import TextLine, ValueExtent, around, block, element, line_end, quoted, shell_word, unquoted
-from otel_tool_audit.redaction.judging import is_choice, is_expression, is_placeholder, is_secret_value, is_sentence
+from otel_tool_audit.redaction.extents import ValueExtent, TextLine, around, block, element, line_end, quoted, shell_word, unquoted
+from otel_tool_audit.redaction.judging import is_choice, is_expression, is_generated_value, is_placeholder, is_secret_value, is_sentence
 from otel_tool_audit.redaction.keys import KeyKind, KeyName, KeyNames, word_set, words
 from otel_tool_audit.redaction.randomness import looks_random
 from otel_tool_audit.redaction.schemas import describes
@@ -40,10 +40,12 @@ SHORTEST_GENERATED: Final = 12
 _WINDOW: Final = 64
 _SEPARATOR: Final = re.compile(
     r"(?:\\{0,7}[\"'`]?[\])]?\??(?:[ \t]{1,4}(?:string|str|String|NSString|let|char))?[*_]{0,3}[ \t]{0,12}"
-    r"(=>|:=|::=|\?\?=|\|\|=|\?=|\.=|\+=|!=|={1,3}|:|>|：|＝)(?:[*_]{1,3}(?=[ \t]))?[ \t]{0,64}(?:>[ \t]{0,4})?)"  # noqa: RUF001 - wide signs are meant
+    r"(=>|:=|:{2,3}=|\?\?=|\|\|=|\?=|\.=|\+=|!=|={1,3}|:|>|：|＝)(?:[*_]{1,3}(?=[ \t]))?[ \t]{0,64}(?:>[ \t]{0,4})?)"  # noqa: RUF001 - wide signs are meant
 )
 _ARGUMENT: Final = re.compile(r"\\{0,7}[\"'`][ \t]{0,4}(,)[ \t]{0,4}(?=b?\\{0,7}[\"'`])")
 _ATTRIBUTE: Final = re.compile(r"\\{0,7}[\"'][^<>\n]{0,128}?\bvalue=(?=\\{0,7}[\"'])")
+_RARE_SEPARATOR: Final = re.compile(r"[ \t]{0,8}[\"']{0,2}[ \t]{0,3}(?:,|>|\|\||:{2,3}=)[`'\" \t=>]{0,5}")
+_RARE: Final = re.compile(r"(?:,|>|\|\|)[`'\" =>]{0,5}[A-Za-z0-9][A-Za-z0-9_/+=.-]{11}")
 _TYPE: Final = re.compile(
     r"(?:(?:string|str|String|NSString|any|char|text|bytes|Any|SecretStr)\??|Optional\[\w{1,32}\]|[A-Za-z]{2,32}(?:\[\])?(?:[ ]?\|[ ]?\w{2,16}){1,3}|&(?:'static )?str)[ \t]{0,4}=(?!=)[ \t]{0,4}"
 )
@@ -128,7 +130,7 @@ def _candidates(text: str, lower: str, stems: Sequence[str], longest: int, work:
                 found.add(follower.span())
             work.spend(end - start)
             at = lower.find(stem, max(end, at + len(stem)))
-    if ("=" in text or ":" in text) and longest >= SHORTEST_GENERATED:
+    if ("=" in text or ":" in text or _RARE.search(text)) and longest >= SHORTEST_GENERATED:
         for value in _GENERATED.finditer(text):
             chunk = value.group()
             if "://" not in chunk and any(c.isdigit() for c in chunk[:_LONGEST_NAME]):
@@ -147,7 +149,7 @@ def _after(text: str, at: tuple[int, int], name: str, said: KeyName, names: KeyN
     start, end = at
     work.spend(_CANDIDATE)
     separator = _SEPARATOR.match(text, end)
-    if separator is not None and separator[1] == ">" and text[start - 1 : start] not in ("<", "", ":"):
+    if separator is not None and separator[1] == ">" and text[start - 1 : start] not in ("<", ":"):
         separator = None
     argument = _ARGUMENT.match(text, end) if separator is None and _may_be_followed(text, start, name) else None
     last = _last(name)
@@ -156,7 +158,7 @@ def _after(text: str, at: tuple[int, int], name: str, said: KeyName, names: KeyN
         if found is not None and not _is_value_of_pair(text[found.start : found.end], name):
             found = None
     elif separator is None:
-        found = _spoken(text, end, name, said)
+        found = _spoken(text, end, name, said) or _beside(text, end)
     else:
         found = _separated(text, at, separator, name, said, names, prose=prose)
     if found is None or found.start >= found.end:
@@ -172,6 +174,15 @@ def _after(text: str, at: tuple[int, int], name: str, said: KeyName, names: KeyN
     if found.quoted and (is_choice(value) or (said.kind is not KeyKind.SECRET and is_sentence(value, last))):
         return None
     return found.start, found.end, RULE
+
+
+def _beside(text: str, end: int) -> ValueExtent | None:
+    """Find a generated value behind a sign that rarely stands for an assignment: in a table, a list of arguments, markup."""
+    sign = _RARE_SEPARATOR.match(text, end)
+    word = _UNTIL_BLANK.match(text, sign.end(), sign.end() + _LONGEST_SEEN) if sign else None
+    if word is None or not is_generated_value(word.group().rstrip(".,;:"), provider=True):
+        return None
+    return ValueExtent(word.start(), word.end())
 
 
 def _may_be_followed(text: str, start: int, name: str) -> bool:

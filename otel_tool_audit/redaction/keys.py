@@ -131,8 +131,19 @@ PROVIDERS: Final = word_set(
     " launchdarkly linear linkedin lob looker mailchimp mailgun mapbox mattermost meraki messagebird mistral netlify newrelic notion"
     " npm nuget nytimes okta openai openshift paypal pinecone plaid planetscale postman privateai pulumi pypi rapidapi readme"
     " rubygems segment sendbird sendgrid sendinblue sentry shippo shopify sidekiq slack snyk sonar sourcegraph square squarespace"
-    " stripe sumo sumologic supabase telegram travis travisci trello twilio twitch twitter typeform vault vercel yandex zendesk"
+    " stripe sumo sumologic supabase telegram travis travisci trello twilio twitch twitter typeform vault vercel xray bintray yandex zendesk"
 )
+
+
+_PROVIDERS_OF_WORDS: Final = ("newyorktimes", "messagebird", "newrelic", "privateai", "linkedin", "telegram")
+"""Those that people write in several words, or with more behind."""
+
+
+def _is_glued(found: tuple[str, ...]) -> bool:
+    return any(
+        word.endswith(("key", "token", "login", "secret")) and any(map(word.startswith, ("snyk", "sonar", "heroku", "slack", "stripe")))
+        for word in found
+    )
 
 
 class KeyKind(Enum):
@@ -215,7 +226,7 @@ class KeyNames:
         found = words(key[-_LONGEST_KEY:])
         phone = not _PHONE.isdisjoint(found)
         number = not phone and not _THINGS.isdisjoint(found)
-        provider = not PROVIDERS.isdisjoint(found)
+        provider = not PROVIDERS.isdisjoint(found) or any(map("".join(found).__contains__, _PROVIDERS_OF_WORDS)) or _is_glued(found)
         identifier = _is_identifier(key, found)
         if found in self._keep:
             return KeyName(KeyKind.PLAIN, phone, provider, identifier, number)
@@ -271,7 +282,9 @@ def _is_suspect(found: tuple[str, ...], *, provider: bool) -> bool:
         return found[-2] not in _INNOCENT_KEYS
     if found[-1] == "accessid" or found[-2:] == ("access", "id"):
         return True
-    return provider and (len(found) == 1 or found[-1] in {"key", "id", "sid", "code", "hash", "sig", "signature"})
+    return provider and (
+        len(found) == 1 or "".join(found) in _PROVIDERS_OF_WORDS or found[-1] in {"key", "id", "sid", "code", "hash", "sig", "signature"}
+    )
 
 
 def _is_identifier(key: str, found: tuple[str, ...]) -> bool:

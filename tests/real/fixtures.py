@@ -13,11 +13,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from parts import AUDITCHECK, COLLECTOR, COMPOSE, JAEGER, KAFKA, PROMETHEUS, PROMTOOL, ROOT, Part, PartMissing, built
+from parts import AUDITCHECK, COLLECTOR, COMPOSE, GITLEAKS, JAEGER, KAFKA, PROMETHEUS, PROMTOOL, ROOT, Part, PartMissing, built
 from running import Program, free_ports
 
 CONFIGURATION = ROOT / "collector-config"
-BUILT_FIRST = frozenset({"auditcheck_program", "collector_program", "compose", "jaeger_program", "kafka_program", "prometheus_program", "promtool"})
+BUILT_FIRST = frozenset({"auditcheck_program", "collector_program", "compose", "gitleaks", "jaeger_program", "kafka_program", "prometheus_program", "promtool"})
 SENDER, TOKEN = "agent-1", "t0ken-of-agent-1-0123456789abcdef"
 LONGEST = 600
 """Seconds for the body of a test that uses a real program; the program may have to be built before it."""
@@ -52,6 +52,12 @@ def prometheus_program() -> Path:
 def compose() -> Path:
     """What reads Compose files as Docker does, and prints them resolved."""
     return _built(COMPOSE)
+
+
+@pytest.fixture(scope="session")
+def gitleaks() -> Path:
+    """What looks for secrets by rules of its own."""
+    return _built(GITLEAKS)
 
 
 @pytest.fixture(scope="session")

@@ -53,9 +53,10 @@ PROMTOOL = Part("promtool", ROOT / "tests" / "real" / "promtool", "github.com/pr
 PROMETHEUS = Part("prometheus", ROOT / "tests" / "real" / "prometheus", "github.com/prometheus/prometheus/cmd/prometheus", tags="remove_all_sd")
 COMPOSE = Part("compose", ROOT / "tests" / "real" / "compose", "github.com/compose-spec/compose-go/v2/cmd")
 KAFKA = Part("kafka", ROOT / "tests" / "real" / "kafka", ".")
+GITLEAKS = Part("gitleaks", ROOT / "tests" / "real" / "gitleaks", "github.com/zricethezav/gitleaks/v8")
 # a verifier of trails that was written from FORMAT.md alone
 AUDITCHECK = Part("auditcheck", ROOT / "tests" / "real" / "stranger", ".")
-PARTS = {part.name: part for part in (COLLECTOR, JAEGER, PROMTOOL, COMPOSE, KAFKA, PROMETHEUS, AUDITCHECK)}
+PARTS = {part.name: part for part in (GITLEAKS, COLLECTOR, JAEGER, PROMTOOL, COMPOSE, KAFKA, PROMETHEUS, AUDITCHECK)}
 
 
 def built(part: Part) -> Path:
