@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from otel_tool_audit.redaction.commands import OPTION_TALK
-from otel_tool_audit.redaction.extents import ValueExtent, TextLine, around, block, element, line_end, quoted, shell_word, unquoted
+from otel_tool_audit.redaction.extents import TextLine, ValueExtent, around, block, element, line_end, quoted, shell_word, unquoted
 from otel_tool_audit.redaction.judging import is_choice, is_expression, is_generated_value, is_placeholder, is_secret_value, is_sentence
 from otel_tool_audit.redaction.keys import KeyKind, KeyName, KeyNames, word_set, words
 from otel_tool_audit.redaction.randomness import looks_random

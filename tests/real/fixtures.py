@@ -17,7 +17,9 @@ from parts import AUDITCHECK, COLLECTOR, COMPOSE, GITLEAKS, JAEGER, KAFKA, PROME
 from running import Program, free_ports
 
 CONFIGURATION = ROOT / "collector-config"
-BUILT_FIRST = frozenset({"auditcheck_program", "collector_program", "compose", "gitleaks", "jaeger_program", "kafka_program", "prometheus_program", "promtool"})
+BUILT_FIRST = frozenset(
+    {"auditcheck_program", "collector_program", "compose", "gitleaks", "jaeger_program", "kafka_program", "prometheus_program", "promtool"}
+)
 SENDER, TOKEN = "agent-1", "t0ken-of-agent-1-0123456789abcdef"
 LONGEST = 600
 """Seconds for the body of a test that uses a real program; the program may have to be built before it."""
