@@ -30,8 +30,8 @@ from otel_tool_audit.review.verify.verifier import verify
 CASES = sorted(make.CASES)
 ROUND = 200
 STRICTER = {
-    "the state directory has no id": "section 8, rule 3: the package leaves `owner` unjudged where `id` is missing or no id",
-    "owner does not name the state directory": "section 8, rule 3: the package takes any JSON that names the state directory",
+    "the state directory has no id": "section 8, rule 3: the package takes an `id` that lacks its LF",
+    "a segment begins with a record that cannot be read": "section 8: the package takes the head's `prev` for it, also where the segment is not empty",
     "the head is of another origin": "section 5: the package leaves a head's origin unjudged",
     "the head and the open segment tell of the segment before differently": "section 5: the package reads `prev` of a head only while nothing else tells",
     "the files are not what the head has synced": "section 5: the package leaves `synced.offset` unjudged",

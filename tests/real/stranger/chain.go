@@ -165,7 +165,11 @@ func (chain *Chain) way() []Step {
 			var ok bool
 			step.previous, ok = previousOf(line.details())
 			if !ok {
-				chain.broken("%s begins with a record that cannot be read", place.name())
+				chain.broken("a segment begins with a record that cannot be read")
+				if len(steps) == 0 && chain.head != nil { // so that what lies before is judged all the same
+					step.previous = chain.head.prev
+				}
+				break
 			}
 			if void, said := whole(line.details(), "void_attempts"); line.event == "trail.segment_opened" && (!said || void != place.attempt) {
 				chain.broken("%s tells of other void attempts than its own name", place.name())
