@@ -138,6 +138,13 @@ def run(arguments: Sequence[str]) -> int:
     except BrokenPipeError:
         _leave_stdout()
         return CLOSED_PIPE
+    except (OSError, MemoryError) as error:
+        # what the host does not let be read says nothing of a trail, and an uncaught error would end with the code that says "broken"
+        from otel_tool_audit.cli import output  # noqa: PLC0415 - as for the version
+
+        why = getattr(error, "strerror", None) or str(error) or "out of memory"
+        output.fail(f"something could not be read or written: {why}; that says nothing of the trail, try again")
+        return exit_codes.CANNOT_TELL
     except (KeyboardInterrupt, typer.Abort):
         return INTERRUPTED
     return code if isinstance(code, int) else exit_codes.GOOD

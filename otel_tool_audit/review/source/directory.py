@@ -85,10 +85,11 @@ class Folder:
             owner: User id that everything below must have; by default the directory's own.
             device: Device that everything below must lie on; by default the directory's own.
         """
-        self.descriptor = descriptor
-        self.path = path
         with reading(path):
             found = os.fstat(descriptor)
+        # ours only from here on: until then whoever opened it closes it
+        self.descriptor = descriptor
+        self.path = path
         self.identity = (found.st_dev, found.st_ino)
         self.owner = found.st_uid if owner is None else owner
         self.device = found.st_dev if device is None else device
@@ -105,7 +106,12 @@ class Folder:
         """
         try:
             with reading(path):
-                return cls(_open(path, _READ | os.O_DIRECTORY), path)
+                descriptor = _open(path, _READ | os.O_DIRECTORY)
+            try:
+                return cls(descriptor, path)
+            except BaseException:
+                os.close(descriptor)
+                raise
         except _AnotherKind as error:
             message = f"{path} is {_kind(path)}, not a directory"
             raise UnsafeFileError(message) from error
