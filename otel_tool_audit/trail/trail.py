@@ -28,7 +28,7 @@ from otel_tool_audit.trail.counters import Counters
 from otel_tool_audit.trail.gaps import Gap, Gaps
 from otel_tool_audit.trail.session import Session, TrailOptions
 from otel_tool_audit.trail.state.key_files import keep_tenant
-from otel_tool_audit.trail.worker import PATIENCE, Job, Keeper, ReentrantCallError, Worker, inside
+from otel_tool_audit.trail.worker import PATIENCE, Job, Keeper, ReentrantCallError, ServingThread, inside
 
 _log = logging.getLogger("otel_tool_audit")
 LITTLE_SPACE: Final = 0.05
@@ -72,7 +72,7 @@ class Trail:
         # taken by the trail's own threads only, which nothing interrupts
         self._mutex = threading.RLock()
         self._keeper = Keeper("tool-audit-trail", self._tick)
-        self._callbacks: Worker[Callable[[], None]] = Worker("tool-audit-callbacks", self._call_back)
+        self._callbacks: ServingThread[Callable[[], None]] = ServingThread("tool-audit-callbacks", self._call_back)
         self._heartbeat_due = 0.0
         self._appended = False
 

@@ -94,10 +94,10 @@ class Job(Generic[R]):
         """Return what it returned, or raise what it raised."""
         if self._error is not None:
             raise self._error
-        return self._result  # type: ignore[return-value]  # it is done
+        return cast("R", self._result)
 
 
-class Worker(Generic[T]):
+class ServingThread(Generic[T]):
     """
     One daemon thread that serves what is put to it, in order. It keeps its owner alive no longer than a turn takes.
 
@@ -248,7 +248,7 @@ class Keeper:
 
     def __init__(self, name: str, tick: Callable[[], None]) -> None:
         """Make it; *tick* is called every second."""
-        self._worker: Worker[Job[Any]] = Worker(name, self._do, tick=tick)
+        self._worker: ServingThread[Job[Any]] = ServingThread(name, self._do, tick=tick)
 
     def _do(self, jobs: list[Job[Any]]) -> None:
         for job in jobs:

@@ -21,7 +21,7 @@ from otel_tool_audit.review.verify.findings import Verification
 from otel_tool_audit.review.verify.verifier import verify
 from otel_tool_audit.trail import lifetimes
 from otel_tool_audit.trail.trail import Trail
-from otel_tool_audit.trail.worker import Worker
+from otel_tool_audit.trail.worker import ServingThread
 
 THEN, NOW = b"the boot before!", b"the boot of now!"
 
@@ -39,7 +39,7 @@ class Boot(System):
 @pytest.fixture(autouse=True)
 def _no_threads(monkeypatch: pytest.MonkeyPatch) -> None:
     """A head is synced when a test says so."""
-    monkeypatch.setattr(Worker, "start", lambda _: False)
+    monkeypatch.setattr(ServingThread, "start", lambda _: False)
 
 
 class Scene:

@@ -30,7 +30,7 @@ def test_every_room_has_its_place() -> None:
 
 
 def test_the_package_keeps_within_its_lines() -> None:
-    """The rooms that write keep their budget, and the package has no more than it had when the number was set."""
+    """Neither the rooms that write nor the package have more than the numbers in the table say; the budget itself is lower."""
     found = lines.by_room()
     assert sum(found[room] for room in lines.WRITING) <= lines.WRITING_MOST
     assert found.total() <= lines.MOST

@@ -15,7 +15,7 @@ from otel_tool_audit.format.head import Head
 from otel_tool_audit.record.model import new_call
 from otel_tool_audit.trail import lifetimes
 from otel_tool_audit.trail.trail import Trail
-from otel_tool_audit.trail.worker import Worker
+from otel_tool_audit.trail.worker import ServingThread
 
 CHAINS = ("general", "financial")
 
@@ -180,7 +180,7 @@ def lines_of(system: SimulatedSystem, chain: str):
 
 @pytest.fixture(autouse=True)
 def no_threads(monkeypatch):
-    monkeypatch.setattr(Worker, "start", lambda _: False)
+    monkeypatch.setattr(ServingThread, "start", lambda _: False)
 
 
 @pytest.mark.parametrize("block", range(8))

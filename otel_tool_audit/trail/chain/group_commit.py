@@ -18,7 +18,7 @@ from otel_tool_audit.trail.chain.chain import LONGEST_GROUP, Chain, Unsettled
 from otel_tool_audit.trail.chain.files import Written
 from otel_tool_audit.trail.chain.section import in_a_turn
 from otel_tool_audit.trail.record_log import is_logged, log_lines
-from otel_tool_audit.trail.worker import PATIENCE, ReentrantCallError, Worker, inside
+from otel_tool_audit.trail.worker import PATIENCE, ReentrantCallError, ServingThread, inside
 
 Notify = Callable[[Receipt | None], None]
 """Hears of a record that was handed over: its receipt, or None when it is lost."""
@@ -64,7 +64,7 @@ class _Entry:
 class GroupCommit:
     """The queue in front of one chain, and the thread that serves it."""
 
-    def __init__(self, chain: Chain, before: Callable[[], None], callbacks: Worker[Callable[[], None]], *, synced: bool) -> None:
+    def __init__(self, chain: Chain, before: Callable[[], None], callbacks: ServingThread[Callable[[], None]], *, synced: bool) -> None:
         """
         Make the queue, and start the thread.
 
@@ -81,7 +81,7 @@ class GroupCommit:
         self._closed = False
         # joined and left in one step each; while anything is in there callers queue up behind it
         self._handed_over: set[_Entry] = set()
-        self._leader: Worker[_Entry] = Worker(f"tool-audit-{chain.name}", self._lead, most=LONGEST_GROUP)
+        self._leader: ServingThread[_Entry] = ServingThread(f"tool-audit-{chain.name}", self._lead, most=LONGEST_GROUP)
         self._leader.start()
 
     # --- for callers
