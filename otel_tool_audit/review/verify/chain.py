@@ -138,6 +138,7 @@ class ChainReading:
 
     Attributes:
         name: The chain.
+        trail_id: The trail's id.
         folder: The chain's directory.
         taken: The chain at one moment.
         claims: What others say of it.
@@ -179,7 +180,7 @@ class ChainReading:
         self.walk = LinkCheck(0, genesis(trail_id, name).hex(), self.find, self._accept)
         self.absent: list[Absent] = []
         self.wrong_seqs: set[int] = set()
-        self._trail_id = trail_id
+        self.trail_id = trail_id
         self._deep = deep
         self._lines = 0
         self._bytes = 0
@@ -230,7 +231,7 @@ class ChainReading:
             number = first.epoch.number
             if begin < self.walk.seq or number <= self.epoch:
                 self.find(f.EPOCHS, begin, f"epoch {number} begins at seq {begin}, which had been given out before")
-            self.walk.jump(begin, genesis(self._trail_id, self.name, number).hex())
+            self.walk.jump(begin, genesis(self.trail_id, self.name, number).hex())
             self.epoch = number
             self.facts.epochs.append(Epoch(begin, first.epoch))
             return
