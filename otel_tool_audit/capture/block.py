@@ -40,7 +40,7 @@ class tool_call:  # noqa: N801 - used like a function, as contextlib's own manag
     Source: ARCHITECTURE.md, R5.
     """
 
-    __slots__ = ("_arguments", "_failure", "_opened", "_result", "_spec", "_tool_call_id", "_trail")
+    __slots__ = ("_adapter", "_arguments", "_failure", "_opened", "_result", "_spec", "_tool_call_id", "_trail")
 
     def __init__(
         self,
@@ -56,6 +56,7 @@ class tool_call:  # noqa: N801 - used like a function, as contextlib's own manag
         self._spec = spec_of(name, said, self._arguments)
         self._tool_call_id = tool_call_id
         self._trail = trail
+        self._adapter: str | None = None
         self._opened: OpenCall | None = None
         self._result: object = None
         self._failure: Failed | Paused | Denied | None = None
@@ -103,7 +104,7 @@ class tool_call:  # noqa: N801 - used like a function, as contextlib's own manag
     def __enter__(self) -> Self:
         """Record the start; what is inside runs only if that is durable."""
         self._fresh()
-        self._opened = delegate(begin(self._spec, self._arguments, self._trail, self._tool_call_id), self._arguments)
+        self._opened = delegate(begin(self._spec, self._arguments, self._trail, self._tool_call_id), self._arguments, self._adapter)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
@@ -114,7 +115,7 @@ class tool_call:  # noqa: N801 - used like a function, as contextlib's own manag
     async def __aenter__(self) -> Self:
         """Record the start; what is inside runs only if that is durable."""
         self._fresh()
-        self._opened = delegate(await begin_async(self._spec, self._arguments, self._trail, self._tool_call_id), self._arguments)
+        self._opened = delegate(await begin_async(self._spec, self._arguments, self._trail, self._tool_call_id), self._arguments, self._adapter)
         return self
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
@@ -129,6 +130,22 @@ class tool_call:  # noqa: N801 - used like a function, as contextlib's own manag
         if error is not None:
             return Raised(error)
         return Returned(self._result) if self._failure is None else self._failure
+
+
+def adapted_call(adapter: str, name: str, arguments: Mapping[str, Any], tool_call_id: str | None, said: Mapping[str, Any]) -> tool_call:
+    """
+    Make the call that a framework's adapter records: another adapter that tells of it again, in this process, joins it.
+
+    Args:
+        adapter: Which one.
+        name: What records call the tool.
+        arguments: By name.
+        tool_call_id: The provider's id of the call.
+        said: As for ``tool()``.
+    """
+    made = tool_call(name, arguments, tool_call_id=tool_call_id, **said)
+    made._adapter = adapter  # noqa: SLF001 - of this module
+    return made
 
 
 def execute_tool(

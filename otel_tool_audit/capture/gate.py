@@ -21,7 +21,7 @@ from opentelemetry.trace import INVALID_SPAN, Span, SpanKind, Status, StatusCode
 
 from otel_tool_audit import semconv
 from otel_tool_audit.errors import AuditUnavailable
-from otel_tool_audit.propagation.context import current_context
+from otel_tool_audit.propagation.context import current, current_context
 from otel_tool_audit.record.model import Receipt, ToolCall
 from otel_tool_audit.recording import CALL_KEY, OWN_SPANS_ENDING, Binding, Closed, Outcome, Raised, Returned, ToolSpec, binding_for, refusal
 
@@ -52,9 +52,14 @@ class OpenCall:
         withheld: What its error and result must not show, because its arguments do not.
         offered: The arguments, raw, while a decorated tool of this name that runs inside would be this very call.
         inner_outcome: What such a tool told.
+        adapter: Which framework's adapter opened it; None: the application did.
+        ended: Whether it has ended.
     """
 
-    __slots__ = ("_begun", "_inside", "_token", "_told", "call", "inner_outcome", "offered", "recorded", "recorder", "span", "spec", "withheld")
+    __slots__ = (
+        "__weakref__", "_begun", "_inside", "_token", "_told", "adapter", "call", "ended", "inner_outcome", "offered", "recorded", "recorder", "span",
+        "spec", "withheld",
+    )  # fmt: skip
 
     def __init__(self, binding: Binding, spec: ToolSpec, arguments: Mapping[str, Any], tool_call_id: object) -> None:
         """
@@ -69,6 +74,8 @@ class OpenCall:
         self.recorded = False
         self.offered: Mapping[str, Any] | None = None
         self.inner_outcome: Outcome | None = None
+        self.adapter: str | None = None
+        self.ended = False
         self._begun = 0
         self._token: Any = None
         context = current_context()
@@ -112,6 +119,15 @@ class OpenCall:
         # the last thing before the body, and only once: a generator enters again for each item
         if not self._begun:
             self._begun = time.perf_counter_ns()
+
+    def caller_said(self, name: str) -> Any:  # noqa: ANN401 - text or number, as the field is
+        """Give what was said of who calls when the call began: raw, as no record has it."""
+        return current(self._inside).get(name)
+
+    @property
+    def inside(self) -> otel.Context:
+        """The context in which what follows belongs to this call, for whoever goes on with it elsewhere in the process."""
+        return self._inside
 
     def leave(self) -> None:
         """Let what follows no longer belong to it."""
@@ -182,6 +198,7 @@ class OpenCall:
     def _ended(self, outcome: Outcome) -> ToolCall | None:
         # the clock stops, and the call's context is left, before anything is sanitized: neither is the tool's own time
         elapsed = time.perf_counter_ns() - self._begun if self._begun else 0
+        self.ended = True
         self.leave()
         try:
             return self.recorder.calls.finished(self.call, self.spec, self._told_inside(outcome), elapsed, self.withheld)

@@ -7,6 +7,7 @@ no more than a text.
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
@@ -19,6 +20,9 @@ from otel_tool_audit.redaction.objects import as_fields
 
 if TYPE_CHECKING:
     from otel_tool_audit.trail.trail import Trail
+
+BY_ADAPTERS: Final[weakref.WeakSet[OpenCall]] = weakref.WeakSet()
+"""Calls that adapters opened; those that have ended go by themselves."""
 
 _COMPARED: Final = (str, int, float, bool)
 """Types whose values are compared; others a framework may have made of what the model gave."""
@@ -40,8 +44,9 @@ class NestedCall:
         """As :meth:`enter`."""
 
     def finish(self, outcome: Outcome) -> ToolCall | None:
-        """Keep what came of the tool for the call that is open; nothing is recorded here."""
-        self._outer.inner_outcome = outcome
+        """Keep what came of the tool for the call that is open; nothing is recorded here. What is further in has told it in its own words."""
+        if self._outer.inner_outcome is None:
+            self._outer.inner_outcome = outcome
         return None
 
     async def finish_async(self, outcome: Outcome) -> ToolCall | None:
@@ -49,16 +54,19 @@ class NestedCall:
         return self.finish(outcome)
 
 
-def delegate(opened: OpenCall | None, arguments: Mapping[str, Any]) -> OpenCall | None:
+def delegate(opened: OpenCall | None, arguments: Mapping[str, Any], adapter: str | None = None) -> OpenCall | None:
     """
-    Let the decorated tool of the same name that is called inside be this call.
+    Let the decorated tool of the same name that is called inside be this call; and another adapter's, elsewhere in the process.
 
     Args:
         opened: By whoever calls the tool by its name.
         arguments: Raw.
+        adapter: Which framework's adapter it is; None: the application.
     """
     if opened is not None:
-        opened.offered = arguments
+        opened.offered, opened.adapter = arguments, adapter
+        if adapter is not None:
+            BY_ADAPTERS.add(opened)
     return opened
 
 

@@ -17,7 +17,7 @@ from typing import Any
 from langchain.agents.middleware import AgentMiddleware
 
 from otel_tool_audit.capture.adapting import About, Who, attributed, by_name, parsed
-from otel_tool_audit.capture.block import tool_call
+from otel_tool_audit.capture.block import adapted_call, tool_call
 from otel_tool_audit.propagation.context import attribution
 
 
@@ -61,7 +61,7 @@ class AuditMiddleware(AgentMiddleware):
     def _opened(self, request: Any) -> tool_call:  # noqa: ANN401 - LangChain's own
         wanted = request.tool_call
         name = wanted["name"]
-        return tool_call(name, by_name(wanted.get("args")), tool_call_id=wanted.get("id"), **self._about.get(name, {}))
+        return adapted_call("langchain", name, by_name(wanted.get("args")), wanted.get("id"), self._about.get(name, {}))
 
 
 def _known(request: Any) -> dict[str, Any]:  # noqa: ANN401 - LangChain's own

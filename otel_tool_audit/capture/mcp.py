@@ -21,15 +21,18 @@ from opentelemetry import context as otel
 from opentelemetry import propagate
 
 from otel_tool_audit.capture.adapting import About, Who, attributed, parsed
-from otel_tool_audit.capture.block import tool_call
+from otel_tool_audit.capture.block import adapted_call
+from otel_tool_audit.capture.far import FarCall, far_call
 from otel_tool_audit.errors import AuditUnavailable, SettingsError
-from otel_tool_audit.propagation.header import AttributionHeader
-from otel_tool_audit.recording import bound
+from otel_tool_audit.propagation.header import AttributionHeader, keys_in
+from otel_tool_audit.recognise.results import NOT_SAID
+from otel_tool_audit.recording import Failed, Raised, Returned, bound
 
 Server = TypeVar("Server")
 Handler = Callable[[Any], Awaitable[Any]]
 
 _CALL: Final = "tools/call"
+_ADAPTER: Final = "mcp"
 _log = logging.getLogger("otel_tool_audit")
 
 
@@ -96,12 +99,20 @@ class _Gate:
         return handle
 
     async def _run(self, params: Mapping[str, Any], proceed: Callable[[], Awaitable[Any]]) -> Any:  # noqa: ANN401 - the SDK's own
-        name = str(params.get("name"))
+        name, arguments = str(params.get("name")), params.get("arguments") or {}
         token = otel.attach(_received(params.get("_meta")))
         try:
-            async with attributed({}, self._who, params), tool_call(name, params.get("arguments") or {}, **self._about.get(name, {})) as call:
-                result = await proceed()
-                _tell(call, result)
+            with attributed({}, self._who, params):
+                far = far_call(name, arguments, _ADAPTER)
+                if far is not None:
+                    return await _within(far, proceed)
+                async with adapted_call(_ADAPTER, name, arguments, None, self._about.get(name, {})) as call:
+                    result = await proceed()
+                    told = _told(result)
+                    if isinstance(told, Failed):
+                        call.fail(*told)
+                    else:
+                        call.result(told.result)
             return result
         except AuditUnavailable as error:
             # a client is told that, and not where this server keeps its trail
@@ -118,17 +129,27 @@ def _received(meta: object) -> otel.Context:
         return otel.get_current()
     binding = bound()
     said = binding.recorder.settings.attribution_key if binding is not None else None
-    keys = tuple(key.strip() for key in (said or "").split(",") if key.strip())
-    return AttributionHeader(keys, unsigned=False).extract(meta)
+    return AttributionHeader(keys_in(said), unsigned=False).extract(meta)
 
 
-def _tell(call: tool_call, result: Any) -> None:  # noqa: ANN401 - a result, as a model or as it goes over the wire
-    """Say what came of it: a result that tells of an error is one."""
+async def _within(far: FarCall, proceed: Callable[[], Awaitable[Any]]) -> Any:  # noqa: ANN401 - the SDK's own
+    """Run the tool as the call that a client's adapter in this process has on record."""
+    far.enter()
+    try:
+        result = await proceed()
+    except BaseException as error:
+        far.finish(Raised(error))
+        raise
+    far.finish(_told(result))
+    return result
+
+
+def _told(result: Any) -> Failed | Returned:  # noqa: ANN401 - a result, as a model or as it goes over the wire
+    """Tell what came of it: a result that tells of an error is one."""
     told = getattr(result, "root", result)
     told = told if isinstance(told, Mapping) else told.model_dump(by_alias=True, exclude_none=True)
     text = next((block.get("text") for block in told.get("content") or () if block.get("type") == "text"), None)
     if told.get("isError") is True:
-        call.fail(text or "the tool's result tells of an error")
-    else:
-        structured = told.get("structuredContent")
-        call.result(parsed(text) if structured is None else structured)
+        return Failed(text or NOT_SAID)
+    structured = told.get("structuredContent")
+    return Returned(parsed(text) if structured is None else structured)

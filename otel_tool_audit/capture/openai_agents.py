@@ -27,7 +27,7 @@ from agents import Agent, FunctionTool
 from agents.tracing import get_current_span
 
 from otel_tool_audit.capture.adapting import About, Who, attributed, by_name, parsed
-from otel_tool_audit.capture.block import tool_call
+from otel_tool_audit.capture.block import adapted_call, tool_call
 from otel_tool_audit.errors import SettingsError
 from otel_tool_audit.recognise.results import NOT_SAID
 from otel_tool_audit.recording import Failed, error_text, error_type
@@ -197,7 +197,7 @@ class _Waiting:
 
     def _opened(self, context: Any, arguments: Any, call_id: str) -> Any:
         known = _known(context, self._agents.get(id(context)))
-        return _Both(attributed(known, self._who, context), tool_call(self._tool.name, by_name(arguments), tool_call_id=call_id, **self._said))
+        return _Both(attributed(known, self._who, context), adapted_call("openai_agents", self._tool.name, by_name(arguments), call_id, self._said))
 
 
 def _keep(table: dict[Any, Any], key: Any, value: Any) -> None:
@@ -244,7 +244,7 @@ def _audited(tool: Any, who: Who | None, about: About) -> Any:
         try:
             async with _Both(
                 attributed(_known(context), who, context),
-                tool_call(tool.name, by_name(arguments), tool_call_id=getattr(context, "tool_call_id", None), **said),
+                adapted_call("openai_agents", tool.name, by_name(arguments), getattr(context, "tool_call_id", None), said),
             ) as call:
                 result = await invoke(context, arguments)
                 _tell(call, result, failed)

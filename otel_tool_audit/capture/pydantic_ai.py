@@ -22,7 +22,7 @@ from pydantic_ai.models import ModelRequestContext
 from pydantic_ai.tools import ToolDefinition
 
 from otel_tool_audit.capture.adapting import About, Who, attributed, by_name
-from otel_tool_audit.capture.block import tool_call
+from otel_tool_audit.capture.block import adapted_call, tool_call
 from otel_tool_audit.record.model import APPROVAL, DENIED, PAUSED, RESULT
 
 _MOST: Final = 4_096
@@ -101,7 +101,7 @@ class AuditCapability(AbstractCapability[Any]):
         return request_context
 
     def _opened(self, name: str, arguments: Mapping[str, Any], tool_call_id: str) -> tool_call:
-        return tool_call(name, arguments, tool_call_id=tool_call_id, **self.about.get(name, {}))
+        return adapted_call("pydantic_ai", name, arguments, tool_call_id, self.about.get(name, {}))
 
     def _is_new(self, ctx: RunContext[Any], tool_call_id: str, halt: str) -> bool:
         """Remember that a call's halt is on record in this run; False when it was already. Ids may come again in another run."""

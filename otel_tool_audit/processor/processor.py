@@ -27,6 +27,7 @@ from otel_tool_audit.processor.neighbours import exporting_neighbours, processor
 from otel_tool_audit.processor.sampler import follows_callers, records_all
 from otel_tool_audit.processor.spans import SpanSanitizer
 from otel_tool_audit.propagation.context import current_context
+from otel_tool_audit.propagation.header import join_global, keys_in
 from otel_tool_audit.recording import OWN_SPANS_ENDING, Binding, bind
 from otel_tool_audit.recording.recorder import Recorder
 from otel_tool_audit.settings import Settings
@@ -79,6 +80,8 @@ class AuditSpanProcessor(SpanProcessor):
         self.binding.processor, self.binding.dropped = self, self._dropped
         bind(self.binding)
         lifetimes.watch_writer(self)
+        # whoever makes a processor by hand hands attribution on as configure() does
+        self._leave_propagator = join_global(keys_in(self.recorder.settings.attribution_key))
 
     @property
     def forward(self) -> SpanProcessor | None:
@@ -134,6 +137,7 @@ class AuditSpanProcessor(SpanProcessor):
         # in this order: what is given up is handed over, what is handed over is waited for, and its spans are exported before the exporter ends
         self._watcher.give_up()
         self._settle(time.monotonic() + _PATIENCE)
+        self._leave_propagator()
         self._shut = True
         if self.delivery is not None:
             self.delivery.shutdown(_PATIENCE)
@@ -163,6 +167,7 @@ class AuditSpanProcessor(SpanProcessor):
 
     def retire(self) -> None:
         """Do nothing any more, for a provider that it cannot be taken out of."""
+        self._leave_propagator()
         self._shut = self._retired = True
 
     # --- starting and ending

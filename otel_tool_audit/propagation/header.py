@@ -22,7 +22,9 @@ from typing import Any, Final
 
 import orjson
 from opentelemetry import context as otel
+from opentelemetry import propagate
 from opentelemetry.context.context import Context
+from opentelemetry.propagators.composite import CompositePropagator
 from opentelemetry.propagators.textmap import CarrierT, Getter, Setter, TextMapPropagator, default_getter, default_setter
 
 from otel_tool_audit.errors import SettingsError
@@ -148,6 +150,32 @@ class AttributionHeader(TextMapPropagator):
         if not isinstance(issued, int) or not isinstance(expires, int) or not issued - CLOCK_SKEW <= now <= expires:
             return payload, "expired"
         return payload, None
+
+
+def keys_in(setting: str | None) -> tuple[str, ...]:
+    """Read the keys of a setting, which are separated by commas."""
+    return tuple(key.strip() for key in (setting or "").split(",") if key.strip())
+
+
+def join_global(keys: Sequence[str]) -> Callable[[], None]:
+    """
+    Have the process' propagator carry the header, too: then whatever writes requests by it hands the attribution on, MCP's SDK included.
+
+    Args:
+        keys: Shared secrets; without one nothing is written, and what is received is only claimed.
+
+    Returns:
+        What undoes it, unless another library has put its own propagator in place meanwhile.
+    """
+    before = propagate.get_global_textmap()
+    joined = CompositePropagator([before, AttributionHeader(keys, unsigned=False)])
+    propagate.set_global_textmap(joined)
+
+    def leave() -> None:
+        if propagate.get_global_textmap() is joined:
+            propagate.set_global_textmap(before)
+
+    return leave
 
 
 def _payload(text: str) -> dict[str, Any] | None:

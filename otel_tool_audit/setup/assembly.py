@@ -10,8 +10,7 @@ import gc
 import uuid
 from typing import Any, Final, cast
 
-from opentelemetry import propagate, trace
-from opentelemetry.propagators.composite import CompositePropagator
+from opentelemetry import trace
 from opentelemetry.sdk.resources import SERVICE_INSTANCE_ID, SERVICE_NAME, Resource
 from opentelemetry.sdk.trace import SpanProcessor, Tracer, TracerProvider
 
@@ -19,7 +18,6 @@ from otel_tool_audit.errors import SettingsError
 from otel_tool_audit.policy.retention import check_class
 from otel_tool_audit.processor import AuditSpanProcessor, RecordAll, exporting_neighbours
 from otel_tool_audit.propagation import threads
-from otel_tool_audit.propagation.header import AttributionHeader
 from otel_tool_audit.recording import unbind
 from otel_tool_audit.settings import Settings, variable
 from otel_tool_audit.setup import exporters, metrics, signals
@@ -104,11 +102,6 @@ def _join(audit: Audit, trail: Trail, forward: SpanProcessor | None) -> None:
         sdk.add_span_processor(processor)
         audit.sampler = RecordAll(sdk.sampler)
         _set_sampler(sdk, sdk.sampler, audit.sampler)
-    keys = tuple(key.strip() for key in (settings.attribution_key or "").split(",") if key.strip())
-    before = propagate.get_global_textmap()
-    joined = CompositePropagator([before, AttributionHeader(keys, unsigned=False)])
-    propagate.set_global_textmap(joined)
-    audit.textmap = (before, joined)
     metrics.observe(trail)
     if settings.propagate_threads:
         threads.propagate(audit)
@@ -120,8 +113,6 @@ def take_apart(audit: Audit) -> None:
     """Undo all that was joined, and close the trail."""
     signals.leave_alone(audit)
     threads.leave_alone(audit)
-    if audit.textmap is not None and propagate.get_global_textmap() is audit.textmap[1]:
-        propagate.set_global_textmap(audit.textmap[0])
     processor = audit.processor
     if processor is not None:
         processor.shutdown()

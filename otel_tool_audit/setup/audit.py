@@ -23,7 +23,6 @@ from otel_tool_audit.recording import disable, unbind
 from otel_tool_audit.settings import Arguments, Settings, slips
 
 if TYPE_CHECKING:
-    from opentelemetry.propagators.textmap import TextMapPropagator
     from opentelemetry.sdk.trace import SpanProcessor
 
     from otel_tool_audit.processor import AuditSpanProcessor
@@ -44,7 +43,6 @@ class Audit:
         provider: Where spans are made; an application's own, or the one that was made here.
         processor: Records and forwards; None while recording is off.
         sampler: What stands around the provider's own sampler; None when the provider is not the SDK's.
-        textmap: The process' propagator as it was, and the one in its place.
     """
 
     def __init__(self, settings: Settings, trail: Trail | None, provider: trace.TracerProvider) -> None:
@@ -54,7 +52,6 @@ class Audit:
         self.provider = provider
         self.processor: AuditSpanProcessor | None = None
         self.sampler: RecordAll | None = None
-        self.textmap: tuple[TextMapPropagator, TextMapPropagator] | None = None
         self._closed = False
 
     @property

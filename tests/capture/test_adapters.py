@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 from types import SimpleNamespace
 
 import pytest
@@ -13,6 +14,7 @@ from pydantic_ai.models.test import TestModel
 
 import otel_tool_audit as audit
 from otel_tool_audit.capture.adapting import attributed, by_name, parsed
+from otel_tool_audit.capture.block import adapted_call
 from otel_tool_audit.capture.mcp import audit_server, outgoing
 from otel_tool_audit.capture.pydantic_ai import AuditCapability
 from otel_tool_audit.propagation.header import AttributionHeader
@@ -206,3 +208,47 @@ def test_a_request_says_where_the_trace_is_and_keeps_what_stands_in_it(trail):
     with audit.tool_call("t"):
         meta = outgoing({"progressToken": 1})
     assert {"progressToken", "traceparent"} <= set(meta)
+
+
+@pytest.mark.parametrize(
+    ("server_said", "arguments", "records"), [({}, {"sku": "A1"}, 1), ({"user": "usr_2"}, {"sku": "A1"}, 2), ({}, {"sku": "B2"}, 2)]
+)
+def test_a_clients_and_a_servers_gate_in_one_process_are_one_call(trail, server_said, arguments, records):
+    """The server's runs in a task of its own; another user's call, or one with other arguments, is another one."""
+    inner = audit.tool(name="stock")(lambda sku: {"item_id": sku})
+
+    async def handler(_):
+        return {"structuredContent": inner(**arguments)}
+
+    server = audit_server(Handlers(handler), who=lambda _: server_said)
+
+    async def main():
+        begun = contextvars.Context()
+        async with adapted_call("client", "stock", {"sku": "A1"}, "call_1", {}) as call:
+            request = {"name": "stock", "arguments": arguments}
+            result = await asyncio.get_running_loop().create_task(server.call(request), context=begun)
+            call.result(result["structuredContent"])
+
+    with audit.attribution(user="usr_1", conversation="conv_1"):
+        asyncio.run(main())
+    calls = trail.calls()
+    assert records == len(calls)
+    assert ("call_1", "usr_1", {"sku": "A1"}) == tuple(calls[0][name] for name in ("tool_call_id", "user_id", "arguments"))
+    assert {"success"} == {call["status"] for call in calls}
+
+
+def test_what_one_adapter_tells_twice_happened_twice(trail):
+    """Two calls with the same arguments, side by side, are two; each is told of again once."""
+    server = audit_server(Handlers(answering({"structuredContent": {"item_id": "A1"}})))
+
+    async def one(call_id):
+        async with adapted_call("client", "stock", {"sku": "A1"}, call_id, {}):
+            await asyncio.sleep(0.01)
+            await server.call({"name": "stock", "arguments": {"sku": "A1"}})
+
+    async def main():
+        await asyncio.gather(one("call_1"), one("call_2"))
+        await server.call({"name": "stock", "arguments": {"sku": "A1"}})
+
+    asyncio.run(main())
+    assert ["call_1", "call_2", None] == [call["tool_call_id"] for call in trail.calls()]

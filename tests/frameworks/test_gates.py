@@ -202,3 +202,17 @@ def test_deferred_calls_wait_and_go_on_or_are_denied(tell, instrumentation):
     )  # fmt: skip
     assert (["success"], ["success"], ["error"]) == (statuses["call_a"], statuses["call_b"], statuses["call_t"])
     assert {"refund 7", "erase y"}.isdisjoint(told.ran)
+
+
+@pytest.mark.parametrize("more", [(), ("decorated",)])
+@pytest.mark.parametrize("instrumentation", ["none", "native"])
+def test_a_mounted_server_and_a_client_around_it_are_one_call(tell, instrumentation, more):
+    """FastMCP: both servers audited, a client's adapter, a decorator: whoever tells of it, each call is on record once."""
+    told = tell("mounted_story", instrumentation, "gate", *more)
+    assert ["stock A1", "stock A2", "stock bad"] == told.ran
+    calls = told.calls()
+    assert [("stock", None, "success"), ("stock", "call_2", "success"), ("stock", "call_3", "error")] == [
+        (call["tool_name"], call["tool_call_id"], call["status"]) for call in calls
+    ]
+    assert "no such item" in calls[2]["error"]
+    assert ["A1", "A2"] == [call["result_summary"]["item_id"] for call in calls[:2]]

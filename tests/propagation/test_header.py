@@ -14,6 +14,8 @@ from opentelemetry import propagate
 import otel_tool_audit as audit
 from otel_tool_audit.propagation.context import NOBODY, current
 from otel_tool_audit.propagation.header import CLOCK_SKEW, HEADER, LIFETIME, LONGEST, AttributionHeader
+from otel_tool_audit.recording import unbind
+from otel_tool_audit.settings import Settings
 from otel_tool_audit.testing import audit_trail
 
 KEY = "a shared secret of the team"
@@ -123,6 +125,21 @@ def test_without_the_header_nothing_changes():
     header(KEY).inject(carrier)
     assert {} == carrier
     assert {HEADER} == header().fields
+
+
+def test_a_processor_made_by_hand_joins_it_too(tmp_path, monkeypatch):
+    """Trail.open() and AuditSpanProcessor hand attribution on as configure() does, until the processor is shut down."""
+    monkeypatch.setenv("OTEL_TOOL_AUDIT_STATE", str(tmp_path / "state"))
+    before = propagate.get_global_textmap()
+    with audit.Trail.open(tmp_path / "audit", durability="os") as trail:
+        processor = audit.AuditSpanProcessor(trail, settings=Settings.resolve(attribution_key=KEY))
+        carrier = {}
+        with audit.attribution(user="usr_1"):
+            propagate.inject(carrier)
+        assert "usr_1" == current(propagate.extract(carrier)).get("user")
+        processor.shutdown()
+        unbind()
+    assert propagate.get_global_textmap() is before
 
 
 def test_configure_joins_it_to_the_global_propagator():
