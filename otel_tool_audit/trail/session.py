@@ -231,6 +231,8 @@ def open_session(system: System | None, path: str, options: TrailOptions) -> Ses
     Raises:
         AuditError: As :meth:`Trail.open` says.
     """
+    _check_text(path, "the trail's path")
+    _check_text(settings.state_directory(options.state), "the state directory")
     resolved = os.path.join(os.path.realpath(os.path.dirname(os.path.abspath(path))), os.path.basename(os.path.abspath(path)))
     where = settings.state_directory(options.state)
     private = where == "none"
@@ -259,6 +261,14 @@ def open_session(system: System | None, path: str, options: TrailOptions) -> Ses
     except BaseException:
         state.close()
         raise
+
+
+def _check_text(path: str, what: str) -> None:
+    """Records and ``places`` name paths, and are UTF-8."""
+    try:
+        path.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise SettingsError(f"{what} {path!r} is no UTF-8: records could not name it; use another directory") from error
 
 
 def _modes(group: str | None) -> Modes:

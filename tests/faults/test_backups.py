@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from worker import call
 
-from otel_tool_audit.errors import TrailTampered
+from otel_tool_audit.errors import SettingsError, TrailTampered
 from otel_tool_audit.format.events import STARTED
 from otel_tool_audit.review.reader import UnauditedReader
 from otel_tool_audit.review.verify.findings import Verification
@@ -195,3 +195,13 @@ def test_a_trail_that_is_not_whole_is_not_taken_over(tmp_path: Path) -> None:
     remove_line(trail)
     with pytest.raises(TrailTampered, match="cannot be taken over"):
         Trail.open(trail, state=tmp_path / "fresh")
+
+
+@pytest.mark.parametrize("which", ["trail", "state"])
+def test_a_path_that_is_no_utf_8_is_refused_by_name(tmp_path: Path, which: str) -> None:
+    """Records name paths: one that they could not name is a setting that cannot be used, and the message shows it."""
+    odd = os.fsdecode(bytes(tmp_path) + b"/odd\xff")
+    paths = {"trail": str(tmp_path / "trail"), "state": str(tmp_path / "state"), which: odd}
+    with pytest.raises(SettingsError, match="is no UTF-8"):
+        Trail.open(paths["trail"], state=paths["state"])
+    assert not os.path.exists(odd)
