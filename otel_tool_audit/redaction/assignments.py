@@ -27,8 +27,8 @@ RULE: Final = "secret-key"
 _WORD_BEFORE: Final = re.compile(r"[A-Za-z0-9_.-]{1,128}")
 _WORD: Final = re.compile(r"[A-Za-z0-9_.-]{1,128}+")
 _STEMS: Final = (
-    "pass", "pwd", "token", "secret", "key", "auth", "cred", "cookie", "ssn", "cvv", "cvc", "jwt", "bearer", "otp", "card", "security",
-    "code", "access", "bundle_", "conn", "mnemonic", "phrase", "ccn", "cc_", "contrasena", "senha", "woord", "kennwort", "psk", "pw", "sid", "sess",
+    "pass", "pwd", "token", "secret", "key", "auth", "cred", "cookie", "ssn", "cvv", "cvc", "cvn", "jwt", "bearer", "otp", "card", "security",
+    "code", "access", "bundle_", "conn", "mnemonic", "phrase", "ccn", "cc_", "contrase", "senha", "woord", "kennwort", "psk", "pw", "sid", "sess",
     "assertion", "pin", "puk", "hasl", "heslo", "salasana", "verifier", "saml", "pword",
 )  # fmt: skip
 """In lower case: one of them stands in every name of a secret."""
@@ -45,6 +45,9 @@ _SEPARATOR: Final = re.compile(
 _ARGUMENT: Final = re.compile(r"\\{0,7}[\"'`][ \t]{0,4}(,)[ \t]{0,4}(?=b?\\{0,7}[\"'`])")
 _ATTRIBUTE: Final = re.compile(r"\\{0,7}[\"'][^<>\n]{0,128}?\bvalue=(?=\\{0,7}[\"'])")
 _RARE_SEPARATOR: Final = re.compile(r"[ \t]{0,8}[\"']{0,2}[ \t]{0,3}(?:,|>|\|\||:{2,3}=)[`'\" \t=>]{0,5}")
+_NAME_BEFORE: Final = re.compile(r"(?<![A-Za-z0-9_.-])[A-Za-z_][A-Za-z_.-]{1,63}[0-9]{0,3}(?=[\\\"'`)\]]{0,4}[ \t]{0,12}[:=>,|?+!])")
+"""A word that a sign stands behind, as behind a name."""
+
 _RARE: Final = re.compile(r"(?:,|>|\|\|)[`'\" =>]{0,5}[A-Za-z0-9][A-Za-z0-9_/+=.-]{11}")
 _TYPE: Final = re.compile(
     r"(?:(?:string|str|String|NSString|any|char|text|bytes|Any|SecretStr)\??|Optional\[\w{1,32}\]|[A-Za-z]{2,32}(?:\[\])?(?:[ ]?\|[ ]?\w{2,16}){1,3}|&(?:'static )?str)[ \t]{0,4}=(?!=)[ \t]{0,4}"
@@ -135,7 +138,9 @@ def _candidates(text: str, lower: str, stems: Sequence[str], longest: int, work:
             chunk = value.group()
             if "://" not in chunk and any(c.isdigit() for c in chunk[:_LONGEST_NAME]):
                 work.spend(2 * _WINDOW)
-                found.update(w.span() for w in _WORD.finditer(text, max(0, value.start() - _WINDOW), min(value.end(), value.start() + _WINDOW)))
+                found.update(
+                    w.span() for w in _NAME_BEFORE.finditer(text, max(0, value.start() - _WINDOW), min(value.end(), value.start() + _WINDOW))
+                )
     return sorted(found)
 
 

@@ -40,7 +40,7 @@ _WORD: Final = re.compile(
     r"|(?P<bare>(?:[^\s\"',\[\]()\\]|\\.)++|[()])"
 )
 _DEEPEST: Final = 3
-_SIGNS: Final = (" -", "'-", '"-', "\t-", "\n-", ",-", "[-")
+_SIGN: Final = re.compile(r"[ \t\n\"'\[,]-")
 _BEFORE_NAME: Final = re.compile(r"[/=?&\\:]")
 _HINT: Final = re.compile(r"(?:^|[\s\"'\[(,])-{1,2}[A-Za-z]")
 _TELLING: Final = re.compile(r"(?=[^\s]{6,128}$)(?=.*[0-9])(?=.*[A-Za-z])[^/=:.,\s]{6,128}")
@@ -66,7 +66,7 @@ def find_commands(text: str, names: KeyNames, work: Work) -> Iterator[Span]:
         names: Judges names.
         work: Counts what is looked at.
     """
-    if text[:1] == "-" or any(sign in text for sign in _SIGNS):
+    if text[:1] == "-" or _SIGN.search(text):
         yield from _in(text, 0, len(text), names, work, 0)
 
 
@@ -84,7 +84,7 @@ def _in(text: str, begin: int, stop: int, names: KeyNames, work: Work, depth: in
             for at, first, last in secret_words([word[2] for word in words], names):
                 yield words[at][0] + first, words[at][0] + last, "command-password"
             for start, last, word in words if depth < _DEEPEST else ():
-                if last - start < end - begin and any(sign in word for sign in _SIGNS):
+                if last - start < end - begin and _SIGN.search(word):
                     yield from _in(text, start, last, names, work, depth + 1)
         begin = end + 1
 

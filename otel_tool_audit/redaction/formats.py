@@ -109,6 +109,42 @@ def _keywords() -> tuple[tuple[str, Format], ...]:
 
 
 @cache
+def _by_beginning() -> tuple[dict[str, list[tuple[str, Format]]], frozenset[str], list[tuple[str, Format]]]:
+    """Sort keywords by their first three signs; those that are shorter stand apart."""
+    begun: dict[str, list[tuple[str, Format]]] = {}
+    for keyword, rule in _keywords():
+        if len(keyword) >= _GRAM:
+            begun.setdefault(keyword[:_GRAM], []).append((keyword, rule))
+    return begun, frozenset(begun), [(keyword, rule) for keyword, rule in _keywords() if len(keyword) < _GRAM]
+
+
+_GRAM: Final = 3
+_LONG_TEXT: Final = 512
+
+
+def _present(text: str) -> list[tuple[str, Format]]:
+    """List the keywords in a text, in the table's order of beginnings."""
+    if len(text) > _LONG_TEXT:
+        return [(keyword, rule) for keyword, rule in _keywords() if keyword in text]
+    begun, beginnings, short = _by_beginning()
+    here = beginnings.intersection([text[at : at + _GRAM] for at in range(len(text) - 2)])
+    found = [pair for pair in short if pair[0] in text]
+    for beginning in here:
+        found += [pair for pair in begun[beginning] if pair[0] in text]
+    # where two match the same text, the first of the table names the rule
+    return sorted(found, key=_place) if len(found) > 1 else found
+
+
+def _place(pair: tuple[str, Format]) -> int:
+    return _places()[pair[1]]
+
+
+@cache
+def _places() -> dict[Format, int]:
+    return {rule: at for at, rule in enumerate(formats())}
+
+
+@cache
 def _pattern(source: str) -> re.Pattern[str]:
     # possessive: no run of signs is given back sign by sign
     return re.compile(_OPEN_REPEAT.sub(r"\1+", source))
@@ -140,7 +176,7 @@ def find_formats(text: str, words: Collection[str], work: Work) -> Iterator[Span
         work: Counts what is looked at.
     """
     long = " ".join([word for word in words if len(word) >= SHORTEST])
-    likely = [(keyword, rule) for keyword, rule in _keywords() if keyword in long]
+    likely = _present(long)
     nameless = "_" in long or "-" in long
     if likely:
         for chunk in _CHUNK.finditer(text):
@@ -165,7 +201,7 @@ def find_cut(text: str, work: Work) -> Iterator[Span]:
     tail = text[begin:end]
     if len(tail) < 4:  # noqa: PLR2004 - less than any beginning
         return
-    for keyword, rule in _keywords():
+    for keyword, rule in _present(tail):
         if rule.search or len(keyword) < 3 or keyword not in tail:  # noqa: PLR2004 - no beginning that tells
             continue
         at = text.rfind(keyword, begin, end)

@@ -19,6 +19,7 @@ _REFERENCE: Final = re.compile(
 )
 """What only points to a value; the whole of it must match."""
 
+_LONGEST_WORD: Final = 24
 _SCHEME: Final = re.compile(r"(?i)(?:bearer|basic|token|digest|negotiate|ntlm|apikey|api-key|hawk|ssws|aws4-hmac-sha256)[ \t]{1,4}(?=\S)")
 _EMPTY: Final = word_set(
     "null none nil undefined true false yes no on off empty string str int integer number float bool boolean any object array bytes text required optional redacted hidden masked"
@@ -90,10 +91,13 @@ _WRAPPERS: Final = word_set(
 def is_placeholder(value: str) -> bool:
     """Tell whether *value* holds the place of a secret: a variable, a template, dots, a word like *password*, one letter repeated."""
     bare = value.strip().strip("\"'`\\")
-    scheme = _SCHEME.match(bare)
+    scheme = _SCHEME.match(bare) if " " in bare or "\t" in bare else None
     if scheme:
         bare = bare[scheme.end() :].strip("\"'`\\")
-    if not bare or bare.lower().rstrip(".,;:!?)") in _EMPTY or _REFERENCE.fullmatch(bare.rstrip(",;")):
+    if not bare or (len(bare) < _LONGEST_WORD and bare.lower().rstrip(".,;:!?)") in _EMPTY):
+        return True
+    # what begins with a letter or digit is no reference, unless it names a place: most values are told by their first sign
+    if (not bare[0].isalnum() or bare[0] in "xX" or ":" in bare[:16]) and _REFERENCE.fullmatch(bare.rstrip(",;")):
         return True
     return len(set(bare)) == 1 and (len(bare) > 3 or not bare.isalnum())  # noqa: PLR2004 - "aaa" may be meant
 

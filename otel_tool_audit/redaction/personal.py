@@ -17,7 +17,7 @@ from otel_tool_audit.redaction.spans import Span, covered
 from otel_tool_audit.redaction.validators import iban_length, is_address, is_card, is_iban, is_ssn
 from otel_tool_audit.redaction.work import Work
 
-_DENSE: Final = re.compile(r"[0-9](?:[^0-9]{0,4}[0-9]){5,}")
+_DENSE: Final = re.compile(r"[0-9](?:[^0-9A-Za-z]{0,4}[0-9]){5,}")
 """Digits close enough, and enough of them, for a telephone number, and so for a card, an IBAN, a social security number."""
 
 _MOMENTS: Final = re.compile(

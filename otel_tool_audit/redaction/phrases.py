@@ -57,7 +57,9 @@ _FOREIGN: Final = re.compile(
     "(?:парол[ья]|hasło|şifre|lösenord|密码|密碼|口令|パスワード|暗証番号|비밀번호|암호|كلمة المرور|كلمة السر|סיסמה|סיסמא|รหัสผ่าน|पासवर्ड|कूटशब्द|κωδικός πρόσβασης)"
     "[\"'*»]{0,3}\\s{0,3}(?P<said>[:=：＝]|是|は|это|—)?\\s{0,3}[\"'*«「]{0,3}(?P<value>[!-~]{4,256})"  # noqa: RUF001 - likewise
 )
-_HINTS: Final = ("pass", "pwd", "token", "secret", "key", "auth", "code", "otp", "cvv", "cvc", "cvn", "pin", "kennwort", "woord", "contrase", "senha")
+_HINTS: Final = frozenset(
+    {"pass", "pwd", "token", "secret", "key", "auth", "code", "otp", "cvv", "cvc", "cvn", "pin", "kennwort", "woord", "contrase", "senha"}
+)
 """One of them stands in all that is told in words."""
 
 _FAR: Final = 160
@@ -81,7 +83,7 @@ def find_phrases(text: str, lower: str, names: KeyNames, stems: Sequence[str], w
         stems: Those parts of secrets' names that it holds.
         work: Counts what is looked at.
     """
-    hints = [hint for hint in _HINTS if hint in lower]
+    hints = [stem for stem in stems if stem in _HINTS]
     for start, stop in _windows(lower, hints):
         work.spend(4 * (stop - start))
         yield from _beside(text, lower, start, stop)

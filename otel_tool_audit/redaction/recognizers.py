@@ -347,6 +347,9 @@ def betterleaks() -> Recognizer:
     """
     scan = optional("betterleaks", "Betterleaks is not installed: pip install 'otel-tool-audit[secrets]'").scan_string
 
+    # its rules are read now: the first text shall not wait for them
+    scan("")
+
     def find(text: str) -> Iterator[tuple[int, int]]:
         for value in {finding.match.value for finding in scan(text)}:
             at = text.find(value) if value else -1

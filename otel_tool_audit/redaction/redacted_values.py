@@ -276,8 +276,9 @@ def recurring(text: str, spans: Iterable[Span], remember: Callable[[str, str, st
         if rule != NO_VALUE and len(values) < MOST_VALUES and is_telling(value):
             remember(value, shown(value, rule), rule)
             values.update(dict.fromkeys(parts(value[:LONGEST_VALUE]), rule))
+    escaped = "%" in text or "\\" in text or "+" in text
     for value, rule in values.items():
-        for spelling in (value,) if value.isalnum() else _spellings(value):
+        for spelling in _spellings(value) if escaped and not value.isalnum() else (value,):
             if text.find(spelling) != text.rfind(spelling) or spelling != value:
                 found += ((m.start(), m.end(), rule) for m in re.finditer(_bounded(spelling), text))
     return found

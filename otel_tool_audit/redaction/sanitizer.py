@@ -30,6 +30,7 @@ MAX_DEPTH: Final = 64
 _TAIL: Final = 512
 _LONGEST_JSON: Final = 16
 _COUNTS: Final = re.compile(r"(?:tokens?|count|size|length|duration|port|status|code|line|lineno|index|total|number|ms|seconds|bytes)(?:$|[._])")
+_OPENING: Final = frozenset('{["')
 _SCALARS: Final = (str, bool, int, float)
 _IDENTIFIER: Final = PLAIN_NAME._replace(identifier=True)
 
@@ -165,7 +166,8 @@ class Sanitizer:
         walk = self._walk(None, withheld)
         try:
             found = self._long(walk, text, path, said) if isinstance(text, str) else walk.any(text, path, 0, said)
-            if withheld is None and walk.memory is not None:
+            if withheld is None and walk.memory is not None and not (isinstance(text, str) and text.lstrip()[:1] not in _OPENING):
+                # one text was searched as a whole; what has parts is searched part by part
                 found, again = walk.memory.out_of_value(found, path)
                 return Sanitized(_as_text(found), walk.redactions() + again)
         except Exception:  # noqa: BLE001 - fails closed

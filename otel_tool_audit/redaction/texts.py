@@ -40,6 +40,7 @@ _BY_NAME: Final = frozenset({"secret-key", "command-password", "url-credentials"
 
 _PASSES: Final = 4
 _SHORTEST_TEXT: Final = 5
+_MORE: Final = re.compile(r"[0-9@]|[A-Za-z0-9_+/=-]{15}")
 _AROUND_WORDS: Final = ".,;:!?()[]{}\"'`*-_"
 _MOST_WORDS: Final = 8_192
 _SPECIAL: Final = re.compile(r"[0-9@%&\\\x1b\x80-\U0010ffff]|[^\n]{15}|(?m:^[\[({\"',]{0,4}-{1,2}[A-Za-z])")
@@ -124,6 +125,9 @@ class Texts:
 
             text, found = replace(text, recurring(text, spans, call.remember, shown), shown)
             rules += found
+            if not own and not _MORE.search(text.replace(MARK, " ")):
+                # neither numbers nor long words are left that a mark could have brought together
+                break
         return text, rules
 
     def _with_own(self, text: str, spans: list[Span], own: Sequence[Recognizer], call: Call) -> list[Span]:
