@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Any, Final, get_args, get_origin
 
 Binder = Callable[[tuple[Any, ...], dict[str, Any]], dict[str, Any]]
 """Turns what a call was given into arguments by name; never raises."""
 
 _MISSING: Final = object()
+_FRAMEWORKS: Final = frozenset({
+    "agent_framework", "agents", "agno", "autogen_core", "crewai", "fastmcp", "google", "haystack", "langchain", "langchain_core", "langgraph",
+    "llama_index", "mcp", "pydantic_ai", "semantic_kernel", "smolagents", "strands", "uncalled_for",
+})  # fmt: skip
+_INJECTED: Final = re.compile(
+    r"(?:\w*Context(?:Wrapper)?|(?:Tool)?Runtime|RunnableConfig|(?:Async)?CallbackManager\w*|Injected\w+|BaseStore|StreamWriter|CancellationToken|"
+    r"_?Depend(?:s|ency)|CurrentContext|ToolCallId)"
+)
+"""What frameworks call the types, or marks, of what they fill in: contexts, runtimes, configurations."""
+
+_WORD: Final = re.compile(r"[A-Za-z_]\w*")
 _BOUND_TO: Final = frozenset({"self", "cls", "mcs"})
 """First parameters by which a method is told; what it is bound to is no argument."""
 
@@ -28,7 +40,8 @@ def binder(function: Callable[..., Any], ahead: tuple[Any, ...] = (), always: Ma
     except (ValueError, TypeError):
         # some builtins have no signature: their arguments have places, not names
         return lambda args, kwargs: unbound((*ahead, *args), {**(always or {}), **kwargs})
-    plan = _BindingPlan(parameters, hidden=_is_method(function, parameters))
+    hidden = [parameters[0].name] if _is_method(function, parameters) else []
+    plan = _BindingPlan(parameters, [*hidden, *_injected(function, parameters)])
     if not ahead and not always:
         return plan.bind
     return lambda args, kwargs: plan.bind((*ahead, *args), {**(always or {}), **kwargs})
@@ -44,7 +57,7 @@ class _BindingPlan:
 
     __slots__ = ("_hidden", "_known", "_names", "_only_positional", "_plain", "_required", "_template", "_var_keyword", "_var_positional")
 
-    def __init__(self, parameters: list[inspect.Parameter], *, hidden: bool) -> None:
+    def __init__(self, parameters: list[inspect.Parameter], hidden: list[str]) -> None:
         positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
         named = [p for p in parameters if p.kind not in (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)]
         self._names = tuple(p.name for p in parameters if p.kind in positional)
@@ -54,7 +67,7 @@ class _BindingPlan:
         self._required = tuple(p.name for p in named if p.default is inspect.Parameter.empty)
         self._var_positional = next((p.name for p in parameters if p.kind is inspect.Parameter.VAR_POSITIONAL), None)
         self._var_keyword = next((p.name for p in parameters if p.kind is inspect.Parameter.VAR_KEYWORD), None)
-        self._hidden = parameters[0].name if hidden else None
+        self._hidden = tuple(hidden)
         only_named = len(named) == len(parameters) and not self._only_positional
         self._plain = len(named) if only_named else 0
 
@@ -71,8 +84,8 @@ class _BindingPlan:
         bound.update(kwargs)
         if len(bound) != self._plain:
             return self._bind_any(args, kwargs)
-        if self._hidden is not None:
-            del bound[self._hidden]
+        for name in self._hidden:
+            del bound[name]
         return bound
 
     def _bind_any(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
@@ -98,8 +111,8 @@ class _BindingPlan:
             bound[self._var_positional] = list(more)
         if extra:
             self._add(bound, extra)
-        if self._hidden is not None:
-            bound.pop(self._hidden, None)
+        for name in self._hidden:
+            bound.pop(name, None)
         return bound
 
     def _add(self, bound: dict[str, Any], extra: dict[str, Any]) -> None:
@@ -110,7 +123,8 @@ class _BindingPlan:
             bound.update(extra)
 
     def _misfit(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
-        return unbound(args[1:] if self._hidden is not None and args else args, kwargs)
+        ahead = sum(1 for name in self._names[: len(args)] if name in self._hidden)
+        return unbound(args[ahead:], {name: value for name, value in kwargs.items() if name not in self._hidden})
 
 
 def _is_method(function: Callable[..., Any], parameters: list[inspect.Parameter]) -> bool:
@@ -119,3 +133,28 @@ def _is_method(function: Callable[..., Any], parameters: list[inspect.Parameter]
         return False
     outer, _, _ = getattr(function, "__qualname__", "").rpartition(".")
     return bool(outer) and not outer.endswith("<locals>")
+
+
+def _injected(function: Callable[..., Any], parameters: list[inspect.Parameter]) -> list[str]:
+    """Name the parameters that a framework fills in itself, as their annotations tell: they are no arguments of the tool."""
+    return [p.name for p in parameters if p.annotation is not inspect.Parameter.empty and _is_injected(p.annotation, function)]
+
+
+def _is_injected(annotation: Any, function: Callable[..., Any]) -> bool:  # noqa: ANN401 - a type, or text that names one
+    if isinstance(annotation, str):
+        # the text alone where its names cannot be looked up; else what they stand for, because a class may be called anything
+        namespace = getattr(inspect.unwrap(function), "__globals__", {})
+        names = _WORD.findall(annotation)
+        known = [namespace[name] for name in names if name in namespace]
+        return any(_is_injected(each, function) for each in known if not isinstance(each, str)) or any(
+            _INJECTED.fullmatch(name) is not None for name in names if name not in namespace
+        )
+    each = (annotation, get_origin(annotation), *get_args(annotation), *getattr(annotation, "__metadata__", ()))
+    return any(_of_framework(part) for part in each) or any(_is_injected(part, function) for part in get_args(annotation) if get_args(part))
+
+
+def _of_framework(part: Any) -> bool:  # noqa: ANN401 - a type, or what stands in its annotation
+    kind = part if isinstance(part, type) else type(part)
+    names = [getattr(part, "__name__", "")] if callable(part) else []
+    module = str(getattr(part if callable(part) else kind, "__module__", "")).partition(".")[0]
+    return module in _FRAMEWORKS and any(_INJECTED.fullmatch(name) for name in [*names, kind.__name__])
