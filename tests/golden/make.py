@@ -15,7 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from independent import KEY, OS, OTHER_BOOT, OTHER_KEY, STATE_ID, WRITER, Chain, compact, document, make_line, origin, write_case
+from independent import KEY, OS, OTHER_BOOT, OTHER_KEY, STATE_ID, TRAIL_ID, WRITER, Chain, compact, document, make_line, origin, write_case
 
 TRAILS = Path(__file__).parent / "trails"
 Chains = dict[str, Chain]
@@ -32,6 +32,19 @@ class Case(NamedTuple):
     heads: dict[str, bytes]
     text: bytes
     state: bool = True
+    change: Callable[[Path], None] = lambda _: None
+
+
+def spoilt(path: str, change: Callable[[bytes], bytes | None]) -> Case:
+    """A closed trail of which one file beside its lines was changed, or removed."""
+
+    def do(target: Path) -> None:
+        changed = change((target / path).read_bytes())
+        (target / path).unlink()
+        if changed is not None:
+            (target / path).write_bytes(changed)
+
+    return usual()._replace(change=do)
 
 
 def opened(chains: Chains) -> None:
@@ -275,6 +288,10 @@ CASES: dict[str, tuple[Callable[[], Case], str, str | None, list[list[Any]]]] = 
     "bad-chain-added": (chain_added, BROKEN, None, [["financial", None]]),
     "bad-document-changed": (lambda: usual()._replace(text=document().replace(b"365", b"36")), BROKEN, None, [[None, None]]),
     "bad-segment-missing": (segment_missing, BROKEN, None, [["general", 0]]),
+    "bad-id-removed": (lambda: spoilt("state/id", lambda _: None), BROKEN, None, [[None, None]]),
+    "bad-owner-with-a-space": (lambda: spoilt("trail/owner", lambda data: data + b" "), BROKEN, None, [[None, None]]),
+    "bad-head-too-long": (lambda: spoilt(f"state/heads/{TRAIL_ID}/general", lambda data: data + bytes(904)), BROKEN, None, [["general", None]]),
+    "bad-head-removed": (lambda: spoilt(f"state/heads/{TRAIL_ID}/general", lambda _: None), BROKEN, None, [["general", None]]),
     "bad-seal-changed": (seal_changed, BROKEN, None, [["general", None]]),
 }
 """Name: how it is made, integrity, completeness (None: not said), where findings must point (seq null: any)."""
@@ -294,6 +311,7 @@ def make(target: Path) -> None:
     for name, (build, integrity, completeness, findings) in CASES.items():
         case = build()
         write_case(target / name, case.chains, case.heads, case.text, state=case.state)
+        case.change(target / name)
         expected: dict[str, Any] = {"integrity": integrity, "completeness": completeness, "findings": findings}
         if name in STATUSES:
             expected["statuses"] = STATUSES[name]

@@ -23,7 +23,7 @@ def read_head(path: Path, key: bytes | None) -> tuple[Any, ...] | None:
     """Give the fields of the newest valid slot, and last from which seq on lines are vouched for (None: cannot be said)."""
     data, slots = path.read_bytes() if path.is_file() else b"", []
     for at in (0, 2048):
-        slot = data[at : at + 324].ljust(324, b"\0")
+        slot = (data[at : at + 324] if len(data) == 4096 else b"").ljust(324, b"\0")
         if slot[:8] == b"OTAHEAD1" and zlib.crc32(slot[:292]) == struct.unpack("<I", slot[292:296])[0]:
             _, first, key_id, crc = struct.unpack("<QQ8sI", slot[296:])
             holds = slot[8:16] == slot[296:304] and crc == zlib.crc32(slot[296:320]) and first != 2**64 - 1
@@ -118,9 +118,14 @@ def verify(trail: Path, state: Path | None = None, boot: bytes = b"") -> tuple[s
     wrong = []
     if state is not None and sha256(text).hex() not in [d["sha256"] for d in json.loads((state / "places").read_bytes())[trail_id]["documents"]]:
         wrong.append("trail.json is not the one that was written")
+    if state is not None:
+        state_id = (state / "id").read_bytes() if (state / "id").is_file() else b""
+        if not re.fullmatch(rb"[0-9a-f]{32}\n", state_id) or (trail / "owner").read_bytes() != b'{"state":"%s"}\n' % state_id[:-1]:
+            wrong.append("id or owner is not what was written")
     there = {p.name for p in trail.iterdir() if p.is_dir() and p.name != ".state"}
     known = {p.name for p in heads.iterdir() if ".old-" not in p.name} if heads.is_dir() else there
     wrong += [f"chain {name} was added or removed" for name in sorted(there ^ known)]
+    wrong += [f"chain {name} has no head" for name in sorted(there & known) if state is not None and read_head(heads / name, key) is None]
     for name in sorted(there & known):
         hashes, own, found, accepted = verify_chain(trail / name, trail_id, read_head(heads / name, key), boot, key)
         wrong, unsure, all_hashes[name] = wrong + [f"{name}: {w}" for w in found], unsure or accepted, hashes

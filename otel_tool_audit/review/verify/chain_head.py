@@ -53,9 +53,10 @@ class HeadCheck(BlockCheck):
         if head.origin != genesis(chain.trail_id, chain.name, chain.epoch):
             chain.find(HEAD, None, "the head names another origin than that of the epoch that the chain is in: the state directory was damaged")
         declared = of_previous(head.prev)
-        if declared is not None and part.first is not None and declared != part.first.ending:
+        first = part.first
+        if declared is not None and first is not None and first.ending is not None and declared != first.ending:
             chain.find(HEAD, None, "the head says otherwise than the open segment how the one before it ended: the state directory was damaged")
-        if head.synced.offset and self._hash_before(part.name, head.synced.offset) != head.synced.hash.hex():
+        if head.synced.offset and (head.synced.offset > part.size or self._hash_before(part.name, head.synced.offset) != head.synced.hash.hex()):
             chain.find(HEAD, None, f"no line ends at byte {head.synced.offset} of {part.name} as the head says of what was synced")
 
     def _hash_before(self, segment: str, offset: int) -> str | None:
