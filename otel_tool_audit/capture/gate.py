@@ -21,7 +21,7 @@ from opentelemetry.trace import INVALID_SPAN, Span, SpanKind, Status, StatusCode
 
 from otel_tool_audit import semconv
 from otel_tool_audit.errors import AuditUnavailable
-from otel_tool_audit.propagation.context import current, current_context
+from otel_tool_audit.propagation.context import current, current_context, detach
 from otel_tool_audit.record.model import Receipt, ToolCall
 from otel_tool_audit.recording import CALL_KEY, OWN_SPANS_ENDING, Binding, Closed, Outcome, Raised, Returned, ToolSpec, binding_for, refusal
 
@@ -132,7 +132,7 @@ class OpenCall:
     def leave(self) -> None:
         """Let what follows no longer belong to it."""
         if self._token is not None:
-            otel.detach(self._token)
+            detach(self._token)
             self._token = None
 
     # --- how it ends

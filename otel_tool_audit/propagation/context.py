@@ -13,14 +13,17 @@ import functools
 import inspect
 import logging
 import numbers
+import operator
+import os
 from collections.abc import Callable, Mapping
-from contextvars import ContextVar
-from types import TracebackType
-from typing import Any, Final, NamedTuple, ParamSpec, Self, TypeVar, cast
+from contextvars import ContextVar, Token
+from types import FrameType, TracebackType
+from typing import Any, Final, ParamSpec, Self, TypeVar, cast
 
 from opentelemetry import context as otel
 
 from otel_tool_audit.errors import SettingsError
+from otel_tool_audit.propagation.frames import has_yielded, suspending_frame
 from otel_tool_audit.record.model import TRIGGERS
 
 _log: Final = logging.getLogger("otel_tool_audit")
@@ -93,18 +96,109 @@ NOBODY: Final = Attribution()
 """The attribution where nobody set one."""
 
 
-class _Said(NamedTuple):
-    """What the innermost block says, and what OpenTelemetry's context had when it was entered."""
+class _Block:
+    """
+    An attribution that was entered, and the one that held before it.
 
-    made: Attribution
-    before: object
+    Attributes:
+        made: What it says, over what held where it was entered.
+        before: What OpenTelemetry's context had there.
+        outer: The block that was entered before it in this context, whether or not it is around it.
+        around: The block that held where it was entered.
+        frame: Of the generator in which it was entered; None where a function was left with it.
+        process: In which process, counted by forks.
+        entered: Whether it has been left.
+        token: Of what was attached to OpenTelemetry's context; None when nothing was.
+    """
+
+    __slots__ = ("around", "before", "entered", "frame", "made", "outer", "process", "token")
+
+    def __init__(self, made: Attribution, before: object, outer: _Block | None, frame: FrameType | None) -> None:
+        self.made = made
+        self.before = before
+        self.outer = outer
+        self.around = _holding()
+        self.frame = frame
+        self.process = _forks[0]
+        self.entered = True
+        self.token: Any = None
+
+    def holds(self) -> bool:
+        """Tell whether it is one's own: a generator that waits for its reader has left it to nobody."""
+        return self.entered and self.process == _forks[0] and not (self.frame is not None and has_yielded(self.frame))
 
 
-_said: Final[ContextVar[_Said | None]] = ContextVar("tool_audit_said", default=None)
+_forks: Final = [0]
+"""How many forks lead to this process; what was entered before the last one belongs to another process."""
+
+_innermost: Final[ContextVar[_Block | None]] = ContextVar("tool_audit_block", default=None)
 """
 A second memory beside OpenTelemetry's context: whoever attached a context before a block was entered may detach it while the block lasts,
 and puts an older one back. So FastAPI does with its span around dependencies, one of which says who the user is.
 """
+
+
+def _holding() -> _Block | None:
+    """Give the innermost block that holds here: generators that are read in turn enter and leave theirs in any order."""
+    block = found = _innermost.get()
+    while found is not None and not found.holds():
+        found = found.outer
+    while block is not None and found is not None:
+        if block.frame is not None and block.holds() and not _is_around(block, found):
+            # a generator that was suspended when the other block was entered, and is read inside of it
+            found = block
+        block = block.outer
+    return found
+
+
+def _is_around(block: _Block, inner: _Block) -> bool:
+    at: _Block | None = inner
+    while at is not None and at is not block:
+        at = at.around
+    return at is block
+
+
+def _is_made_by_blocks(said: object) -> bool:
+    block = _innermost.get()
+    while block is not None and block.made is not said:
+        block = block.outer
+    return block is not None
+
+
+def _entered(block: _Block | None) -> _Block | None:
+    """Give the first of a chain of blocks that has not been left: what has been is not remembered any longer."""
+    while block is not None and not block.entered:
+        block = block.outer
+    return block
+
+
+def _forget() -> None:
+    """In a fork's child: what held in the parent when it forked is nothing that this process works for."""
+    _forks[0] += 1
+    _innermost.set(None)
+    held = otel.get_current()
+    if KEY in held:
+        otel.attach(otel.Context({name: value for name, value in held.items() if name != KEY}))
+
+
+os.register_at_fork(after_in_child=_forget)
+
+
+def detach(token: Any) -> bool:  # noqa: ANN401 - a token of whichever runtime context OpenTelemetry has
+    """
+    Let hold again what held before a context was attached; OpenTelemetry's own function logs an error where that cannot be.
+
+    Returns:
+        Whether it does: not if the context was attached in another task, or another one was put back meanwhile.
+    """
+    if not isinstance(token, Token):
+        otel.detach(token)
+        return True
+    try:
+        token.var.reset(token)
+    except (ValueError, RuntimeError):
+        return False
+    return True
 
 
 def current_context(context: otel.Context | None = None) -> otel.Context:
@@ -115,8 +209,13 @@ def current_context(context: otel.Context | None = None) -> otel.Context:
         context: One that was made here, instead of the current one.
     """
     found = otel.get_current() if context is None else context
-    said = _said.get()
-    return found if said is None or found.get(KEY) is not said.before else otel.set_value(KEY, said.made, found)
+    block = _holding()
+    if block is None:
+        return found
+    said = found.get(KEY)
+    # a generator attaches nothing: what stands there may be its reader's
+    covers = said is block.before or (block.frame is not None and _is_made_by_blocks(said))
+    return otel.set_value(KEY, block.made, found) if covers else found
 
 
 def run_in(context: otel.Context) -> Callable[[], None]:
@@ -129,11 +228,13 @@ def run_in(context: otel.Context) -> Callable[[], None]:
     Returns:
         What lets hold again what held before.
     """
-    token, said = otel.attach(context), _said.set(None)
+    token, block = otel.attach(context), _innermost.set(None)
 
     def leave() -> None:
-        _said.reset(said)
-        otel.detach(token)
+        with contextlib.suppress(ValueError):
+            # in another context, where whoever runs this is left alone: nothing of it holds there
+            _innermost.reset(block)
+        detach(token)
 
     return leave
 
@@ -177,11 +278,11 @@ def checked(given: Mapping[str, Any]) -> dict[str, Any]:
 
 def _whole(name: str, value: object) -> int:
     number = -1
-    # a truth value counts nothing, and text may mean anything
-    if not isinstance(value, bool) and isinstance(value, numbers.Number):
-        with contextlib.suppress(ArithmeticError, TypeError, ValueError):
-            given: Any = value
-            number = int(given) if given == int(given) else -1
+    given: Any = value
+    # a truth value counts nothing, NumPy's neither, and text may mean anything
+    with contextlib.suppress(ArithmeticError, TypeError, ValueError):
+        if not isinstance(value, bool) and "bool" not in type(value).__name__:
+            number = (int(given) if given == int(given) else -1) if isinstance(value, numbers.Number) else operator.index(given)
     if number < 0:
         raise SettingsError(_no_number(name, value))
     return number
@@ -220,7 +321,7 @@ class attribution:  # noqa: N801 - used like a function, as contextlib's own man
     Source: ARCHITECTURE.md, R7 and R9.
     """
 
-    __slots__ = ("_base", "_metadata", "_tokens", "_values")
+    __slots__ = ("_base", "_blocks", "_metadata", "_values")
 
     def __init__(
         self,
@@ -247,23 +348,29 @@ class attribution:  # noqa: N801 - used like a function, as contextlib's own man
             _tell_of_slip(name)
         self._metadata = metadata
         self._base: Attribution | None = None
-        self._tokens: list[Any] = []
+        self._blocks: list[_Block] = []
 
     def __enter__(self) -> Attribution:
         """Let the values hold from here on."""
-        before = otel.get_value(KEY)
         made = (current() if self._base is None else self._base).joined(self._values, self._metadata)
-        self._tokens.append((made, otel.attach(otel.set_value(KEY, made)), _said.set(_Said(made, before))))
+        block = _Block(made, otel.get_value(KEY), _entered(_innermost.get()), suspending_frame(__file__))
+        if block.frame is None:
+            # what a generator attached would stay there while it is suspended
+            block.token = otel.attach(otel.set_value(KEY, made))
+        _innermost.set(block)
+        self._blocks.append(block)
         return made
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         """Let hold again what held before."""
-        made, token, said = self._tokens.pop()
-        with contextlib.suppress(ValueError):
-            # entered in another context, as generators are that somebody else closes
-            _said.reset(said)
-        if otel.get_value(KEY) is made:
-            otel.detach(token)
+        block = self._blocks.pop()
+        block.entered = False
+        if _innermost.get() is block:
+            _innermost.set(_entered(block.outer))
+        if block.token is not None and otel.get_value(KEY) is block.made and not detach(block.token):
+            otel.attach(otel.set_value(KEY, block.before))
+        # a generator's frame refers to its block, and the other way round
+        block.frame = block.token = block.around = None
 
     async def __aenter__(self) -> Attribution:
         """Let the values hold from here on."""

@@ -1,5 +1,8 @@
 """
-The context through threads and executors, which lose it: ``Thread`` and ``ThreadPoolExecutor.submit`` (so ``run_in_executor``).
+The context through threads, executors, process pools and greenlets, which lose it or keep another caller's.
+
+A thread or process that is started for one piece of work carries the context of whoever started it. One that works for many, of a pool, carries
+nobody's: each piece of work carries its own.
 
 Source: ARCHITECTURE.md, R9.
 """
@@ -7,18 +10,24 @@ Source: ARCHITECTURE.md, R9.
 from __future__ import annotations
 
 import functools
+import sys
 import threading
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from multiprocessing.pool import Pool
+from multiprocessing.process import BaseProcess
 from typing import Any, Final
 
 from opentelemetry import context as otel
 
 from otel_tool_audit.propagation.context import carry, current_context, run_in
+from otel_tool_audit.propagation.processes import carried
 
 _lock: Final = threading.Lock()
-_originals: Final[dict[str, Callable[..., Any]]] = {}
+_originals: Final[list[tuple[Any, str, Callable[..., Any]]]] = []
 _users: Final[set[object]] = set()
+
+Function = Callable[..., Any]
 
 
 def propagate(user: object) -> None:
@@ -32,9 +41,10 @@ def propagate(user: object) -> None:
         _users.add(user)
         if _originals:
             return
-        _originals["start"], _originals["submit"] = threading.Thread.start, ThreadPoolExecutor.submit
-        setattr(threading.Thread, "start", _start(threading.Thread.start))  # noqa: B010 - mypy forbids assigning to a method
-        setattr(ThreadPoolExecutor, "submit", _submit(ThreadPoolExecutor.submit))  # noqa: B010 - as above
+        for owner, name, wrapped in _wrappers():
+            original = getattr(owner, name)
+            _originals.append((owner, name, original))
+            setattr(owner, name, wrapped(original))
 
 
 def leave_alone(user: object) -> None:
@@ -43,13 +53,28 @@ def leave_alone(user: object) -> None:
         _users.discard(user)
         if _users or not _originals:
             return
-        for owner, name in ((threading.Thread, "start"), (ThreadPoolExecutor, "submit")):
-            original = _originals.pop(name)
+        for owner, name, original in _originals:
             if getattr(getattr(owner, name), "__wrapped__", None) is original:
                 setattr(owner, name, original)
+        _originals.clear()
 
 
-def _start(original: Callable[[threading.Thread], None]) -> Callable[[threading.Thread], None]:
+def _wrappers() -> list[tuple[Any, str, Callable[[Function], Function]]]:
+    found: list[tuple[Any, str, Callable[[Function], Function]]] = [
+        (threading.Thread, "start", _start), (ThreadPoolExecutor, "submit", functools.partial(_submit, _job)),
+        (ProcessPoolExecutor, "submit", functools.partial(_submit, carried)), (BaseProcess, "start", _start_process), (Pool, "__init__", _for_nobody),
+    ]  # fmt: skip
+    found += [(Pool, name, _with_job) for name in ("apply_async", "_map_async", "imap", "imap_unordered")]
+    greenlets = sys.modules.get("gevent.greenlet")
+    if greenlets is not None:
+        found.append((greenlets.Greenlet, "__init__", _greenlet))
+    pools = sys.modules.get("gevent.threadpool")
+    if pools is not None:
+        found.append((pools.ThreadPool, "spawn", functools.partial(_submit, _job)))
+    return found
+
+
+def _start(original: Function) -> Function:
     @functools.wraps(original)
     def start(thread: threading.Thread) -> None:
         if _users and current_context():
@@ -70,13 +95,13 @@ def _once(thread: threading.Thread, run: Callable[[], None]) -> Callable[[], Non
     return run_once
 
 
-def _submit(original: Callable[..., Future[Any]]) -> Callable[..., Future[Any]]:
+def _submit(bind: Callable[[Function], Function], original: Function) -> Function:
     @functools.wraps(original)
-    def submit(pool: ThreadPoolExecutor, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:  # noqa: ANN401 - the job's own
+    def submit(pool: Any, fn: Function, /, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - a pool, and the job's own
         if not _users:
             return original(pool, fn, *args, **kwargs)
-        job = _job(fn)
-        # a worker thread that this starts outlives the caller: it must not carry his context into other callers' jobs
+        job = bind(fn)
+        # a worker that this starts outlives the caller: it must not carry his context into other callers' jobs
         leave = run_in(otel.Context())
         try:
             return original(pool, job, *args, **kwargs)
@@ -86,7 +111,55 @@ def _submit(original: Callable[..., Future[Any]]) -> Callable[..., Future[Any]]:
     return submit
 
 
-def _job(function: Callable[..., Any]) -> Callable[..., Any]:
+def _with_job(original: Function) -> Function:
+    """Let a function that a pool of processes is given, by whatever method, carry the context of whoever gave it."""
+
+    @functools.wraps(original)
+    def give(pool: Any, func: Function, /, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - a pool, and the job's own
+        return original(pool, carried(func) if _users else func, *args, **kwargs)
+
+    return give
+
+
+def _for_nobody(original: Function) -> Function:
+    """Let what starts workers, and threads that start more of them, run without anybody's context."""
+
+    @functools.wraps(original)
+    def made(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - the original's own
+        leave = run_in(otel.Context())
+        try:
+            return original(*args, **kwargs)
+        finally:
+            leave()
+
+    return made
+
+
+def _start_process(original: Function) -> Function:
+    @functools.wraps(original)
+    def start(process: Any) -> None:  # noqa: ANN401 - a process; what it runs has no public name
+        target = getattr(process, "_target", None)
+        if _users and target is not None:
+            process._target = carried(target)  # noqa: SLF001 - as above
+        try:
+            original(process)
+        finally:
+            # the child has a copy, and start() has taken it away here: where it did not, it is the application's again
+            if vars(process).get("_target") is not None:
+                process._target = target  # noqa: SLF001 - as above
+
+    return start
+
+
+def _greenlet(original: Function) -> Function:
+    @functools.wraps(original)
+    def made(greenlet: Any, run: Function | None = None, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - a greenlet, and its own
+        original(greenlet, _job(run) if _users and run is not None else run, *args, **kwargs)
+
+    return made
+
+
+def _job(function: Function) -> Function:
     """Bind a job to the context that holds here; unlike :func:`carry`, whatever kind of callable it is."""
     context = current_context()
 
