@@ -39,8 +39,8 @@ SHORTEST_GENERATED: Final = 12
 
 _WINDOW: Final = 64
 _SEPARATOR: Final = re.compile(
-    r"(?:\\{0,7}[\"'`]?[\])]?\??(?:[ \t]{1,4}(?:string|str|String|NSString|let|char))?[*_]{0,3}[ \t]{0,12}"
-    r"(=>|:=|:{2,3}=|\?\?=|\|\|=|\?=|\.=|\+=|!=|={1,3}|:|>|：|＝)(?:[*_]{1,3}(?=[ \t]))?[ \t]{0,64}(?:>[ \t]{0,4})?)"  # noqa: RUF001 - wide signs are meant
+    r"(?:\\{0,7}[\"'`]?(?:\[[0-9]{0,4}\]|[\])])?\??(?:[ \t]{1,4}(?:string|str|String|NSString|let|char))?[*_]{0,3}(?:[ \t]{1,3}(?:is|was|are|lautet|ist|est|es)(?=[ \t]?:[ \t]))?[ \t]{0,12}"
+    r"(=>|:=|:{2,3}=|\?\?=|\|\|=|(?:\|\||\?\?)(?=[ \t]{0,4}[\"'`])|\?=|\.=|\+=|!=|={1,3}|:|>|：|＝)(?:[*_]{1,2}(?=[ \t]))?[ \t]{0,64}(?:>(?![+-]?[0-9]?[ \t]{0,8}\r?\n)[ \t]{0,4})?)"  # noqa: RUF001 - wide signs are meant
 )
 _ARGUMENT: Final = re.compile(r"\\{0,7}[\"'`][ \t]{0,4}(,)[ \t]{0,4}(?=b?\\{0,7}[\"'`])")
 _ATTRIBUTE: Final = re.compile(r"\\{0,7}[\"'][^<>\n]{0,128}?\bvalue=(?=\\{0,7}[\"'])")
@@ -52,8 +52,19 @@ _RARE: Final = re.compile(r"(?:,|>|\|\|)[`'\" =>]{0,5}[A-Za-z0-9][A-Za-z0-9_/+=.
 _TYPE: Final = re.compile(
     r"(?:(?:string|str|String|NSString|any|char|text|bytes|Any|SecretStr)\??|Optional\[\w{1,32}\]|[A-Za-z]{2,32}(?:\[\])?(?:[ ]?\|[ ]?\w{2,16}){1,3}|&(?:'static )?str)[ \t]{0,4}=(?!=)[ \t]{0,4}"
 )
+_PARAMETER: Final = re.compile(r"(?:\$[0-9]{1,2}|[:@][a-z_]{1,32}|\?|%s|%\([a-z_]{1,32}\)s)[ \t]{0,2}(?:[,;)]|(?i:where|returning|and|or)\b|$)")
+"""A parameter of a statement: what it stands for is told elsewhere."""
+
+_LOGGED: Final = re.compile(r"(?!(?i:basic|bearer|digest|token|negotiate|user)\b)[a-z]{2,24} [a-z]{2,24}(?: |$)")
+"""What a logger called *auth* says."""
+
+_BEFORE_TAG: Final = re.compile(r"[A-Za-z0-9:=] ?$")
+_TUPLE: Final = re.compile(r"\([A-Za-z_][\w.]{0,64}(?:,[ ]?[A-Za-z_][\w.]{0,64}){1,4}\)(?=[\s,);]|$)")
+_USER_AND: Final = re.compile(r"\([ ]{0,2}[\"'][^\"'\n]{0,128}[\"'],[ ]{0,2}(?=[\"'])")
+_TEST_RUN: Final = re.compile(r"(?:---|===)[ ]$")
+_ONE_IN_BRACKETS: Final = re.compile(r"\[(?=[^\]]{0,256}[0-9])([^\s\"'\[\],<>]{6,256})(?:\]|$|[ ]?[….\[(<])")
 _UNTIL_BLANK: Final = re.compile(r"[^\s\"'`,;&<>)}\]|\\]+")
-_IS: Final = re.compile(r"[\"'`]?\s{1,3}(?:is|was|=|are|to|ist|est|es)\s{1,3}:?\s{0,2}")
+_IS: Final = re.compile(r"[\"'`]?\s{1,3}(?:is|was|=|are|to|ist|lautet|est|es)\s{1,3}:?\s{0,2}")
 _PAIR: Final = re.compile(r"\\{0,7}[\"'`]?\s{0,3}[,;>]?\s{0,40}\\{0,7}[\"'`]?(?:[a-z_]{0,16}value)\\{0,7}[\"'`]?\s{0,4}[:=]\s{0,4}")
 _SIGNATURE: Final = re.compile(
     r"(?i)(?:[?&](?:key|code)|\b(?:sig|signature|x-amz-signature|x-goog-signature|x-amz-security-token|client_assertion))=([A-Za-z0-9%+/=_~.-]{16,4096})"
@@ -203,7 +214,7 @@ def _is_value_of_pair(value: str, name: str) -> bool:
     return not value.replace("_", "").replace(" ", "").isalpha() or _last(name) in _HEADERS
 
 
-def _separated(  # noqa: C901, PLR0911 - a return for each notation
+def _separated(  # noqa: C901, PLR0911, PLR0912 - a return for each notation
     text: str, at: tuple[int, int], separator: re.Match[str], name: str, said: KeyName, names: KeyNames, *, prose: bool, look: int = _LONGEST_SEEN
 ) -> ValueExtent | None:
     """Find the value behind a name and a sign."""
@@ -211,11 +222,19 @@ def _separated(  # noqa: C901, PLR0911 - a return for each notation
     sign, value_at = separator[1], separator.end()
     typed = _TYPE.match(text, value_at)
     value_at = typed.end() if typed else value_at
+    if sign == ">" and text[start - 1 : start] == "<" and _BEFORE_TAG.search(text, max(0, start - 8), start - 1) and text.find("</", value_at) < 0:
+        # "Bearer <token>" holds the place of one
+        return None
     if sign == ">":
         return element(text, value_at) if text[start - 1 : start] != ":" or text.find("</", value_at) >= 0 else None
     found = quoted(text, value_at)
     if found is not None:
-        return found
+        return None if sign == ":" and _closes(text, at, value_at) else found
+    if text.startswith("</", value_at):
+        return None
+    second = _USER_AND.match(text, value_at)
+    if second is not None:
+        return quoted(text, second.end())
     if text[value_at : value_at + 1] in ("{", "["):
         return _container(text, value_at, quoted_name=text[end : end + 1] in "\"'`\\")
     if sign == ":" and (inner := block(text, value_at)) is not None:
@@ -226,7 +245,7 @@ def _separated(  # noqa: C901, PLR0911 - a return for each notation
         return None
     if said.kind is not KeyKind.SECRET and not name.startswith("-"):
         # the look of one token decides
-        word = _UNTIL_BLANK.match(text, value_at, value_at + look)
+        word = None if _TEST_RUN.search(text, max(0, start - 4), start) else _UNTIL_BLANK.match(text, value_at, value_at + look)
         if word is None or not is_secret_value(word.group().rstrip(".,;:"), said):
             return None
         if said.kind is KeyKind.LIKELY and is_expression(text, value_at, line_end(text, value_at, _LONGEST_SEEN), name, names, code=True) is not None:
@@ -239,12 +258,26 @@ def _separated(  # noqa: C901, PLR0911 - a return for each notation
     return _bare(text, value_at, line, sign, name, names, prose=prose, spaced=text[value_at - 1] in " \t", look=look)
 
 
+def _closes(text: str, at: tuple[int, int], place: int) -> bool:
+    """Tell whether a quote ends the text that a name stands in (``input("Password: ")``), and begins no value."""
+    start, end = at
+    if text[end : end + 1] in ('"', "'", "`", "\\") or text[place + 1 : place + 2] not in (")", "]", "}", ",", ";", "\n", ""):
+        return False
+    line = around(text, start, end)
+    return text[place] in (line.quote, line.inside)
+
+
 def _bare(text: str, at: int, line: TextLine, sign: str, name: str, names: KeyNames, *, prose: bool, spaced: bool, look: int) -> ValueExtent | None:  # noqa: PLR0911 - a return for each thing it is not
     """Find a value without quotes: not code, not a sentence, and all of it."""
     last = _last(name)
     header = last in _HEADERS or "authorization" in name.lower()
     colon = sign in (":", "：") and (spaced or sign == "：")  # noqa: RUF001 - a wide sign is meant
-    if sign in ("==", "===", "!="):
+    if (
+        _TUPLE.match(text, at)
+        or sign in ("==", "===", "!=")
+        or _PARAMETER.match(text, at)
+        or (sign == ":" and (text[at] == ":" or text[at - 1 : at + 1] == ":?"))
+    ):
         return None
     stop = line_end(text, at, _LONGEST_SEEN)
     environment = name.isupper() and sign == "=" and not spaced
@@ -259,9 +292,13 @@ def _bare(text: str, at: int, line: TextLine, sign: str, name: str, names: KeyNa
     value = text[found.start : min(found.end, found.start + _LONGEST_SEEN)]
     if (_TINY_NUMBER if last in _NUMERIC else _SHORT_NUMBER).fullmatch(value):
         return None
-    if is_choice(value.rstrip(".,;:)")) or (whole and sign != "=" and is_sentence(value, last)):
+    # a key of several words in a file is no word of a sentence, and what stands behind it rarely one
+    told = "" if line.opens and " " in value and len(words(name)) > 1 else last
+    if is_choice(value.rstrip(".,;:)")) or (whole and sign != "=" and is_sentence(value, told)):
         return None
     if whole and sign == "=" and spaced and " " in value and is_sentence(value, last):
+        return None
+    if name == "auth" and sign == ":" and _LOGGED.match(value):
         return None
     if prose and sign == ":" and last in _COLON_TALK and value.rstrip(".,;:!?").isalpha() and text[at - 2 : at - 1] not in ("-", "{", ","):
         return None
@@ -271,7 +308,8 @@ def _bare(text: str, at: int, line: TextLine, sign: str, name: str, names: KeyNa
 def _container(text: str, at: int, *, quoted_name: bool) -> ValueExtent | None:
     """Find a list or an object that stands as a secret's value in text; one that only describes it stays."""
     if not quoted_name:
-        return None
+        one = _ONE_IN_BRACKETS.match(text, at)
+        return ValueExtent(*one.span(1)) if one else None
     end = _bracket_end(text, at)
     inside = text[at + 1 : min(end, at + _LONGEST_SEEN)]
     if not inside.strip(" \t\r\n]}") or describes(inside):
@@ -313,11 +351,11 @@ def _spoken(text: str, end: int, name: str, said: KeyName) -> ValueExtent | None
         return found
     pair = _PAIR.match(text, end)
     if pair is not None:
-        return quoted(text, pair.end()) or _word_at(text, pair.end())
+        return quoted(text, pair.end()) or (_line_at if "\n" in pair.group() else _word_at)(text, pair.end())
     attribute = _ATTRIBUTE.match(text, end) if text[end : end + 1] in ("'", '"', "\\") else None
     if attribute is not None:
         return quoted(text, attribute.end())
-    spoken = _IS.match(text, end) if said.kind is KeyKind.SECRET else None
+    spoken = _IS.match(text, end) if said.kind in (KeyKind.SECRET, KeyKind.LIKELY) else None
     if spoken is None:
         return None
     found = quoted(text, spoken.end()) or _word_at(text, spoken.end())
@@ -334,6 +372,10 @@ def _spoken(text: str, end: int, name: str, said: KeyName) -> ValueExtent | None
 
 
 _WORD_VALUE: Final = re.compile(r"[^\s\"'`,;<>|]{1,8192}")
+
+
+def _line_at(text: str, at: int) -> ValueExtent:
+    return ValueExtent(at, at + len(text[at : line_end(text, at, _LONGEST_SEEN)].rstrip()))
 
 
 def _word_at(text: str, at: int) -> ValueExtent | None:

@@ -7,6 +7,7 @@ Source: the manuals of the commands named here; POSIX.1-2024, "Utility Conventio
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from typing import Final
 
@@ -19,7 +20,8 @@ _SECRET_OPTIONS: Final = {
     "-p": word_set("mysql mysqldump mysqladmin mysqlimport mariadb mariadb-dump mariadb-admin sshpass docker podman nerdctl skopeo buildah helm mongo mongosh mongodump mongorestore"
                " mongoexport mongoimport cqlsh az cf oc rabbitmqadmin rdesktop htpasswd 7z 7za hydra mosquitto_pub mosquitto_sub arangosh influx clickhouse-client couchbase-cli"
                " cqlsh nodetool ibmcloud login registry regctl crane oras vsql"),
-    "-P": word_set("sqlcmd bcp zip unzip isql mosquitto_pub mosquitto_sub ipmitool mqtt"),
+    "-N": frozenset({"ssh-keygen"}),
+    "-P": word_set("ssh-keygen sqlcmd bcp zip unzip isql mosquitto_pub mosquitto_sub ipmitool mqtt"),
     "-a": frozenset({"redis-cli", "redis-benchmark", "valkey-cli", "keydb-cli"}),
     "-k": frozenset({"openssl"}), "-K": frozenset({"openssl"}),
     "-w": word_set("ldapsearch ldapadd ldapmodify ldapdelete ldapwhoami ldappasswd nxc"),
@@ -39,6 +41,54 @@ _WORD: Final = re.compile(
     r"\\{1,7}\"(?P<escaped>[^\"\\]{0,2048})(?:\\{1,7}\"|$)|\"(?P<double>(?:[^\"\\]|\\.){0,4096}+)(?:\"|$)|'(?P<single>(?:[^'\\]|\\.){0,4096}+)(?:'|$)"
     r"|(?P<bare>(?:[^\s\"',\[\]()\\]|\\.)++|[()])"
 )
+_BETWEEN: Final = r"(?:\\{0,7}[\"'])?(?:,[ ]?|[ ]{1,4})(?:b?\\{0,7}[\"'])?"
+_ONE: Final = r"[^\s\"',]{1,128}"
+_POSITIONAL: Final = re.compile(
+    rf"(?<![\w-])(?:rabbitmqctl{_BETWEEN}(?:add_user|change_password){_BETWEEN}{_ONE}|vault{_BETWEEN}login(?:{_BETWEEN}-[a-z]{{2,16}}(?:={_ONE})?){{0,3}}"
+    rf"|(?:mysqladmin|mariadb-admin)(?:{_BETWEEN}-{_ONE}){{0,8}}{_BETWEEN}password|wpa_passphrase{_BETWEEN}{_ONE}|net{_BETWEEN}use(?:{_BETWEEN}[A-Za-z]:)?{_BETWEEN}\\{{2,8}}{_ONE}"
+    rf"|net{_BETWEEN}user{_BETWEEN}{_ONE}|aws{_BETWEEN}configure{_BETWEEN}set{_BETWEEN}aws_(?:secret_access_key|session_token)|wifi{_BETWEEN}connect{_BETWEEN}{_ONE}{_BETWEEN}password"
+    rf"|htpasswd{_BETWEEN}-[a-zA-Z]{{0,6}}b[a-zA-Z]{{0,6}}{_BETWEEN}{_ONE}{_BETWEEN}{_ONE}|op{_BETWEEN}--session)"
+    rf"{_BETWEEN}(?![-/:|&;<>*=])(?P<word>[^\s\"',\\|;&<>]{{4,512}})"
+)
+"""Commands that take a secret by its place among their words, in a shell's text and in a list as it is printed."""
+
+_STORED: Final = re.compile(
+    rf"(?<![\w-])(?:create{_BETWEEN}secret{_BETWEEN}|secrets{_BETWEEN}(?:set|import){_BETWEEN}|config:set{_BETWEEN}|secret{_BETWEEN}put{_BETWEEN})(?P<rest>[^\n|;&]{{1,4096}})"
+)
+_LITERAL: Final = re.compile(r"(?<![\w.-])(?:--from-literal=\\{0,7}[\"']?)?[A-Za-z_][\w.-]{0,64}=(?![\"'\s])(?P<word>[^\s\"',\\]{1,4096})")
+_PIPED: Final = re.compile(
+    r"\b(?:echo|printf)[ ](?:-[neE]{1,3}[ ])?(?:\"(?P<double>[^\"\n$]{1,256})\"|'(?P<single>[^'\n]{1,256})'|(?P<bare>[^\s\"'$|]{1,256}))[ ]{0,4}\|[ ]{0,4}"
+    r"(?:sudo[ ](?:-\w{1,3}[ ]){0,3}-S\b|(?:sudo[ ])?chpasswd\b|[^|\n]{1,256}?--(?:password|passphrase|token|secret)-(?:stdin|fd)\b|gh auth login|(?:sudo[ ])?passwd\b)"
+)
+"""What a shell hands to a command that reads a secret from its input."""
+
+_COOKIES: Final = re.compile(rf"(?<=[\s\"',])(?:-b|--cookie){_BETWEEN}(?P<word>[^\s\"'=,]{{1,64}}=[^\"'\n]{{4,1024}}?)(?=[\"'\n]|$|[ ]-|[ ]http)")
+_SMB: Final = re.compile(rf"-U{_BETWEEN}[\w.\\/@-]{{1,64}}%(?P<word>[^\s\"',\\]{{1,256}})")
+BY_PLACE: Final = word_set(
+    "rabbitmqctl vault mysqladmin mariadb-admin wpa_passphrase net aws nmcli htpasswd op kubectl fly flyctl heroku wrangler smbclient smbget rpcclient"
+)
+"""Commands that take a secret by its place."""
+
+_NAMED_WORDS: Final = (
+    "rabbitmqctl",
+    "vault",
+    "admin",
+    "wpa_passphrase",
+    "net",
+    "-S",
+    "passwd",
+    "login",
+    "-stdin",
+    "-b",
+    "--cookie",
+    "configure",
+    "wifi",
+    "htpasswd",
+    "--session",
+    "secret",
+    "config:set",
+    "-U",
+)
 _DEEPEST: Final = 3
 _SIGN: Final = re.compile(r"[ \t\n\"'\[,]-")
 _BEFORE_NAME: Final = re.compile(r"[/=?&\\:]")
@@ -51,6 +101,10 @@ OPTION_TALK: Final = word_set("and or is to for the in with option flag flags ar
 
 _MADE_UP: Final = word_set("test pass password passwd pwd token secret yyy user username key apikey api_key x-oauth-basic x-token-auth x")
 _USER_OPTIONS: Final = word_set("-u -U --user --proxy-user --user-pass --userpwd --basic --auth --proxy-auth")
+_LONGEST_LETTERS: Final = 5
+"""Characters of a sign with letters (``-tulpn``); what is longer is an option's name (``-storepass``)."""
+
+_HTTPIE: Final = frozenset({"http", "https", "xh", "xhs"})
 _MOST_WORDS: Final = 512
 
 Word = tuple[int, int, str]
@@ -68,6 +122,23 @@ def find_commands(text: str, names: KeyNames, work: Work) -> Iterator[Span]:
     """
     if text[:1] == "-" or _SIGN.search(text):
         yield from _in(text, 0, len(text), names, work, 0)
+    if any(word in text for word in _NAMED_WORDS):
+        yield from ((*span, "command-password") for span in _by_place(text))
+
+
+def _by_place(text: str) -> Iterator[tuple[int, int]]:
+    """Find the secrets that a command takes by their place, and what it is told to store as one."""
+    for match in (*_POSITIONAL.finditer(text), *(_SMB.finditer(text) if "%" in text else ())):
+        if not is_placeholder(match["word"]):
+            yield match.span("word")
+    for match in (*(_PIPED.finditer(text) if "|" in text else ()), *(_COOKIES.finditer(text) if "curl" in text else ())):
+        group = match.lastgroup or "bare"
+        if not is_placeholder(match[group]):
+            yield match.span(group)
+    for stored in _STORED.finditer(text) if "=" in text else ():
+        for literal in _LITERAL.finditer(text, *stored.span("rest")):
+            if not is_placeholder(literal["word"]):
+                yield literal.span("word")
 
 
 def _in(text: str, begin: int, stop: int, names: KeyNames, work: Work, depth: int) -> Iterator[Span]:
@@ -123,9 +194,14 @@ def secret_words(words: Sequence[str], names: KeyNames) -> Iterator[tuple[int, i
         following = words[at + 1] if at + 1 < len(words) else None
         if word[:1] != "-" or len(word) < 2:  # noqa: PLR2004 - a sign and a letter
             continue
-        if word.startswith("--") and following is not None and "=" not in word and _is_secret_option(word, following, names):
+        if (
+            (word.startswith("--") or len(word) > _LONGEST_LETTERS)
+            and following is not None
+            and "=" not in word
+            and _is_secret_option(word, following, names)
+        ):
             yield at + 1, 0, len(following)
-        elif word in _USER_OPTIONS and following is not None:
+        elif (word in _USER_OPTIONS or (word == "-a" and not commands.isdisjoint(_HTTPIE))) and following is not None:
             yield from _of_user(at + 1, following, 0, commands)
         elif word.startswith(("--user=", "--proxy-user=")):
             yield from _of_user(at, word, word.index("=") + 1, commands)
@@ -137,8 +213,14 @@ def secret_words(words: Sequence[str], names: KeyNames) -> Iterator[tuple[int, i
             yield at + 1, 0, len(following)
         elif len(word) > 3 and word[:2] in ("-p", "-P") and not commands.isdisjoint(_ATTACHED) and not is_placeholder(word[2:]):  # noqa: PLR2004 - attached
             yield at, 2, len(word)
-    if "htpasswd" in commands and any(w.startswith("-") and "b" in w for w in words) and len(words) > 3:  # noqa: PLR2004 - htpasswd -b file user password
-        yield len(words) - 1, 0, len(words[-1])
+    if commands.isdisjoint(BY_PLACE):
+        return
+    starts = [0]
+    for word in words:
+        starts.append(starts[-1] + len(word) + 1)
+    for begin, end in _by_place(" ".join(words)):
+        at = bisect_right(starts, begin) - 1
+        yield at, begin - starts[at], min(end - starts[at], len(words[at]))
 
 
 def _is_secret_option(word: str, following: str, names: KeyNames) -> bool:

@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 _LOOK: Final = 256
 """Characters of a line in which another field is looked for; a value that is longer goes to the end of its line."""
 
-_QUOTE: Final = re.compile(r"(?:[brfuRBFU@]{1,2}|[lL]it)?(\\{0,7})([\"'`])")
+_QUOTE: Final = re.compile(r"(?:[brfuRBFUN@]{1,2}|[lL]it)?(\\{0,7})([\"'`])")
 _BLANKS: Final = re.compile(r"[ \t]{0,64}")
 _LINE_END: Final = re.compile(r"[\r\n\x00\u2028\u2029]|\\r\\n|\\n(?![a-z])|<br ?/?>")
 _BLOCK: Final = re.compile(r"[|>][+-]?[0-9]?[ \t]{0,8}\r?\n([ \t]{1,64})")
@@ -237,7 +237,7 @@ def unquoted(text: str, at: int, line: TextLine, *, separator: str, to_line_end:
         limit = blank.end() if blank else limit
     end = limit if header and not line.bracket else _to_field(text, at, limit, line, separator=separator)
     if wide and separator == "=" and not line.quote:
-        follower = _COMMAND.search(text, at, min(end, at + _LOOK)) or _TALK.match(text, at, min(end, at + _LOOK))
+        follower = _COMMAND.search(text, at, min(end, at + _LOOK)) or (None if line.opens else _TALK.match(text, at, min(end, at + _LOOK)))
         if follower:
             end = follower.start() if follower.re is _COMMAND else follower.end(1)
     while end > at and text[end - 1] in " \t":

@@ -304,13 +304,22 @@ def _unnamed(text: str, work: Work) -> Iterator[Span]:
             continue
         parts = re.split("[_-]", prefix)
         telling = not _TELLING_PART.isdisjoint(parts) and text[match.start()] in "_-"
-        if not telling and (text[match.start()] == "-" or not _IDS.isdisjoint(parts) or (set(body.lower()) <= _HEX and len(body) in _DIGESTS)):
+        if not telling and (
+            (text[match.start()] == "-" and not _is_mixed(body))
+            or not _IDS.isdisjoint(parts)
+            or (set(body.lower()) <= _HEX and len(body) in _DIGESTS)
+        ):
             continue
         end = match.end()
         if end < len(text) and not _ends_here(text, start, end):
             continue
         if looks_random(body[:256], shortest=20, bits=3.0 if telling or set(body.lower()) <= _HEX else 3.4) and not stands_in(body[:256]):
             yield start, end, "generic-token"
+
+
+def _is_mixed(body: str) -> bool:
+    # behind a dash names of machines and releases have generated parts, but none with all three kinds of signs
+    return all(any(map(kind, body)) for kind in (str.isupper, str.islower, str.isdigit)) and not _WORDS.fullmatch(body)
 
 
 _HEX: Final = frozenset("0123456789abcdef")

@@ -13,9 +13,9 @@ from otel_tool_audit.redaction.keys import KeyKind, KeyName, KeyNames, word_set,
 from otel_tool_audit.redaction.randomness import looks_random
 
 _REFERENCE: Final = re.compile(
-    r"\$\{\{.{0,256}|\$\{[^{}]{0,256}\}?|\$\([^()]{0,256}\)?|\{\{.{0,256}|\{[%#].{0,256}|\{[A-Za-z_][A-Za-z_. ()!:-]{0,64}[0-9]{0,2}\}|\{\d?\}|\$[A-Za-z_]\w{0,64}(?:[.:/-]\S{0,64})?|\$[0-9@*]"
+    r"\$\{\{.{0,256}|\$\{[^{}]{0,256}\}?|\$\([^()]{0,256}\)?|\{\{.{0,256}|\{[%#].{0,256}|\{[A-Za-z_][A-Za-z_. ()!:-]{0,64}[0-9]{0,2}\}|\{\d?\}|\$[A-Za-z_]\w{0,64}(?:[.:/-][\w.:/()\[\]'\"$-]{0,64})?|\$[0-9@*]"
     r"|<[A-Za-z_][^<>]{0,128}>?|</?|<%.{0,128}|\[[A-Za-z<][^\[\]]{0,128}\]?|%\w{1,64}%|%\([a-z_]{1,64}\)s|%[sdvrq]|[#@]\{[^{}]{0,256}\}?|:\w{1,64}|@\w{1,64}|\?|`\w.{0,128}`"
-    r"|(?:\*\*|\.\.|…|_{3}|-{4}|#{4}|•).{0,256}|(?:x{3,64}|X{3,64}|\*{2,64}|\.{3,64}|#{3,64}|•{2,64}|…|_{3,64}|-{3,64})(?:[ -]?(?:x{2,64}|X{2,64}|\*{2,64}|#{2,64}|•{2,64})){0,8}[ -]?.{0,4}|\(\(.{0,64}|!Ref .{0,64}|!Sub .{0,128}|!(?:secret|vault|env_var|ENV|GetAtt)\b.{0,128}|(?:arn|vault|env|file|op|ssm|secretsmanager|keyring|sops|awssm|gcpsm):(?:/|aws|[A-Za-z_./]{2}).{0,256}"
+    r"|(?:\*\*|\.\.|…|_{3}|-{4}|#{4}|•).{0,256}|(?:x{3,64}|X{3,64}|\*{2,64}|\.{3,64}|#{3,64}|•{2,64}|…|_{3,64}|-{3,64})(?:[ -]?(?:x{2,64}|X{2,64}|\*{2,64}|#{2,64}|•{2,64})){0,8}[ -]?.{0,4}|\(\(.{0,64}|!Ref .{0,64}|!Sub .{0,128}|!(?:secret|vault|env_var|ENV|GetAtt)\b.{0,128}|(?i:(?:your|insert|enter|replace)[-_ ](?:[a-z]{1,16}[-_ ]){0,4}(?:key|token|password|secret|here))|(?:arn|vault|env|file|op|ssm|secretsmanager|keyring|sops|awssm|gcpsm):(?:/|aws|[A-Za-z_./]{2}).{0,256}"
 )
 """What only points to a value; the whole of it must match."""
 
@@ -65,9 +65,14 @@ _PATH: Final = r"[A-Za-z_$][A-Za-z_$]*[0-9]{0,2}(?:(?:\.|::|->|\?\.|!\.|!!\.)[A-
 _CALL: Final = re.compile(
     rf"(?:(?:await|new|return|not|!|&|\*|lambda:?|yield|typeof|async)[ ]?){{0,3}}(?P<path>{_PATH})(?:<[\w<>, ]{{0,64}}>)?!?(?P<open>[(\[])", re.ASCII
 )
-_AFTER_CALL: Final = re.compile(r"\s*(?:$|[;,.)\]:?&|+*/=<>!#\n\\-]|\}(?:[\s,;)}]|$)|\?\?|if\b|else\b|or\b|and\b|for\b|as\b|in\b|is\b|not\b|\[|\()")
+_AFTER_CALL: Final = re.compile(
+    r"\s*(?:$|[;,.)\]:?&|+*/=<>!#\n\\-]|\}(?:[\s,;)}]|$)|\?\?|if\b|else\b|or\b|and\b|for\b|as\b|in\b|is\b|not\b|WHERE\b|FROM\b|AND\b|RETURNING\b|\[|\()"
+)
 _AFTER_TIGHT_CALL: Final = re.compile(r"$|[;,\s)]|\.[A-Za-z_]")
 """What follows a call where no blank stands around the sign before it: passwords have brackets in them, too."""
+
+_HEADER_NAME: Final = re.compile(r"[Xx](?:-[A-Za-z]{2,16}){1,4}")
+"""Where a key is sent, not the key."""
 
 _ROOTS: Final = word_set(
     "self this cls config settings cfg conf env environ os process args opts options params req request res response ctx context data body payload props state user account client"
@@ -84,7 +89,7 @@ _TYPE: Final = re.compile(
 )
 _WRAPPERS: Final = word_set(
     "str string secret secrets value bytes b64decode b64encode decode encode from of quote escape trim strip token password key new utf8 lit some ok just wrap sensitive literal text buffer bytearray"
-    " securestring credential credentials lower upper format concat join print println log assert equal equals compare verify check set setitem put add append write login connect auth basic"
+    " securestring box holder credential credentials lower upper format concat join print println log assert equal equals compare verify check set setitem put add append write login connect auth basic"
 )
 
 
@@ -104,7 +109,7 @@ def is_placeholder(value: str) -> bool:
 
 def is_choice(value: str) -> bool:
     """Tell whether a value under a secret's name only chooses among few (``required``, ``include``, ``Bearer``), or is empty."""
-    return len(value) < 20 and (not value or value.strip().lower() in _CHOICES)  # noqa: PLR2004 - no choice is longer
+    return len(value) < 20 and (not value or value.strip().lower() in _CHOICES or _HEADER_NAME.fullmatch(value) is not None)  # noqa: PLR2004 - no choice is longer
 
 
 def is_sentence(value: str, name: str) -> bool:
@@ -198,7 +203,7 @@ def is_expression(text: str, at: int, stop: int, name: str, names: KeyNames, *, 
     found = path["path"]
     if "." in found or "->" in found or "::" in found:
         parts = re.split(r"\.|->|::|\?\.", found)
-        return 0 if parts[0].lower() in _ROOTS or names.judge(parts[-1]).kind is KeyKind.SECRET else None
+        return 0 if parts[0].lower() in _ROOTS or any(names.judge(part).kind is KeyKind.SECRET for part in parts) else None
     if found.lower() in (name.lower(), name.rpartition(".")[2].lower()) or (code and [found.lower()] == list(words(name))[-1:]):
         return 0
     parts = [word for word in words(found) if word.isalpha()]

@@ -31,14 +31,14 @@ def word_set(text: str) -> frozenset[str]:
 _SINGLE: Final = word_set(
     "password passwords passwd passphrase passphrases passcode pwd pword passwort contrasena senha secret secrets token apikey apikeys"
     " authorization credential credentials creds cookie cookies setcookie ssn cvv cvv2 cvc cvc2 jwt bearer otp totp mnemonic"
-    " creditcard cardnumber ccnumber ccnum pw psk passkey passkeys sessid phpsessid jsessionid connectsid userpass sqlpassword storepass keypass puk"
+    " creditcard cardnumber ccnumber ccnum pw psk requirepass masterauth rootpw bindpw rootpass bindpass adminpass dbpass passkey passkeys sessid phpsessid jsessionid connectsid userpass sqlpassword storepass keypass puk"
 )
 _SEQUENCES: Final = (
     "mot de passe; de passe; api key; api keys; app key; application key; access key; access keys; access tokens; account key; admin key;"
     "auth key; auth keys; auth tokens; api tokens; refresh tokens; bearer tokens; session tokens; backup code; backup codes; card number; card pin;"
     "cc number; client key; consumer key; connection string; conn string; credit card; credit cards; debit card; card no; encryption key;"
     "license key; master key; pin number; private key; private keys; recovery code; recovery codes; recovery phrase; root key; secret key;"
-    "secret keys; security answer; security code; security key; security number; seed phrase; service key; session cookie; session key;"
+    "secret keys; security answer; id token hint; question answer; secret answer; security code; security key; security number; seed phrase; service key; session cookie; session key;"
     "shared key; signing key; social security; social security number; ssh key; ssh keys; storage key; subscription key; verification code;"
     "webhook key; pass phrase; pass word; pass code; deploy key; proxy authorization; auth header; hmac key; aes key; pgp key; gpg key; user pin;"
     "pass key; pass keys; pre shared key; wifi key; wpa key; network key; auth code; auth codes; authorization code; authentication code; device code;"
@@ -79,7 +79,7 @@ _AFTER: Final = word_set(
     " id identifier hint placeholder help message error errors regex pattern validation validator rules rule"
     " changed reset set lifetime timeout duration interval seconds minutes hours days date time prefix suffix source"
     " backend engine region template settings config configuration options preferences visible hidden masked attempts retries"
-    " requirements role roles permissions operator grant santa"
+    " requirements role roles permissions operator grant santa realm"
 )
 _BEFORE: Final = word_set(
     "max min num number total input output prompt completion cached reasoning has is use uses needs need requires require count avg"
@@ -90,7 +90,7 @@ _BEFORE: Final = word_set(
 _TAIL: Final = frozenset({"auth", "pass"})
 _PASS_AFTER: Final = word_set(
     "db database user smtp mail email admin root ftp sftp ssh redis mysql pg postgres mongo mongodb login auth ldap proxy service svc"
-    " my sudo wifi rabbitmq kafka http basic account client server key store keystore truststore cert ssl"
+    " my sudo wifi vault connection jdbc imap wallet router rabbitmq kafka http basic account client server key store keystore truststore cert ssl"
 )
 _INNOCENT_KEYS: Final = word_set(
     "primary foreign public sort partition cache object row hash idempotency file dict map group shard range index lookup issue project"

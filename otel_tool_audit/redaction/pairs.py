@@ -11,6 +11,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
+from otel_tool_audit.redaction.judging import is_secret_value
 from otel_tool_audit.redaction.keys import KeyKind, KeyNames, word_set
 
 _NAMING: Final = ("name", "key", "header", "variable", "Name", "Key")
@@ -34,7 +35,13 @@ _FIELDS: Final = (
 _TYPED: Final = frozenset({"value", "Value", "val", "text", "input", "keys", "characters", "content"})
 _SHORT: Final = frozenset({"pass", "pw"})
 _ACCOUNTS: Final = word_set("user username user_name userName login email account host hostname server")
-_FIRST: Final = _TYPED | _SHORT
+_CHANGED: Final = frozenset({"new_value", "old_value", "newValue", "oldValue", "from", "to", "before", "after"})
+_KEY_TYPES: Final = frozenset({"RSA", "EC", "OKP", "oct"})
+_PRIVATE: Final = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
+"""Members of a JSON Web Key that are private (RFC 7518, sections 6.2.2, 6.3.2 and 6.4; RFC 8037, section 2)."""
+
+_STORED: Final = ("data", "stringData")
+_FIRST: Final = _TYPED | _SHORT | _CHANGED | {"kty", "kind"}
 _OF_A_FORM: Final = re.compile(r"(?i)\b(?:text|input|edit)?[ _-]?(?:field|box|input|entry|element|control|area)\b")
 _LONGEST: Final = 256
 _NOTHING: Final[frozenset[str]] = frozenset()
@@ -51,18 +58,28 @@ def secret_by_neighbour(value: Mapping[Any, Any], names: KeyNames) -> frozenset[
     if type(value) is not dict or _FIRST.isdisjoint(value):
         return _NOTHING
     found: set[str] = set()
-    if not _NAMED.isdisjoint(value) and any(_names_secret(value.get(key), names) for key in _NAMING):
+    if not _NAMED.isdisjoint(value) and any(_names_secret(value.get(key), names, value.get("value")) for key in _NAMING):
         found |= _NAMED
     typed = {key for key in _TYPED if _is_token(value.get(key))}
     if typed and any(_is_field(value.get(key), names) for key in _FIELDS):
         found |= typed
+    if not _CHANGED.isdisjoint(value) and any(_names_secret(value.get(key), names) for key in (*_NAMING, "field", "param", "attribute", "setting")):
+        found |= {key for key in _CHANGED if type(value.get(key)) is str}
+    if value.get("kty") in _KEY_TYPES:
+        found |= _PRIVATE
+    if value.get("kind") == "Secret" and "apiVersion" in value:
+        # a cluster's: whatever the names in it
+        found.update(_STORED)
     if not _SHORT.isdisjoint(value) and not _ACCOUNTS.isdisjoint(value):
         found |= {key for key in _SHORT if isinstance(value.get(key), str)}
     return frozenset(found)
 
 
-def _names_secret(name: object, names: KeyNames) -> bool:
-    return type(name) is str and names.judge(name).kind is KeyKind.SECRET
+def _names_secret(name: object, names: KeyNames, value: object = None) -> bool:
+    if type(name) is not str:
+        return False
+    said = names.judge(name)
+    return said.kind is KeyKind.SECRET or (said.kind is not KeyKind.PLAIN and type(value) is str and is_secret_value(value, said))
 
 
 def _is_token(value: object) -> bool:

@@ -34,13 +34,15 @@ _SAYS: Final = word_set(
 _HOLDS: Final = word_set("default example examples const enum value defaultValue default_value fallback input")
 """Keys in such an object whose values may be a secret all the same."""
 
-_KEY_IN_TEXT: Final = re.compile(r"[\"']([A-Za-z$_][\w$-]{0,40})\\{0,7}[\"']\s{0,4}:")
+_KEY_IN_TEXT: Final = re.compile(
+    r"[\"']([A-Za-z$_][\w$-]{0,40})\\{0,7}[\"']\s{0,4}:(\s{0,4}(?:[Nn]one|null|[Tt]rue|[Ff]alse|\"\"|''|\[\]|\{\})(?=\s{0,4}(?:[,}\]]|$)))?"
+)
 
 
 def describes(text: str) -> bool:
     """Tell whether the inside of an object or list, in text, has keys, and only such as describe."""
     keys = _KEY_IN_TEXT.findall(text)
-    return bool(keys) and all(key in _SAYS for key in keys)
+    return bool(keys) and all(key in _SAYS or (nothing and key in _HOLDS) for key, nothing in keys)
 
 
 def is_description(value: object) -> bool:

@@ -33,6 +33,10 @@ _USER_HOST: Final = re.compile(r"[A-Za-z0-9\[$<{*]")
 _BEARER: Final = re.compile(r"(?i)\b(?:bearer|basic)\\?[ \t]{1,4}([A-Za-z0-9._~+/=-]{6,8000})")
 _BASE64_LONG: Final = 12
 _BEARER_LONG: Final = 24
+_HASH: Final = re.compile(r"(?<![A-Za-z0-9])\$(?:1|2[abxy]?|5|6|7|y|apr1|argon2i?d?|scrypt|pbkdf2(?:-sha\d{1,3})?)\$[A-Za-z0-9./+=$,-]{20,512}")
+"""A password's hash, as crypt(3) and the Password Hashing Competition write it: whoever has it can try passwords against it."""
+
+_THIN: Final = re.compile(r"(?i):(?:thin|oci8?):([\w.$#-]{1,64})/([^\s\"'@…]{1,128})(?:@|$|(?=[…\s]))")
 _ACCOUNT: Final = re.compile(r"\\*\"type\\*\"\s{0,4}:\s{0,4}\\*\"(service_account)\\*\"")
 
 
@@ -53,6 +57,10 @@ def find_secrets(text: str, rest: str, words: Collection[str], longest: int, wor
         yield from _urls(text, work)
     if "bearer" in rest or "basic" in rest:
         yield from _bearers(text)
+    if "$" in rest:
+        yield from ((*m.span(), "password-hash") for m in _HASH.finditer(text))
+    if "oracle:" in rest:
+        yield from ((*m.span(2), "url-credentials") for m in _THIN.finditer(text) if not is_placeholder(m[2]))
     if '"service_account' in rest:
         yield from ((m.start(1), m.end(1), "gcp-service-account") for m in _ACCOUNT.finditer(text))
     if longest > len("sk-live-") and ("k-" in rest or "k_" in rest):

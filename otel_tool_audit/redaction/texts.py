@@ -17,11 +17,12 @@ from otel_tool_audit.redaction.commands import find_commands
 from otel_tool_audit.redaction.judging import is_secret_value
 from otel_tool_audit.redaction.keys import NAME_WORDS, KeyKind, KeyName, KeyNames
 from otel_tool_audit.redaction.personal import find_personal
-from otel_tool_audit.redaction.phrases import find_foreign, find_phrases
+from otel_tool_audit.redaction.phrases import STATEMENTS, find_foreign, find_phrases
 from otel_tool_audit.redaction.recognizers import Recognizer
 from otel_tool_audit.redaction.redacted_values import recurring
 from otel_tool_audit.redaction.secrets import find_secrets
 from otel_tool_audit.redaction.spans import Span, covered, replace
+from otel_tool_audit.redaction.tables import find_columns
 from otel_tool_audit.redaction.values import MARK
 from otel_tool_audit.redaction.views import views
 from otel_tool_audit.redaction.work import Work
@@ -188,13 +189,15 @@ class Texts:
         work.spend(len(text))
         longest = max(map(len, words), default=0)
         spans += find_secrets(text, rest, words, longest, work)
-        if stems or longest >= SHORTEST_GENERATED:
+        if stems or longest >= SHORTEST_GENERATED or any(hint in rest for hint in STATEMENTS):
             lower = text.lower()
             if len(lower) != len(text):
                 # a few letters become two: places must stay the same
                 lower = "".join(small if len(small := c.lower()) == 1 else c for c in text)
             spans += find_assignments(text, lower, self.names, longest, stems, work)
             spans += find_phrases(text, lower, self.names, stems, work)
+            if stems:
+                spans += find_columns(text, lower, self.names, work)
         if not text.isascii():
             spans += find_foreign(text)
         spans += find_commands(text, self.names, work)

@@ -18,9 +18,9 @@ from typing import Any, Final
 from otel_tool_audit.format.nesting import is_too_deep
 from otel_tool_audit.keys.pseudonyms import Keyring, is_pseudonym
 from otel_tool_audit.record.jsonsafe import json_safe
-from otel_tool_audit.redaction.commands import secret_words
+from otel_tool_audit.redaction.commands import BY_PLACE, secret_words
 from otel_tool_audit.redaction.jsontext import read_json
-from otel_tool_audit.redaction.judging import is_choice, is_likely
+from otel_tool_audit.redaction.judging import is_choice, is_likely, is_secret_value
 from otel_tool_audit.redaction.keys import PLAIN_NAME, KeyKind, KeyName, KeyNames
 from otel_tool_audit.redaction.objects import LONGEST_KEY, as_fields, as_sequence, as_text, error_text, key_text
 from otel_tool_audit.redaction.pairs import secret_by_neighbour
@@ -410,7 +410,7 @@ class Walk:
 
     def _words_of_command(self, value: Sequence[Any]) -> dict[int, tuple[int, int]]:
         """Tell which items of a list of arguments are secrets, and which part of each."""
-        if not any(type(item) is str and item[:1] == "-" and item[1:2] not in ("", " ") for item in value):
+        if not any(type(item) is str and ((item[:1] == "-" and item[1:2] not in ("", " ")) or item in BY_PLACE) for item in value):
             return {}
         words = [item if type(item) is str and len(item) <= self._max_text else "" for item in value]
         return {at: (start, end) for at, start, end in secret_words(words, self._names) if words[at][start:end] != MARK}
@@ -423,7 +423,8 @@ class Walk:
             and len(name) < LONGEST_KEY
             and ("-" in name or "_" in name or name.lower() in ("authorization", "cookie"))
             and (not value.replace("_", "").isalpha())
-            and self._names.judge(name).kind is KeyKind.SECRET
+            and (said := self._names.judge(name)).kind is not KeyKind.PLAIN
+            and (said.kind is KeyKind.SECRET or is_secret_value(value, said))
         )
 
     def _float(self, value: float, path: str, said: KeyName) -> Any:  # noqa: ANN401

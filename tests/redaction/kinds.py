@@ -157,6 +157,44 @@ LINES = (
     Kind("pgp", "-----BEGIN PGP PRIVATE KEY BLOCK-----\n\n§\n-----END PGP PRIVATE KEY BLOCK-----", ALNUM + "+/", (40, 600)),
     Kind("input", '<input type="password" name="p" value="§">', QUIET),
 )
+NEIGHBOURS = (
+    Kind("neighbour said is:", "Hello, the db_password is: §", LOUD),
+    Kind("neighbour said to be", "The new passphrase will be §", ALNUM),
+    Kind("neighbour said of somebody", "Password for bob is '§' (do not share)", ALNUM + "!#"),
+    Kind("neighbour said to be changed", "bob's password was changed to §", ALNUM + "!#"),
+    Kind("neighbour said in German", "Das Passwort lautet §", ALNUM + "!#"),
+    Kind("neighbour in brackets", "login with password=[§] failed", ALNUM),
+    Kind("neighbour folded block", "password: >-\n  §\nport: 1", "words"),
+    Kind("neighbour ini", "[db]\npassword = §\nport = 1", "words"),
+    Kind("neighbour property list", "<dict><key>Password</key><string>§</string></dict>", ALNUM + "!#"),
+    Kind("neighbour insert", "INSERT INTO users (name, password) VALUES ('bob', '§'), ('al', NULL);", ALNUM + "!#;,"),
+    Kind("neighbour national string", "CREATE LOGIN app WITH PASSWORD = N'§'", "words"),
+    Kind("neighbour secure string", 'ConvertTo-SecureString "§" -AsPlainText -Force', ALNUM + "!#"),
+    Kind("neighbour setter", 'conn.setPassword("§");', "words"),
+    Kind("neighbour wrapped", "User(name='bob', secret=SecretBox('§'))", ALNUM + "!#"),
+    Kind("neighbour user and password", 'requests.get(u, auth=("bob", "§"))', ALNUM + "!#"),
+    Kind("neighbour credential", 'new NetworkCredential("bob", "§")', ALNUM + "!#"),
+    Kind("neighbour default behind a variable", "const key = process.env.API_KEY || '§';", ALNUM),
+    Kind("neighbour oracle", "jdbc:oracle:thin:app/§@db:1521/x", ALNUM),
+)
+LINED = (
+    Kind("identified by", "CREATE USER bob IDENTIFIED BY '§'", ALNUM + "!#"),
+    Kind("password hash", "bob:$6$aB3dE5gH$§:19000:0:99999:7:::", ALNUM + "./", (43, 86)),
+    Kind("named in yaml", "env:\n- name: DB_PASSWORD\n  value: §\n- name: PORT\n  value: '1'", "words"),
+    Kind("in another script", "пароль: §", "words"),
+    Kind("directive", "port 6379\nrequirepass §\nmaxclients 5", ALNUM + "!#"),
+    Kind("csv", "id,name,api_token,created\n1,Al,§,2024-01-01\n", ALNUM + "!#"),
+    Kind("csv without tokens", "user;passwort;ort\nbob;§;Bonn\n", ALNUM + "!#"),
+    Kind("markdown table", "| Name | API Key | Env |\n|---|---|---|\n| a | `§` | prod |", ALNUM + "!#"),
+    Kind("printed table", " id | secret \n----+--------\n  1 | §\n(1 row)", ALNUM + "!#"),
+    Kind("typed by Selenium", 'driver.find_element(By.ID, "password").send_keys("§")', ALNUM + "!#"),
+    Kind("typed by Playwright", "page.fill('input[type=password]', '§')", ALNUM + "!#"),
+    Kind("told by pydantic", "password\n  Value error, too short [type=value_error, input_value='§', input_type=str]", ALNUM + "!#"),
+    Kind("said to a server", "USER bob\r\nPASS §\r\n", ALNUM + "!#"),
+    Kind("kubernetes secret", "apiVersion: v1\nkind: Secret\nstringData:\n  thing: §\n", "words"),
+)
+"""Kinds that lines tell: their breaks must be breaks."""
+
 COMMANDS = tuple(
     Kind(f"{form} {command[0]} {at}", place, ALNUM + "!#^+~@._-", (10, 24))
     for at, command in enumerate(
@@ -176,6 +214,16 @@ COMMANDS = tuple(
             ("gpg", "--passphrase", "§", "-d", "f"),
             ("zip", "-P", "§", "a.zip", "f"),
             ("docker", "run", "-e", "DB_PASSWORD=§", "image"),
+            ("rabbitmqctl", "add_user", "bob", "§"),
+            ("vault", "login", "§"),
+            ("mysqladmin", "password", "§"),
+            ("aws", "configure", "set", "aws_secret_access_key", "§"),
+            ("kubectl", "create", "secret", "generic", "s", "--from-literal=foo=§"),
+            ("flyctl", "secrets", "set", "FOO=§"),
+            ("smbclient", "//h/s", "-U", "bob%§"),
+            ("http", "-a", "bob:§", "https://example.com"),
+            ("keytool", "-storepass", "§"),
+            ("ssh-keygen", "-N", "§", "-f", "k"),
         )
     )
     for form, place in (("json list", json.dumps(command, ensure_ascii=False)), ("printed list", repr(list(command))), ("shell", " ".join(command)))
@@ -189,7 +237,7 @@ VENDORS = tuple(
     Kind(f"vendor {prefix}", f"use {prefix}§ for this", ALNUM, (24, 48))
     for prefix in ("acme_", "zorp_live_", "qx_", "blorb_pat_", "nimbus_key_", "vk_", "xlr8_", "foo_sk_", "kite_", "hpx_")
 )
-KINDS = (*ASSIGNED, *HEADERS, *LINES, *COMMANDS, *ENVIRONMENTS, *VENDORS)
+KINDS = (*ASSIGNED, *HEADERS, *LINES, *NEIGHBOURS, *COMMANDS, *ENVIRONMENTS, *VENDORS)
 
 Container = Callable[[str], Any]
 CONTAINERS: dict[str, Container] = {

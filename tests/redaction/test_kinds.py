@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from clean import CLEAN
-from kinds import CONTAINERS, KINDS, Kind, draw, left_of
+from kinds import CONTAINERS, KINDS, LINED, Kind, draw, left_of
 from opentelemetry.sdk.trace import Event, ReadableSpan
 from opentelemetry.trace import Status, StatusCode
 
@@ -44,6 +44,61 @@ def test_no_piece_of_a_secret_is_left(group: str, container: str) -> None:
     """Not six characters of one in a hundred, whatever it is made of and wherever it stands."""
     found = missed(group, container)
     assert len(found) <= 0.01 * TIMES * len(of(group)), found[:3]
+
+
+@pytest.mark.parametrize("container", ["text", "value", "deep", "json", "json in json", "bytes", "message"])
+@pytest.mark.parametrize("kind", LINED, ids=lambda kind: kind.name)
+def test_no_piece_is_left_of_one_that_lines_tell(kind: Kind, container: str) -> None:
+    """Tables, files' directives, manifests and errors show their secrets by lines; each of them goes."""
+    chance = random.Random(f"{kind.name} {container}")
+    for _ in range(TIMES):
+        secret = draw(chance, kind)
+        shown = SANITIZER.value(CONTAINERS[container](kind.place.replace("§", secret))).value
+        assert left_of(secret, shown, kind.place) == []
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"kty": "RSA", "n": "n0", "d": "Yx81hNw0Zq"},
+        {"kind": "Secret", "apiVersion": "v1", "data": {"a": "Yx81hNw0Zq"}},
+        {"field": "api_key", "old_value": "Yx81hNw0Zq"},
+        {"name": "X-Team-Key", "value": "Yx81hNw0ZqBb72LmTt"},
+    ],
+)
+def test_what_stands_beside_tells(value: dict[str, Any]) -> None:
+    """A key's private members, a cluster's secrets and a changed setting go, whatever their own names."""
+    assert "Yx81hN" not in json.dumps(SANITIZER.value(value).value)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "UPDATE users SET password = $1, token = NULL WHERE id = $2",
+        "UPDATE users SET password = crypt(:password, gen_salt('bf')) WHERE id = :id",
+        "INSERT INTO users (name, password) VALUES (%s, %s)",
+        '<label for="password">Password:</label>',
+        'let secret = prompt::password::read_password("Password: ")?;',
+        'PASSWORD="${DB_PASSWORD:?must be set}"',
+        "password = random_password.db.result",
+        "2024-03-15 10:32:00 INFO auth: login ok user=usr_42 method=password",
+        'WWW-Authenticate: Bearer realm="api", error="invalid_token"',
+        "--- PASS: TestToken (0.00s)",
+        "password=*** token=[REDACTED]",
+        "api_key=YOUR_API_KEY",
+        "Use `Authorization: Bearer <token>` in each request.",
+        "id,name,token_count\n1,Al,512",
+        "| Field | Type |\n| --- | --- |\n| password | varchar(255) |\n| token | char(64) |",
+        "kubectl create configmap c --from-literal=mode=dark",
+        "vault login -method=oidc",
+        "requests.get(u, auth=(user, password))",
+        "{'token': {'anyOf': [{'type': 'string'}, {'type': 'null'}], 'default': None}}",
+        "The password was changed to comply with policy",
+    ],
+)
+def test_what_only_speaks_of_a_secret_stays(text: str) -> None:
+    """Statements' parameters, prompts, references, test runs, headers' names and tables of other things come back as they were."""
+    assert SANITIZER.value(text).value == text
 
 
 @pytest.mark.parametrize("group", GROUPS)
