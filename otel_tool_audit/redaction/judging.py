@@ -102,7 +102,7 @@ def is_placeholder(value: str) -> bool:
     if not bare or (len(bare) < _LONGEST_WORD and bare.lower().rstrip(".,;:!?)") in _EMPTY):
         return True
     # what begins with a letter or digit is no reference, unless it names a place: most values are told by their first sign
-    if (not bare[0].isalnum() or bare[0] in "xX" or ":" in bare[:16]) and _REFERENCE.fullmatch(bare.rstrip(",;")):
+    if (not bare[0].isalnum() or bare[0] in "xXyYiIeErR" or ":" in bare[:16]) and _REFERENCE.fullmatch(bare.rstrip(",;")):
         return True
     return len(set(bare)) == 1 and (len(bare) > 3 or not bare.isalnum())  # noqa: PLR2004 - "aaa" may be meant
 
