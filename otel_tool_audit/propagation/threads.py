@@ -9,6 +9,7 @@ Source: ARCHITECTURE.md, R9.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import sys
 import threading
@@ -42,9 +43,13 @@ def propagate(user: object) -> None:
         if _originals:
             return
         for owner, name, wrapped in _wrappers():
-            original = getattr(owner, name)
-            _originals.append((owner, name, original))
-            setattr(owner, name, wrapped(original))
+            original = getattr(owner, name, None)
+            if original is None:
+                continue
+            # another version of a library may not have it, or not let it be changed: its work is then recorded for nobody
+            with contextlib.suppress(TypeError, AttributeError):
+                setattr(owner, name, wrapped(original))
+                _originals.append((owner, name, original))
 
 
 def leave_alone(user: object) -> None:
@@ -65,12 +70,18 @@ def _wrappers() -> list[tuple[Any, str, Callable[[Function], Function]]]:
         (ProcessPoolExecutor, "submit", functools.partial(_submit, carried)), (BaseProcess, "start", _start_process), (Pool, "__init__", _for_nobody),
     ]  # fmt: skip
     found += [(Pool, name, _with_job) for name in ("apply_async", "_map_async", "imap", "imap_unordered")]
-    greenlets = sys.modules.get("gevent.greenlet")
-    if greenlets is not None:
-        found.append((greenlets.Greenlet, "__init__", _greenlet))
-    pools = sys.modules.get("gevent.threadpool")
+    gevent, pools, threads = (sys.modules.get(name) for name in ("gevent", "gevent.pool", "gevent.threadpool"))
+    if gevent is not None:
+        # the class itself cannot be changed: who took these functions before, or makes a Greenlet by hand, uses carry()
+        found += [(gevent, "spawn", functools.partial(_spawn, 0)), (gevent, "spawn_later", functools.partial(_spawn, 1))]
     if pools is not None:
-        found.append((pools.ThreadPool, "spawn", functools.partial(_submit, _job)))
+        found.append((pools.Group, "spawn", functools.partial(_spawn, 1)))
+        found += [
+            (pools.GroupMappingMixin, name, functools.partial(_spawn, 1))
+            for name in ("apply_async", "apply", "map", "map_async", "imap", "imap_unordered")
+        ]
+    if threads is not None:
+        found.append((threads.ThreadPool, "spawn", functools.partial(_submit, _job)))
     return found
 
 
@@ -151,12 +162,16 @@ def _start_process(original: Function) -> Function:
     return start
 
 
-def _greenlet(original: Function) -> Function:
-    @functools.wraps(original)
-    def made(greenlet: Any, run: Function | None = None, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - a greenlet, and its own
-        original(greenlet, _job(run) if _users and run is not None else run, *args, **kwargs)
+def _spawn(at: int, original: Function) -> Function:
+    """Let a function that is to run in a greenlet carry the context; it stands at that place among the arguments."""
 
-    return made
+    @functools.wraps(original)
+    def spawn(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - the original's own
+        if _users and len(args) > at and callable(args[at]) and not isinstance(args[at], type):
+            args = (*args[:at], _job(args[at]), *args[at + 1 :])
+        return original(*args, **kwargs)
+
+    return spawn
 
 
 def _job(function: Function) -> Function:

@@ -9,13 +9,14 @@ import gc
 import logging
 import threading
 
-import numpy as np
 import pytest
 from opentelemetry import context as otel
 
 import otel_tool_audit as audit
 from otel_tool_audit.propagation.context import NOBODY, current, current_context
 from otel_tool_audit.testing import audit_trail
+
+np = pytest.importorskip("numpy")
 
 
 @pytest.fixture(autouse=True)
