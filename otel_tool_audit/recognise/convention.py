@@ -4,6 +4,8 @@ What a convention is here: a table of attribute names, by the fact that each tel
 Conventions overlap, and an instrumentation follows several of them, each only partly. So no code asks *which* convention a span
 follows: all tables are joined into one (:mod:`~otel_tool_audit.recognise.roles`), and every attribute counts for the fact it tells.
 
+The tables are in the modules beside: ``gen_ai``, ``mcp``, ``openinference``, ``traceloop``, ``langfuse``, and for all other frameworks ``single_frameworks``.
+
 Source: ARCHITECTURE.md, "Spans of other instrumentations".
 """
 

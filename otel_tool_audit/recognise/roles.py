@@ -18,11 +18,11 @@ from otel_tool_audit.recognise.convention import GENERAL, NOTHING, Convention, F
 from otel_tool_audit.recognise.gen_ai import GEN_AI
 from otel_tool_audit.recognise.langfuse import LANGFUSE
 from otel_tool_audit.recognise.mcp import MCP
-from otel_tool_audit.recognise.native import NATIVE
 from otel_tool_audit.recognise.openinference import OPENINFERENCE
+from otel_tool_audit.recognise.single_frameworks import SINGLE_FRAMEWORKS
 from otel_tool_audit.recognise.traceloop import TRACELOOP
 
-CONVENTIONS: Final[tuple[Convention, ...]] = (GEN_AI, MCP, OPENINFERENCE, TRACELOOP, LANGFUSE, *NATIVE)
+CONVENTIONS: Final[tuple[Convention, ...]] = (GEN_AI, MCP, OPENINFERENCE, TRACELOOP, LANGFUSE, *SINGLE_FRAMEWORKS)
 """In the order in which they are believed."""
 
 _PER_CONVENTION: Final = 100

@@ -83,4 +83,4 @@ _SOURCES: Final[dict[str, dict[str, tuple[str, ...]]]] = {
     "agno": {c.ARGUMENTS: ("tool.args", "tool.arguments")},
 }
 
-NATIVE: Final = tuple(c.Convention(name, sources) for name, sources in _SOURCES.items())
+SINGLE_FRAMEWORKS: Final = tuple(c.Convention(name, sources) for name, sources in _SOURCES.items())
