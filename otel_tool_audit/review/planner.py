@@ -17,7 +17,7 @@ from otel_tool_audit.format.names import OWNER, PRIVATE_STATE, valid_chain
 from otel_tool_audit.host.machine import cores
 from otel_tool_audit.review import activity
 from otel_tool_audit.review.calls import statistics
-from otel_tool_audit.review.calls.filters import Query
+from otel_tool_audit.review.calls.filters import Query, query_of
 from otel_tool_audit.review.calls.fold import Call, Folding
 from otel_tool_audit.review.calls.ordering import Order
 from otel_tool_audit.review.calls.stream import foldings
@@ -27,7 +27,7 @@ from otel_tool_audit.review.source import byte_search, segments
 from otel_tool_audit.review.source.line_cache import StaleIndexError
 from otel_tool_audit.review.source.records import TrailRecords
 from otel_tool_audit.review.source.segment_order import order_segments
-from otel_tool_audit.review.source.subjects import query_of
+from otel_tool_audit.review.source.subjects import stored_forms
 
 if TYPE_CHECKING:
     from otel_tool_audit.review.index.engine import Engine
@@ -80,7 +80,7 @@ class QueryPlanner:
         Raises:
             SettingsError: One cannot be understood.
         """
-        query = query_of(filters, self._source.trail.state)
+        query = query_of(filters, lambda subject: stored_forms(subject, self._source.trail.state))
         self._note_what_is_missing()
         if query.subjects is not None and len(query.subjects) == 1:
             from otel_tool_audit.keys.pseudonyms import is_pseudonym  # noqa: PLC0415 - most readers never ask for a subject

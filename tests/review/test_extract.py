@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from otel_tool_audit.format.events import AMENDED, FINISHED, OBSERVED, STARTED
 from otel_tool_audit.record.model import new_call
+from otel_tool_audit.review.calls.filters import EQUALITIES
 from otel_tool_audit.review.calls.fold import Folding
 from otel_tool_audit.review.index.columns import row
 from otel_tool_audit.review.index.extract import KEPT, ROW, Extraction
@@ -144,3 +145,8 @@ def test_usual_calls_are_rows() -> None:
     found = extracted(data, 1000)
     assert (6, [], []) == (len(found), found.loose, found.waiting())
     assert {("usr_1", 2.5, "success")} == {(one["user_id"], one["duration_ms"], one["status"]) for one in rows_of(found)}
+
+
+def test_an_index_keeps_every_field_that_is_filtered_by() -> None:
+    """A filter on a field that no index has would make every question to an index fail."""
+    assert set() == {*EQUALITIES.values(), "subject", "timestamp"} - {*ROW}

@@ -17,6 +17,9 @@ import orjson
 from otel_tool_audit.errors import SettingsError
 from otel_tool_audit.review.calls.fold import STATUSES
 
+# Another filter is a field of `Query` and of `CommonFilters` or `Filters`, and a line here; people give it by an option (cli/options.py,
+# cli/questions.py). Its field must be one that an index keeps: if it is new there, it goes into `KEPT` (review/index/extract.py), and
+# `VERSION` (review/index/store.py) goes up, since an index that was made before lacks the column.
 EQUALITIES: Final = {
     "conversation": "conversation_id", "user": "user_id", "role": "user_role", "agent": "agent", "model": "model", "tool": "tool_name",
     "trigger": "trigger", "purpose": "purpose", "status": "status", "retention": "retention_class", "trace_id": "trace_id",
@@ -134,6 +137,25 @@ class Query:
             return (since is None or when >= since) and (until is None or when < until)
 
         return matches
+
+
+def query_of(filters: Mapping[str, Any], stored_forms: Callable[[str], frozenset[str]]) -> Query:
+    """
+    Read filters as they are given.
+
+    Args:
+        filters: :class:`Filters`.
+        stored_forms: Gives what a subject may look like in records; it is asked only if there is a filter ``subject``.
+
+    Raises:
+        SettingsError: One cannot be understood.
+    """
+    check_names(filters, FILTERS, "filter")
+    given: dict[str, Any] = dict(filters)
+    subject, text = given.pop("subject", None), given.pop("text", None)
+    since, until = moment(given.pop("since", None), "since"), moment(given.pop("until", None), "until")
+    subjects = None if subject is None else stored_forms(subject)
+    return Query(**given, subjects=subjects, text=None if text is None else text.casefold(), since=since, until=until)
 
 
 def as_text(value: object) -> str:

@@ -6,11 +6,7 @@ Source: ARCHITECTURE.md, D8.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from otel_tool_audit.keys.digest import pseudonym_key
-from otel_tool_audit.review.calls.filters import FILTERS, Query, check_names, moment
 from otel_tool_audit.review.source.state import StateView
 from otel_tool_audit.settings import Settings
 
@@ -31,22 +27,3 @@ def stored_forms(subject: str, state: StateView) -> frozenset[str]:
         keys = (pseudonym_key(settings.pseudonym_key), *keys)
     tenants = {"", settings.tenant, *state.tenants()}
     return frozenset({subject, *(form for tenant in tenants for form in Keyring(keys, tenant).candidates(subject, "subject"))})
-
-
-def query_of(filters: Mapping[str, Any], state: StateView) -> Query:
-    """
-    Read filters as they are given.
-
-    Args:
-        filters: :class:`~otel_tool_audit.review.calls.filters.Filters`.
-        state: For the keys of pseudonyms.
-
-    Raises:
-        SettingsError: One cannot be understood.
-    """
-    check_names(filters, FILTERS, "filter")
-    given: dict[str, Any] = dict(filters)
-    subject, text = given.pop("subject", None), given.pop("text", None)
-    since, until = moment(given.pop("since", None), "since"), moment(given.pop("until", None), "until")
-    subjects = None if subject is None else stored_forms(subject, state)
-    return Query(**given, subjects=subjects, text=None if text is None else text.casefold(), since=since, until=until)
