@@ -354,7 +354,7 @@ class TrailReader:
 
         Args:
             folder: Where the files go: a directory that is not there yet, is empty, or holds this very export, interrupted.
-            format: ``jsonl``, ``csv`` or ``parquet``.
+            format: The name of one of :data:`~otel_tool_audit.export.formats.FORMATS`.
             said: The words in which the time was given, where *since* and *until* are what they meant just now.
             verifying: As for :meth:`access_report`.
             exporting: Gives something that is told now and then how many calls are written, for as long as that takes.

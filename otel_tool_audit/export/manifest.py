@@ -48,7 +48,7 @@ class Manifest:
     filters: Mapping[str, Any]
     """What was asked for; a subject as it is stored."""
     format: str
-    """``jsonl``, ``csv`` or ``parquet``."""
+    """The name of one of :data:`~otel_tool_audit.export.formats.FORMATS`."""
     count: int
     """Calls in all files."""
     first_timestamp: str | None

@@ -2,6 +2,7 @@
 Putting a file in place whole: written aside, synced, renamed, the directory synced; how much of that is said by the durability that is asked for.
 
 The writers of a trail do all of it by descriptor, each system call in the open: :meth:`~otel_tool_audit.host.directory.Directory.replace_file`.
+A group of records is made durable in :mod:`~otel_tool_audit.trail.chain.chain` (``Chain.commit``, ``Chain.make_durable``).
 """
 
 from __future__ import annotations

@@ -1,6 +1,9 @@
 """
 Group commit: what waits in the chain's queue is written and synced as one group, by the chain's own thread.
 
+What is written and synced together is decided here; how a group gets to disk stands in :mod:`~otel_tool_audit.trail.chain.chain`
+(``Chain.commit``, ``Chain.make_durable``).
+
 With ``os`` durability a caller appends itself while nobody else does; a trip through another thread costs more than that.
 
 Source: PROTOCOL.md, "In one process".
