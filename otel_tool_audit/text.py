@@ -13,6 +13,8 @@ _UNSAFE: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 _ADDRESS: Final = re.compile(r"<(?P<what>[\w.]+)(?: object)?(?:(?:, | )[^<>]*?)?\bat 0x[0-9a-fA-F]+[^<>]*>")
 _TASK: Final = re.compile(r"<(?:_?\w*\.)*(?:Task|Future)\b.*?(?:>{1,2}(?!\w)|$)", re.DOTALL)
 _BARE_ADDRESS: Final = re.compile(r"\s*\bat 0x[0-9a-fA-F]{6,16}\b|(?<=scope )[0-9a-f]{8,16}\b")
+NOTHING: Final = "–"  # noqa: RUF001 - a dash
+"""What stands where there is nothing to show."""
 
 _LAST_OF_FOUR_DIGITS: Final = 0xFFFF
 
@@ -62,3 +64,22 @@ def readable(message: str | None) -> str:
     words = _TASK.sub("a task", message)
     words = _ADDRESS.sub(lambda found: f"<{found['what']}>", words)
     return _BARE_ADDRESS.sub("", words).strip()
+
+
+def percent(rate: float | None) -> str:
+    """Show a rate of 0 to 1 to a tenth of a percent: 100.0 % only of all, 0.0 % only of none."""
+    if rate is None:
+        return NOTHING
+    tenths = round(rate * 1000) if rate in {0, 1} else min(max(round(rate * 1000), 1), 999)
+    return f"{tenths / 10:.1f} %"
+
+
+def duration(milliseconds: float | None) -> str:
+    """Show a duration: milliseconds below a second, then seconds; what took a while never shows as nothing."""
+    if milliseconds is None:
+        return NOTHING
+    if milliseconds >= 999.5:  # noqa: PLR2004 - would be shown as 1,000 ms
+        return f"{milliseconds / 1000:,.1f} s"
+    if milliseconds >= 9.95 or milliseconds == int(milliseconds):  # noqa: PLR2004 - two figures are enough
+        return f"{milliseconds:.0f} ms"
+    return f"{milliseconds:.1f} ms" if milliseconds >= 0.05 else "<0.1 ms"  # noqa: PLR2004 - would be shown as 0.0 ms

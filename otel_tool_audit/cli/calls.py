@@ -17,9 +17,8 @@ from otel_tool_audit.cli.options import choose, trail_directory
 from otel_tool_audit.cli.output import Cell, Column
 from otel_tool_audit.cli.questions import asks
 from otel_tool_audit.export import formats
-from otel_tool_audit.export.document import duration
 from otel_tool_audit.review.calls.clocks import in_zone, zone_name
-from otel_tool_audit.text import one_of
+from otel_tool_audit.text import duration, one_of
 
 STYLES: Final = {"success": "green", "error": "red", "interrupted": "yellow", "running": "cyan", "paused": "cyan", "denied": "magenta"}
 

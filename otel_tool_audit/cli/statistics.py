@@ -17,9 +17,9 @@ from otel_tool_audit.cli.output import Cell, Column
 from otel_tool_audit.cli.pages import sparkline
 from otel_tool_audit.cli.questions import asks
 from otel_tool_audit.export import delimited, markdown
-from otel_tool_audit.export.document import duration, percent
 from otel_tool_audit.review.calls.intervals import named
 from otel_tool_audit.review.calls.values import ToolStatistics
+from otel_tool_audit.text import duration, percent
 
 _COLUMNS: Final = (
     Column("TOOL", shrinks=True), Column("CALLS", right=True), Column("SUCCESS", right=True), Column("FAILED", right=True), Column("INTERRUPTED", right=True), Column("PAUSED", right=True, spare=True), Column("DENIED", right=True, spare=True),

@@ -13,30 +13,14 @@ from datetime import tzinfo
 from typing import Any, Final
 
 from otel_tool_audit.export import document as doc
-from otel_tool_audit.export.document import (
-    BAD,
-    GOOD,
-    PLAIN,
-    UNSURE,
-    Fact,
-    ReportCell,
-    ReportColumn,
-    ReportDocument,
-    Table,
-    Tile,
-    cell,
-    count,
-    duration,
-    percent,
-    text,
-)
+from otel_tool_audit.export.document import BAD, GOOD, PLAIN, UNSURE, Fact, ReportCell, ReportColumn, ReportDocument, Table, Tile, cell, count, text
 from otel_tool_audit.record.model import DENIED, INTERRUPTED, PAUSED
 from otel_tool_audit.review.calls.clocks import in_zone, zone_name
 from otel_tool_audit.review.calls.fold import ERROR, RUNNING, SUCCESS
 from otel_tool_audit.review.calls.intervals import filled
 from otel_tool_audit.review.calls.values import Count, ToolStatistics
 from otel_tool_audit.review.reports import Access, AccessReport, ActivityReport, ConversationReport, ReportedGap, Verdict
-from otel_tool_audit.text import as_json, plural
+from otel_tool_audit.text import as_json, duration, percent, plural
 
 SHOWN: Final = 10
 """Values of a field that a chart shows; it says how many more there are."""

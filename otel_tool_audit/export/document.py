@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from otel_tool_audit.text import plural, printable
+from otel_tool_audit.text import NOTHING, plural, printable
 
 GOOD: Final = "good"
 BAD: Final = "bad"
@@ -164,7 +164,7 @@ class ReportDocument:
 
 def text(value: Any) -> str:  # noqa: ANN401 - any JSON value
     """Show any value as text that hides nothing."""
-    return "–" if value is None or value == "" else printable(value)  # noqa: RUF001 - a dash stands for nothing
+    return NOTHING if value is None or value == "" else printable(value)
 
 
 def count(number: int) -> str:
@@ -176,22 +176,3 @@ def cell(*lines: Any, code: Sequence[str] = (), tone: str = PLAIN) -> ReportCell
     """Make a cell; lines that are None are left out, unless nothing would be left."""
     shown = tuple(text(line) for line in lines if line is not None)
     return ReportCell(shown or ((text(None),) if not code else ()), tuple(printable(line) for line in code), tone)
-
-
-def percent(rate: float | None) -> str:
-    """Show a rate of 0 to 1 to a tenth of a percent: 100.0 % only of all, 0.0 % only of none."""
-    if rate is None:
-        return text(None)
-    tenths = round(rate * 1000) if rate in {0, 1} else min(max(round(rate * 1000), 1), 999)
-    return f"{tenths / 10:.1f} %"
-
-
-def duration(milliseconds: float | None) -> str:
-    """Show a duration: milliseconds below a second, then seconds; what took a while never shows as nothing."""
-    if milliseconds is None:
-        return text(None)
-    if milliseconds >= 999.5:  # noqa: PLR2004 - would be shown as 1,000 ms
-        return f"{milliseconds / 1000:,.1f} s"
-    if milliseconds >= 9.95 or milliseconds == int(milliseconds):  # noqa: PLR2004 - two figures are enough
-        return f"{milliseconds:.0f} ms"
-    return f"{milliseconds:.1f} ms" if milliseconds >= 0.05 else "<0.1 ms"  # noqa: PLR2004 - would be shown as 0.0 ms

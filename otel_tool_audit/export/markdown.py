@@ -14,10 +14,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import tzinfo
 from typing import Any, Final
 
-from otel_tool_audit.export.document import duration, text
+from otel_tool_audit.export.document import text
 from otel_tool_audit.review.calls.clocks import in_zone, zone_name
 from otel_tool_audit.review.calls.timeline import why_not
-from otel_tool_audit.text import as_json
+from otel_tool_audit.text import as_json, duration
 
 _MARKUP: Final = re.compile(r"([\\`*_\[\]<>|~&@$#^!]|:(?!\d\d(?!\d))|(?<=www)\.)", re.IGNORECASE)
 

@@ -13,9 +13,8 @@ from rich.console import Console
 
 from otel_tool_audit.cli import output
 from otel_tool_audit.cli.output import Cell, Column, safe
-from otel_tool_audit.export.document import duration, percent
 from otel_tool_audit.export.markdown import escaped
-from otel_tool_audit.text import plural
+from otel_tool_audit.text import duration, percent, plural
 
 DANGEROUS = {"Cc", "Cs", "Zl", "Zp"}
 VALUES = st.recursive(
