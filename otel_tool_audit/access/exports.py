@@ -15,7 +15,7 @@ from typing import Any, Final, NamedTuple
 import otel_tool_audit
 from otel_tool_audit.access.answer import AnswerStatus, lacks, recognisable
 from otel_tool_audit.access.journal import SERVICE, Entry, Journal, Reading, stored_subject
-from otel_tool_audit.access.question import moment_of, on_record
+from otel_tool_audit.access.question import moment_of, recordable
 from otel_tool_audit.access.reports import Watching
 from otel_tool_audit.export import formats
 from otel_tool_audit.export import run as running
@@ -76,7 +76,7 @@ def export(
     time: dict[str, Any] = {"since": None, "until": datetime.now(UTC), **given}
     kept = running.begin(folder, {"trail_id": reader.trail_id, "filters": shown, "said": said, "format": style, "time": time})
     time = {name: moment and datetime.fromisoformat(str(moment)) for name, moment in kept.asked["time"].items()}
-    asked = on_record(filters)
+    asked = recordable(filters)
     begun = _begun(reader, journal, kept, _reading(asked, style), verifying, going_on)
     with exporting() as tell:
         files = running.run(folder, kept, style, reader.calls(**only, **time), tell)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 from otel_tool_audit.access.journal import Reading, Watch
-from otel_tool_audit.access.question import on_record
+from otel_tool_audit.access.question import recordable
 from otel_tool_audit.access.reader import TrailReader
 from otel_tool_audit.format.events import FINISHED, OBSERVED, STARTED
 from otel_tool_audit.review.calls.fold import Call, fold
@@ -42,7 +42,7 @@ class LatestCalls:
         """
         source = reader.unaudited
         self._source = source.source
-        self._watch = Watch(reader.journal, Reading("tail", on_record(filters)))
+        self._watch = Watch(reader.journal, Reading("tail", recordable(filters)))
         self._matches = source.matcher(**filters)
         # before the latest calls are read: what ends meanwhile comes twice rather than never
         self._marks = self._source.ends()

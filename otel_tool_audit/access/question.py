@@ -29,7 +29,7 @@ class Question(NamedTuple):
         return {**self.only, "since": self.time.since, "until": self.time.until}
 
 
-def on_record(filters: Mapping[str, Any]) -> dict[str, Any]:
+def recordable(filters: Mapping[str, Any]) -> dict[str, Any]:
     """
     Give filters as they are written down: JSON-safe, times in UTC, what was not given left out.
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Self, Unpack
 from otel_tool_audit.access import answer, reports
 from otel_tool_audit.access.answer import AnswerStatus
 from otel_tool_audit.access.journal import Entry, Journal, Reading, Watch, audited
-from otel_tool_audit.access.question import on_record
+from otel_tool_audit.access.question import recordable
 from otel_tool_audit.access.reports import Report, Watching
 from otel_tool_audit.extras import optional
 from otel_tool_audit.review.calls import timeline
@@ -41,7 +41,8 @@ class TrailReader:
     It works while writers write, on read-only media and on copies. A question about a subject, whatever else shows a subject's data, a
     report, SQL and an export are put on record in the trail before the first such row is given, exactly as the command
     ``otel-tool-audit`` does it. Where this process may not write (a copy, read-only media, another user's trail, no state directory)
-    nothing is touched, the answer is the same, and :attr:`on_record` says why there is no record.
+    nothing is touched, the answer is the same, and :attr:`on_record` says why there is no record. Which method is put on record when,
+    :data:`~otel_tool_audit.access.rules.RECORDED` says.
 
     Attributes:
         unaudited: The reader beneath, for whatever gives nobody's data to anybody: verification, the check of an export.
@@ -154,7 +155,7 @@ class TrailReader:
             TrailCorrupt: With *verified*, while the calls are read: a record does not hold.
         """
         found = self.unaudited.calls(order_by=order_by, descending=descending, limit=limit, after=after, verified=verified, **filters)
-        return found.through(lambda calls: audited(calls, self.journal, Reading(recorded_as, on_record(filters))))
+        return found.through(lambda calls: audited(calls, self.journal, Reading(recorded_as, recordable(filters))))
 
     def by_conversation(self, conversation: str) -> Calls:
         """Give all calls of a conversation, by time."""
@@ -333,7 +334,7 @@ class TrailReader:
         # what cannot be understood, or has nobody to answer it, is no question yet
         optional("duckdb", NEEDS_DUCKDB)
         self.unaudited.matcher(**filters)
-        reading = Reading("sql", {**on_record(filters), "sql": question})
+        reading = Reading("sql", {**recordable(filters), "sql": question})
         # before it is asked: one that fails, takes too long or all the memory may have shown something, too
         begun = self.journal.begin(reading, None)
         rows: int | None = None
@@ -502,7 +503,7 @@ class TrailReader:
         return self.unaudited.source.pool(worker, size)
 
     def _watch(self, what: str, filters: Mapping[str, Any]) -> Watch:
-        return Watch(self.journal, Reading(what, on_record(filters)))
+        return Watch(self.journal, Reading(what, recordable(filters)))
 
     def _shown(self, found: dict[str, Any] | None, name: str) -> dict[str, Any] | None:
         if found is not None:
@@ -510,7 +511,7 @@ class TrailReader:
         return found
 
     def _reported(self, what: str, found: Report, filters: Mapping[str, Any], check: bool, most: int | None, verifying: Watching) -> Report:
-        return reports.reported(found, self.journal, Reading(what, on_record(filters)), check=check, most=most, verifying=verifying)
+        return reports.reported(found, self.journal, Reading(what, recordable(filters)), check=check, most=most, verifying=verifying)
 
 
 def _seen(watch: Watch, line: bytes) -> bytes:

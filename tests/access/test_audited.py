@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import inspect
 import json
 import os
 import shutil
@@ -10,7 +11,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 from made_calls import Printed, call, record
@@ -20,9 +21,11 @@ import otel_tool_audit as audit
 from otel_tool_audit.access import journal
 from otel_tool_audit.access.following import LatestCalls
 from otel_tool_audit.access.journal import Entry
+from otel_tool_audit.access.rules import RECORDED, Recorded
 from otel_tool_audit.diagnosis.doctor import examine
 from otel_tool_audit.review.reconcile.otlp_files import OtlpFiles
 from otel_tool_audit.review.reconcile.run import reconcile
+from otel_tool_audit.review.source.workers import Worker
 from otel_tool_audit.review.verify.verifier import verify
 from otel_tool_audit.trail.trail import Trail
 
@@ -187,6 +190,94 @@ def test_a_question_that_cannot_be_understood_leaves_nothing(clinic: Path, tmp_p
     with pytest.raises(audit.SettingsError):
         ask(reader(clinic), tmp_path / "out")
     assert ([], False) == (readings(clinic), (tmp_path / "out").exists())
+
+
+# --- which question is on record
+
+
+class About(NamedTuple):
+    """What a question is about: a call, by all that questions know it by."""
+
+    subject: dict[str, str]
+    conversation: str
+    user: str
+    since: str
+    number: int
+    chain: str
+    seen: tuple[str, ...]
+
+
+SOMEBODY = About({"subject": "patient-1"}, "conv_1", "usr_1", "2026-03-01", 1, "healthcare", ())
+NOBODY_AT_ALL = About({}, "conv_2", "usr_2", "2026-03-02", 2, "general", ("healthcare",))
+
+
+def found_at(asked: audit.TrailReader, chain: str) -> bytes | None:
+    with asked.finding() as find:
+        return find(chain, 0)
+
+
+QUESTIONS: dict[str, Callable[[Any, About, Path], object]] = {
+    "access_report": lambda r, q, _: r.access_report(q.subject.get("subject", "patient-9")),
+    "conversation_report": lambda r, q, _: r.conversation_report(q.conversation),
+    "activity_report": lambda r, q, _: r.activity_report(conversation=q.conversation),
+    "sql": lambda r, q, _: r.sql("SELECT 1", conversation=q.conversation),
+    "export": lambda r, q, out: r.export(out, conversation=q.conversation),
+    "calls": lambda r, q, _: list(r.calls(conversation=q.conversation)),
+    "by_conversation": lambda r, q, _: list(r.by_conversation(q.conversation)),
+    "by_user": lambda r, q, _: list(r.by_user(q.user)),
+    "failures": lambda r, q, _: list(r.failures(q.since)),
+    "timeline": lambda r, q, _: r.timeline(q.conversation),
+    "call": lambda r, q, _: r.call(f"{q.number:032x}"),
+    "statistics": lambda r, q, _: r.statistics(**q.subject),
+    "tool_statistics": lambda r, q, _: r.tool_statistics(**q.subject),
+    "records": lambda r, q, _: list(r.records(q.chain)),
+    "record": lambda r, q, _: r.record(q.chain, 0),
+    "lines": lambda r, q, _: list(r.lines(q.chain)),
+    "line": lambda r, q, _: r.line(q.chain, 0),
+    "finding": lambda r, q, _: found_at(r, q.chain),
+    "appended": lambda r, q, _: list(r.appended({chain: end for chain, end in r.ends().items() if chain in q.seen})),
+    "LatestCalls": lambda r, q, _: LatestCalls(r, 9, {"conversation": q.conversation}, follow=False).latest,
+    "status": lambda r, q, _: r.status(),
+    "verdict": lambda r, q, _: r.verdict(),
+    "heads": lambda r, q, _: r.heads(),
+    "chains": lambda r, q, _: r.chains(),
+    "proof": lambda r, q, _: r.proof(q.chain, 0),
+    "ends": lambda r, q, _: r.ends(),
+    "pieces": lambda r, q, _: list(r.pieces(q.chain, 1)),
+    "pool": lambda r, q, _: r.pool(Worker, 0),
+    "matcher": lambda r, q, _: r.matcher(conversation=q.conversation),
+    "key_of": lambda r, q, _: r.key_of(next(iter(r.unaudited.calls(conversation=q.conversation)))),
+}
+
+
+@pytest.fixture
+def two_calls(tmp_path: Path) -> Path:
+    """A closed trail with a call about a patient and one about nobody, both failed."""
+    with Trail.open(tmp_path / "audit", durability="os") as trail:
+        record(trail, call(1, subject="patient-1", retention_class="healthcare"), success=False, error="no", error_type="ValueError")
+        nobody = call(2, conversation_id="conv_2", user_id="usr_2", timestamp="2026-03-02T12:00:00.000000Z")
+        record(trail, nobody, success=False, error="no", error_type="ValueError")
+    return tmp_path / "audit"
+
+
+@pytest.mark.parametrize("question", RECORDED)
+def test_a_question_is_on_record_as_its_rule_says(two_calls: Path, tmp_path: Path, question: str) -> None:
+    """The one list of questions says of each when it is put on record: always, if it is about somebody, or never."""
+    if question == "sql":
+        pytest.importorskip("duckdb")
+    found = []
+    for about in (NOBODY_AT_ALL, SOMEBODY):
+        before = len(readings(two_calls))
+        assert QUESTIONS[question](reader(two_calls), about, tmp_path / about.chain) is not None
+        found.append(len(readings(two_calls)) > before)
+    expected = {Recorded.ALWAYS: [True, True], Recorded.SUBJECT: [False, True], Recorded.NEVER: [False, False]}
+    assert expected[RECORDED[question]] == found
+
+
+def test_every_question_has_a_rule() -> None:
+    """A new method of the reader says when it is put on record, and is asked in the test above."""
+    methods = {name for name, value in vars(audit.TrailReader).items() if not name.startswith("_") and inspect.isfunction(value)}
+    assert (methods - {"close"}) | {"LatestCalls"} == set(RECORDED) == set(QUESTIONS)
 
 
 # --- where nothing may be written
