@@ -1,11 +1,13 @@
 """
 What must happen before a process ends, and in a fork's child: the trails that are open in it, and who writes into them.
 
-Three ways lead out of a process: the interpreter's own end, which runs ``atexit``; a worker of multiprocessing (fork, forkserver) or of
-billiard, Celery's variant of it, which leaves by ``os._exit`` and runs its finalizers only; and ``os._exit`` alone, which nobody hears of:
-then the writer's record of its opening, which no closing follows, tells readers that something may be missing.
+Four ways lead out of a process: the interpreter's own end, which runs ``atexit``; a worker of multiprocessing (fork, forkserver), which
+leaves by ``os._exit`` and runs its finalizers only; a child of Celery's pool, which runs not even these, but sends a signal first; and
+``os._exit`` alone, which nobody hears of: then the writer's record of its opening, which no closing follows, tells readers that something
+may be missing.
 
-Source: ARCHITECTURE.md, R32: after a fork a held lock would deadlock the child, and a flock is shared with it; Python, ``multiprocessing/util.py``.
+Source: ARCHITECTURE.md, R32: after a fork a held lock would deadlock the child, and a flock is shared with it; Python, ``multiprocessing/util.py``;
+Celery, ``signals.worker_process_shutdown``; billiard, ``pool.Worker._do_exit``.
 """
 
 from __future__ import annotations
@@ -29,18 +31,18 @@ class Living(Protocol):
 
 _trails: Final[weakref.WeakSet[Living]] = weakref.WeakSet()
 _writers: Final[weakref.WeakSet[Living]] = weakref.WeakSet()
-_prepared: Final[set[int]] = set()
-"""Modules, by id, whose forks were told of this one."""
+_prepared: Final[set[str]] = set()
+"""Modules that were asked to tell of the end of their workers."""
 
 
 def watch(trail: Living) -> None:
     """Close the trail at the end of the process, and tell it of forks."""
     _trails.add(trail)
     _prepare()
-    # in a worker that imports this only now, the finalizers that a fork would have brought are not there
-    for util in _utilities():
-        if _in_worker(util):
-            _at_end_of_worker(util)
+    process = sys.modules.get("multiprocessing.process")
+    if process is not None and process.parent_process() is not None:
+        # in a worker that imports this only now, the finalizer that a fork would have brought is not there
+        _at_end_of_worker(sys.modules["multiprocessing.util"])
 
 
 def watch_writer(writer: Living) -> None:
@@ -64,26 +66,29 @@ def _in_child() -> None:
         living.after_fork()
 
 
-def _utilities() -> list[Any]:
-    """Give the modules that have workers' finalizers, as far as they are loaded."""
-    return [util for name in ("multiprocessing.util", "billiard.util") if (util := sys.modules.get(name)) is not None]
-
-
 def _prepare() -> None:
-    """Have workers that are forked from here run the finalizer; the modules clear their lists in the child before they look for such wishes."""
-    for util in _utilities():
-        if id(util) not in _prepared:
-            _prepared.add(id(util))
-            util.register_after_fork(util, _at_end_of_worker)
+    """Have what makes workers tell of their end, as far as it is loaded; multiprocessing clears its list in a child before it looks for such wishes."""
+    for name, ask in (("multiprocessing.util", _ask_multiprocessing), ("celery.signals", _ask_celery)):
+        module = sys.modules.get(name)
+        if module is not None and name not in _prepared:
+            _prepared.add(name)
+            ask(module)
 
 
-def _at_end_of_worker(util: Any) -> None:  # noqa: ANN401 - a module
+def _ask_multiprocessing(util: Any) -> None:  # noqa: ANN401 - a module, as below
+    util.register_after_fork(util, _at_end_of_worker)
+
+
+def _ask_celery(signals: Any) -> None:  # noqa: ANN401 - as above
+    signals.worker_process_shutdown.connect(_child_ends, weak=False)
+
+
+def _at_end_of_worker(util: Any) -> None:  # noqa: ANN401 - as above
     util.Finalize(None, close_all, exitpriority=0)
 
 
-def _in_worker(util: Any) -> bool:  # noqa: ANN401 - as above
-    process = sys.modules.get(f"{util.__package__}.process")
-    return process is not None and type(process.current_process()).__name__ != "_MainProcess"
+def _child_ends(**_: object) -> None:
+    close_all()
 
 
 os.register_at_fork(before=_prepare, after_in_child=_in_child)

@@ -17,8 +17,11 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-PINS = {name: ROOT / ".ci" / "constraints" / f"{name}.txt" for name in ("frameworks", "mcp1", "presidio")}
-"""The second has the MCP SDK's version 1, which no environment can have beside version 2; the third has other sanitizers."""
+PINS = {name: ROOT / ".ci" / "constraints" / f"{name}.txt" for name in ("frameworks", "mcp1", "presidio", "workers")}
+"""
+The second has the MCP SDK's version 1, which no environment can have beside version 2; the third has other sanitizers; the fourth Celery alone,
+which is small.
+"""
 
 PATIENCE = 900
 """Seconds that one installation may take; with packages at hand it takes one minute."""
