@@ -72,6 +72,7 @@ class Event(NamedTuple):
         doubt: Why integrity cannot be told when it stands on record; ``{where}`` is its address, every other field one of its details.
         gap: What completeness lacks when it stands on record, likewise.
         since: The first format version that has it.
+        opens: Whether it stands as the first line of a segment, and nowhere else.
     """
 
     name: str
@@ -83,6 +84,7 @@ class Event(NamedTuple):
     doubt: str = ""
     gap: str = ""
     since: int = 1
+    opens: bool = False
 
     def in_words(self, template: str, where: str, details: Mapping[str, Any]) -> str:
         """
@@ -110,7 +112,7 @@ EVENTS: Final[Mapping[str, Event]] = {
         Event(CHAIN_CREATED, TRAIL_CHAIN, ("chain",), integrity=Integrity.CREATION),
         Event(HEARTBEAT, TRAIL_CHAIN, _WRITTEN, integrity=Integrity.WITNESS, completeness=Completeness.COUNTERS),
         Event(CLOSED, TRAIL_CHAIN, _WRITTEN, integrity=Integrity.WITNESS, completeness=Completeness.COUNTERS),
-        Event(SEGMENT_OPENED, CONCERNED, ("previous", "void_attempts", "reason"), integrity=Integrity.FILES),
+        Event(SEGMENT_OPENED, CONCERNED, ("previous", "void_attempts", "reason"), integrity=Integrity.FILES, opens=True),
         Event(RECOVERED, CONCERNED, ("kind", "from", "to", "durability"), ("vouched",), completeness=Completeness.CRASH),
         Event(
             GAP, CONCERNED, ("from", "to", "calls", "records", "reason"), completeness=Completeness.GAP,
@@ -119,7 +121,7 @@ EVENTS: Final[Mapping[str, Event]] = {
         Event(
             EPOCH, CONCERNED, ("epoch", "old_head", "files", "who", "reason", "previous"), ("kind", "claimed", "claims_before"),
             integrity=Integrity.DOUBT, doubt="a loss was accepted at {where}: what lies before it is what was found, not what was written",
-            completeness=Completeness.EPOCH, gap="a loss was accepted at {where}: {reason}",
+            completeness=Completeness.EPOCH, gap="a loss was accepted at {where}: {reason}", opens=True,
         ),
         Event(PRUNED, CONCERNED, ("segments", "reason"), integrity=Integrity.FILES),
         Event(KEY_ROTATED, TRAIL_CHAIN, ("kind", "id"), ("document_sha256",), integrity=Integrity.DOCUMENT),

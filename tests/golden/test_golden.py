@@ -71,6 +71,13 @@ def test_what_came_of_each_call_is_what_the_format_says(name: str, tmp_path: Pat
         assert {i for i, one in expected.items() if one == status} == {call["call_id"] for call in found}
 
 
+@pytest.mark.parametrize("name", [name for name in CASES if not name.startswith("bad-")])
+def test_a_deep_verification_finds_nothing_in_what_honest_writers_leave(name: str, tmp_path: Path) -> None:
+    """Where no hash is wrong, reading every line strictly changes no verdict."""
+    trail, state = placing.place(placing.TRAILS / name, tmp_path / "case")
+    assert make.CASES[name][1] == verify(trail, state=str(state or tmp_path / "none-here"), deep=True).integrity
+
+
 @pytest.mark.parametrize("name", CASES)
 def test_verifying_writes_nothing(name: str, tmp_path: Path) -> None:
     """A verification leaves every file of the trail as it was, names and times included."""

@@ -14,7 +14,7 @@ from otel_tool_audit.recognise.literal import read_literal
 from otel_tool_audit.record.codec import trail_tail
 from otel_tool_audit.record.jsonsafe import parse_json
 from otel_tool_audit.redaction.sanitizer import Sanitizer
-from otel_tool_audit.review.verify.strict import flaw_of
+from otel_tool_audit.review.verify.strict import Place, flaw_of
 
 FRAMES = (60, 900, 200_000)
 VALUES = st.recursive(
@@ -72,7 +72,7 @@ def test_the_strict_reader_judges_the_same_on_every_stack(with_frames, depth, sp
     front = '"previous_hash":"' + "0" * 64 + '","event":"x.told","call_id":null,"salt":"' + "0" * 32 + '","writer":"' + "0" * 32 + '","service":null'
     line = f'{{"seq":0,{front},"timestamp":"2026-03-01T12:00:00.000000Z","details":{{"a":{nested(depth)}}},"hash":"{"0" * 64}"}}'
     line = line.replace(":{", ": {") if spaced else line
-    said = {with_frames(frames, lambda: flaw_of(line.encode())) for frames in FRAMES}
+    said = {with_frames(frames, lambda: flaw_of(line.encode(), Place("trail"))) for frames in FRAMES}
     assert {None if depth + 2 <= MAX_NESTING else "it is nested too deep: more than 128 levels"} == said
 
 
@@ -84,7 +84,7 @@ def test_what_is_written_can_be_read(depth):
         details = {"a": details}
     tail = trail_tail("x.told", "2026-03-01T12:00:00.000000Z", details, salt="0" * 32, writer="0" * 32, service=b"null", digest=lambda _: None)
     line = b'{"seq":0,"previous_hash":"' + b"0" * 64 + b'",' + tail[:-1] + b',"hash":"' + b"0" * 64 + b'"}'
-    assert flaw_of(line) is None
+    assert flaw_of(line, Place("trail")) is None
 
 
 @pytest.mark.parametrize("depth", [10, MAX_NESTING, MAX_NESTING + 1, 1000])

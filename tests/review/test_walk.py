@@ -12,7 +12,7 @@ from making import rehash
 
 from otel_tool_audit.review.verify.blocks import Block, check_block
 from otel_tool_audit.review.verify.links import LinkCheck
-from otel_tool_audit.review.verify.strict import flaw_of
+from otel_tool_audit.review.verify.strict import Place, flaw_of
 
 ORIGIN = hashlib.sha256(b"origin").digest()
 
@@ -148,6 +148,6 @@ def test_strict_reading_finds_what_a_lenient_parser_passes_over(content: bytes, 
     """Each has its own message."""
     line = chain(1)[0]
     flawed = line[:-77] + b'","x":{' + content + b"}" + line[-76:-1]
-    told = flaw_of(flawed)
+    told = flaw_of(flawed, Place("general"))
     assert told is not None
     assert what in told

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, ClassVar, Final, NamedTuple
 
+from otel_tool_audit.format.names import parse_segment_name
 from otel_tool_audit.review.source.directory import pread
 from otel_tool_audit.review.source.segments import sha256_of
 from otel_tool_audit.review.source.workers import Worker
-from otel_tool_audit.review.verify.blocks import check_block
+from otel_tool_audit.review.verify.blocks import Block, check_block
+from otel_tool_audit.review.verify.strict import Place
 
 BLOCK: Final = 1 << 20
 """Bytes that are checked in one piece; a block is as much longer as its last line needs."""
@@ -34,6 +36,21 @@ class BlockJob(NamedTuple):
     deep: bool
     digest: bool = False
 
+    def check(self, data: bytes) -> Block | None:
+        """
+        Check its lines.
+
+        Args:
+            data: The bytes from ``start`` on, to the end of a line.
+
+        Returns:
+            What :func:`check_block` says.
+        """
+        if not self.deep:
+            return check_block(data)
+        _, attempt = parse_segment_name(self.name) or (0, 0)
+        return check_block(data, deep=Place(self.chain) if self.start else Place.first(self.chain, attempt))
+
 
 class BlockWorker(Worker):
     """Checks blocks of lines, or hashes them."""
@@ -56,5 +73,5 @@ class BlockWorker(Worker):
         """
         descriptor = self._descriptor(job.chain, job.name)
         if not job.digest:
-            return check_block(pread(descriptor, job.stop - job.start, job.start), deep=job.deep)
+            return job.check(pread(descriptor, job.stop - job.start, job.start))
         return sha256_of(descriptor, job.start, job.stop)

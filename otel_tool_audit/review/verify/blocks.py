@@ -11,14 +11,15 @@ from __future__ import annotations
 import hashlib
 from typing import Final, NamedTuple
 
-from otel_tool_audit.format.events import AMENDED, FINISHED, OBSERVED, STARTED
+from otel_tool_audit.format.events import AMENDED, EPOCH, FINISHED, OBSERVED, SEGMENT_OPENED, STARTED
 from otel_tool_audit.format.line import HASH_TRAILER, MAX_BODY, parse_place
-from otel_tool_audit.review.verify.strict import flaw_of
+from otel_tool_audit.review.verify.strict import Place, flaw_of
 
 _TRAILER: Final = HASH_TRAILER - 1
 _LONGEST: Final = MAX_BODY - 1 + _TRAILER
 _STARTED: Final = STARTED.encode() + b'","call_id":"'
 _FINISHED: Final = FINISHED.encode() + b'","call_id":"'
+_OPENS: Final = (SEGMENT_OPENED.encode() + b'"', EPOCH.encode() + b'"')
 _TENTH: Final = len("tool_call.")
 _IS_STARTED: Final = ord("s")
 _IS_FINISHED: Final = ord("f")
@@ -59,13 +60,13 @@ class Block(NamedTuple):
     size: int
 
 
-def check_block(data: bytes, *, deep: bool = False) -> Block | None:  # noqa: C901 - a call a line would cost more than the line
+def check_block(data: bytes, *, deep: Place | None = None) -> Block | None:  # noqa: C901 - a call a line would cost more than the line
     """
     Check that lines are whole, hold their hashes and follow each other.
 
     Args:
         data: Whole lines, the last LF included.
-        deep: Parse every line strictly, too.
+        deep: Where the first line lies, to read every line strictly, too.
 
     Returns:
         None when anything is wrong, whatever it is.
@@ -106,10 +107,12 @@ def check_block(data: bytes, *, deep: bool = False) -> Block | None:  # noqa: C9
                     ended.append(call)
             elif not _other(piece, at, seq, ended, opened, recorded, events):
                 return None
-            if deep:
-                flaw = flaw_of(piece)
+            if deep is not None:
+                flaw = flaw_of(piece, deep)
                 if flaw is not None:
                     flaws.append((seq, flaw))
+                if deep.openings:
+                    deep = deep.behind(opening=piece.startswith(_OPENS, len(prefix)))
             seq += 1
     except IndexError:
         return None

@@ -296,6 +296,7 @@ class ChainReading:
             # without a head nobody says how the last line went on: a copy of a living trail looks like that
             self._torn = torn
             data = data[: len(data) - torn]
+            checked = job.check(data) if data else None
         if data:
             self.walk.block(data, checked)
 

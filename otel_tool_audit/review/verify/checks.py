@@ -68,7 +68,7 @@ CHECKS: tuple[Check, ...] = (
     Check(9, f.SEALS, "every seal says what its segment is", lines=SealCheck),
     Check(10, f.HEARTBEATS, "every chain is the one that heartbeats, closings and earlier readers saw", lines=WitnessCheck),
     Check(11, f.EPOCHS, "every loss that was accepted and every segment that was pruned is on record", lines=LossCheck),
-    Check(12, f.DEEP, "every line reads strictly as a record (only with --deep)", lines=ContentCheck, deep=True),
+    Check(12, f.DEEP, "every line reads strictly as a record that stands where it says (only with --deep)", lines=ContentCheck, deep=True),
 )  # fmt: skip
 """All checks, in the order of their numbers."""
 

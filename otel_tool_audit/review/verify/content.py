@@ -1,4 +1,4 @@
-"""Check 12: lines whose hashes hold and whose content is not what a record may be; :mod:`~otel_tool_audit.review.verify.strict` says what that is."""
+"""Check 12: lines whose hashes hold and that are no records, or not of this place; :mod:`~otel_tool_audit.review.verify.strict` says what that is."""
 
 from __future__ import annotations
 
