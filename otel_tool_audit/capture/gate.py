@@ -99,6 +99,9 @@ class OpenCall:
         own, parent = span.get_span_context(), trace.get_current_span(inside).get_span_context()
         if own.is_valid:
             call["trace_id"] = f"{own.trace_id:032x}"
+            if self.withheld and not self.withheld.is_shared:
+                # what the tool itself calls belongs to the trace that begins here
+                self.withheld.share(self.recorder.calls.traces.of(own.trace_id))
             # without an SDK the API hands out the span around: that is not this call's own
             if own.span_id != parent.span_id:
                 call["span_id"] = f"{own.span_id:016x}"

@@ -121,7 +121,7 @@ class CallBuilder:
         call["call_id"] = told[semconv.RECORD_ID] = self.ids()
         call["timestamp"] = self.now()
         around = trace.get_current_span(context).get_span_context()
-        # a call that begins a trace has nobody yet to share with
+        # a call that begins a trace has none yet; the gate gives it one with its span
         withheld = RedactedValues(self.traces.of(around.trace_id) if around.is_valid else None)
         # the subject before the arguments: what they repeat of it is taken out of them
         if call["subject"] is not None:
@@ -248,6 +248,9 @@ class CallBuilder:
             identifiers = identifiers_of(outcome.result, self._identifiers)
         except Exception:  # noqa: BLE001 - a result that cannot be read identifies nothing, and says nothing of success
             identifiers = {}
+        if withheld.is_shared and (call["span_id"] is None or call["parent_span_id"] is not None):
+            # What a result tells is not recorded, and may come back as an argument of the trace's next call. With a root the trace ends.
+            (self.sanitizer.text if isinstance(outcome.result, str) else self.sanitizer.value)(outcome.result, withheld=withheld)
         removed: tuple[Redaction, ...] = ()
         if identifiers:
             identifiers, removed = self._answered(call, spec, identifiers, withheld)
@@ -324,7 +327,7 @@ class CallBuilder:
         known: tuple[Redaction, ...] = ()
         if isinstance(message, str):
             message, known = withheld.out_of(message, path)
-        safe = self.sanitizer.text(message, path)
+        safe = self.sanitizer.text(message, path, withheld)
         text, more = withheld.out_of(_text(safe.value), path)
         return text, known + safe.redactions + more
 

@@ -77,6 +77,23 @@ class RedactedValues:
         """Whether anything is."""
         return bool(self._known or self._waiting) or (self._above is not None and bool(self._above))
 
+    @property
+    def is_shared(self) -> bool:
+        """Whether a wider scope gets what is found."""
+        return self._above is not None
+
+    def share(self, above: RedactedValues) -> None:
+        """
+        Stand inside a wider scope that began later, and hand it what is known.
+
+        Args:
+            above: Its memory.
+        """
+        self._above = above
+        for text, shown, rule in (*self._waiting, *((text, *instead) for text, instead in self._known.items())):
+            if _tells_elsewhere(text, shown):
+                above._add(text, shown, rule)
+
     def add(self, value: object, shown: str, rule: str) -> None:
         """
         Remember a value that was taken out, or each value in it.

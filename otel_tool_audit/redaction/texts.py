@@ -156,7 +156,7 @@ class Texts:
             return []
         work = call.work
         spans = self._find_in(text, lower, unknown, stems, work, typed=typed, hinted=hinted, counted=counted)
-        for view in views(text):
+        for view in views(text, lines=bool(stems)):
             words = set(view.text.split())
             lower = "\n".join(words).lower()
             spans += map(

@@ -29,6 +29,13 @@ _OTHERWISE: Final = re.compile(
     # letters with accents, wide and styled ones, punctuation; what shows nothing: of all other scripts there is no plain form
     r"|(?P<letter>[\u00a0-\u024f\u1e00-\u1eff\u2000-\u206f\u2100-\u218f\u2460-\u24ff\ufe00-\ufe0f\ufeff-\uff5e\U0001d400-\U0001d7ff\U000e0000-\U000e007f])"
 )
+_LINES: Final = re.compile(r"\\{1,4}(?:[nrt]|x0[aAdD9]|u000[aAdD9])|%0[aAdD]")
+_WITH_LINES: Final = re.compile(
+    # where a printed text begins and ends, its first and its last line do
+    r"(?P<edge>(?:(?:(?<=[:=(\[{])|(?<=[:=(\[{] )|\A)[bu]?\\{0,4}[\"'](?=\\{0,8}[\"'\w|+ ]))|\\{0,4}[\"'](?=\\{0,8}[\"']?[}\])]|\Z)|(?<==)(?=[A-Za-z%|]))"
+    rf"|{_OTHERWISE.pattern}|\\{{1,4}}(?:r(?=\\{{1,4}}n)|(?P<control>[nrt]|x0[aAdD9])|(?P<quote>[\"']))"
+)
+_CONTROLS: Final = {"n": "\n", "r": "\n", "t": "\t", "x0a": "\n", "x0d": "\n", "x09": "\t"}
 _NAMED: Final = {
     "quot": '"', "apos": "'", "lt": "<", "gt": ">", "amp": "&", "nbsp": " ", "colon": ":", "equals": "=", "commat": "@", "period": ".", "lowbar": "_",
 }  # fmt: skip
@@ -58,31 +65,33 @@ class View(NamedTuple):
         return self.starts[start], self.ends[end - 1], rule
 
 
-def views(text: str) -> Iterator[View]:
+def views(text: str, *, lines: bool = False) -> Iterator[View]:
     """
     Give the ways in which a text reads differently; most texts have none.
 
     Args:
         text: Any text.
+        lines: Whether line breaks that are written out (``%0A``, a backslash and its letter) matter, too: where a secret's name stands, a line may tell the rest.
     """
     escaped = "%" in text or "&" in text or "\\" in text
     if not escaped and "\x1b" not in text and text.isascii():
         return
+    pattern = _WITH_LINES if lines and escaped and _LINES.search(text) else _OTHERWISE
     coloured = _HAS_COLOUR.search(text) is not None
     # a colour may begin beside a word, and inside one
     for between in (" ", "") if coloured else ("",):
-        read = _read(text, between)
+        read = _read(text, between, pattern)
         if read is not None:
             yield read
 
 
-def _read(text: str, between: str) -> View | None:
+def _read(text: str, between: str, pattern: re.Pattern[str]) -> View | None:
     pieces: list[str] = []
     starts: list[int] = []
     ends: list[int] = []
     done = 0
     changed = False
-    for match in _OTHERWISE.finditer(text):
+    for match in pattern.finditer(text):
         start, end = match.span()
         said = between if match.lastgroup == "colour" else _said(str(match.lastgroup), match)
         if said is None:
@@ -102,15 +111,30 @@ def _read(text: str, between: str) -> View | None:
 
 def _said(group: str, match: re.Match[str]) -> str | None:
     """What a match stands for; None when that is the same, or no text."""
+    if group not in _BASES:
+        return _written(group, match)
     found = match[group]
-    if group == "name":
-        return _NAMED[found]
-    if group == "letter":
-        return _plain(found)
     code = int(found, _BASES[group])
     if code in _SURROGATES or code > 0x10FFFF or (code < _FIRST_PRINTABLE and chr(code) not in "\t\r\n"):  # noqa: PLR2004 - Unicode's last
         return None
     return _plain(chr(code)) or chr(code)
+
+
+def _written(group: str, match: re.Match[str]) -> str | None:
+    match group:
+        case "name":
+            return _NAMED[match["name"]]
+        case "letter":
+            return _plain(match["letter"])
+        case "control":
+            return _CONTROLS[match["control"].lower()]
+        case "quote":
+            return match["quote"]
+        case "edge":
+            return "\n"
+        case _:
+            # the first half of a written-out \\r\\n
+            return ""
 
 
 @lru_cache(maxsize=4_096)

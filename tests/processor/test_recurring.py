@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+from collections.abc import Callable
 from typing import Any
 
+import pytest
 from opentelemetry.sdk.resources import Resource
 
+import otel_tool_audit as audit
 from otel_tool_audit import attribution
 from otel_tool_audit.redaction import MARK, Sanitizer
 from otel_tool_audit.testing import audit_trail
@@ -76,3 +80,49 @@ def test_resource_attributes_are_sanitized_like_all_others() -> None:
     clean = Sanitizer().attributes(dict(resource.attributes)).value
     assert SECRET not in repr(clean)
     assert ("psql", "-h", "db") == tuple(word for word in clean["process.command_args"] if word in ("psql", "-h", "db"))
+
+
+def log_in() -> str:
+    return f"password: {SECRET}"
+
+
+def refuse() -> str:
+    raise PermissionError(f"refused, password: {SECRET}")
+
+
+@pytest.mark.parametrize("tell", [log_in, refuse])
+def test_what_only_a_result_or_an_error_told_is_hidden_in_later_calls(tell: Callable[[], str]) -> None:
+    """The trail records no results, and yet what one says is a password is none of the next call's arguments, in record and span."""
+    with audit_trail() as trail:
+        with trail.audit.provider.get_tracer("other").start_as_current_span("turn"):
+            with contextlib.suppress(PermissionError):
+                audit.execute_tool("tell", {}, tell)
+            audit.execute_tool("use", {"text": f"try {SECRET} now"}, lambda **_: None)
+        trail.audit.flush()
+        assert f"try {MARK} now" == trail.calls()[1]["arguments"]["text"]
+        assert all(SECRET not in shown(span) for span in trail.spans())
+
+
+def test_what_an_own_result_told_is_hidden_in_foreign_spans_and_the_other_way_round() -> None:
+    """Each recorder of a trace hides what any of them was told, whoever made the span."""
+    other = "Maple77-River-29"
+    told = {"gen_ai.operation.name": "execute_tool", "gen_ai.tool.name": "get"}
+    with audit_trail() as trail:
+        tracer = trail.audit.provider.get_tracer("other")
+        with tracer.start_as_current_span("turn"):
+            audit.execute_tool("tell", {}, log_in)
+            foreign(tracer, "plain", note=f"using {SECRET}")
+            with tracer.start_as_current_span("execute_tool get", attributes=told) as span:
+                span.set_attribute("gen_ai.tool.call.arguments", json.dumps({"text": f"with {SECRET}"}))
+                span.set_attribute("gen_ai.tool.call.result", f"password: {other}")
+            audit.execute_tool("use", {"text": f"try {other}"}, lambda **_: None)
+        trail.audit.flush()
+        written = json.dumps(trail.records()) + "".join(map(shown, trail.spans()))
+        assert [] == [secret for secret in (SECRET, other) if secret in written]
+
+
+def test_what_begins_a_trace_shares_with_what_it_calls() -> None:
+    """A tool without a span around it hands its password on to the tools that it calls itself."""
+    with audit_trail() as trail:
+        audit.execute_tool("outer", {"password": SECRET}, lambda **_: audit.execute_tool("inner", {"text": f"try {SECRET} now"}, lambda **_: None))
+        assert SECRET not in json.dumps(trail.records())

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from urllib.parse import quote
 
 import pytest
 
@@ -60,3 +62,44 @@ def test_a_secret_goes_in_every_notation(key, text):
 def test_a_secret_that_is_an_attribute_of_its_own_goes(key):
     """Where each argument has an attribute."""
     assert {key: "***REDACTED***"} == Sanitizer().attributes({key: SECRET}).value
+
+
+TOLD_BY_LINES = {
+    "csv": f"id,name,api_token\n1,Al,{SECRET}\n2,Bo,x\n",
+    "quoted csv": f'"user","password"\n"bob","{SECRET}"\n',
+    "tabs": f"id\tuser\tpassword\n7\tbob\t{SECRET}\n",
+    "a drawn table": f"| Name | API Key | Env |\n|---|---|---|\n| a | `{SECRET}` | prod |",
+    "a directive": f"port 6379\nrequirepass {SECRET}\n",
+    "the first directive": f"requirepass {SECRET}\nport 6379\n",
+    "a manifest": f"apiVersion: v1\nkind: Secret\nstringData:\n  a: {SECRET}\n",
+    "a dialogue": f"220 hello\nUSER bob\nPASS {SECRET}\n230 ok",
+    "a block": f"db:\n  password: |\n    {SECRET}\n  host: x\n",
+}
+WRITTEN_OUT: dict[str, Callable[[str], str]] = {
+    "as it is": str,
+    "python": repr,
+    "bytes": lambda text: repr(text.encode()),
+    "json": json.dumps,
+    "in a dict": lambda text: repr({"code": 0, "out": text}),
+    "in an object": lambda text: "got " + json.dumps({"code": 0, "out": text}),
+    "json in json": lambda text: "got " + json.dumps(json.dumps({"out": text})),
+    "an error": lambda text: f"RuntimeError({text!r})",
+    "a url": lambda text: "data=" + quote(text),
+    "both signs of a line's end": lambda text: repr({"out": text.replace("\n", "\r\n")}),
+}
+
+
+@pytest.mark.parametrize("written", WRITTEN_OUT)
+@pytest.mark.parametrize("kind", TOLD_BY_LINES)
+def test_what_lines_tell_is_told_where_line_breaks_are_written_out(kind: str, written: str) -> None:
+    """A table in a program's output is one in that output's repr, JSON text and URL, too."""
+    assert SECRET not in Sanitizer().text(WRITTEN_OUT[written](TOLD_BY_LINES[kind])).value
+
+
+@pytest.mark.parametrize(
+    "text",
+    [r"open('C:\new\token\table.txt')", r"re.split('\n|\t', token_names)", repr({"out": "id,token_count\n1,12345\n"}), r"token \n is a line break"],
+)
+def test_written_out_line_breaks_make_no_secrets(text: str) -> None:
+    """Paths of Windows, patterns, counts and talk stay."""
+    assert text == Sanitizer().text(text).value
