@@ -5,6 +5,7 @@ The exceptions of this package, all public.
     ├── AuditUnavailable       no durable record, so no call
     ├── TrailTampered          the files contradict what the writers remember
     ├── TrailCorrupt           the files are not a trail, or not a whole one
+    │   └── RecordCorrupt      a record was held against its line and its neighbours, and does not hold
     ├── TrailUnreadable        something could not be read now, which says nothing of the trail
     ├── UnsupportedFormat      the trail was written by a newer version
     └── SettingsError          a setting, path or key that cannot be used
@@ -29,6 +30,10 @@ class TrailTampered(AuditError):
 
 class TrailCorrupt(AuditError):
     """What lies in the directory is not a trail, or cannot be read as one."""
+
+
+class RecordCorrupt(TrailCorrupt):
+    """A record that was verified does not hold its hash, or does not stand where its neighbours say."""
 
 
 class TrailUnreadable(AuditError):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from otel_tool_audit.errors import AuditError, SettingsError, TrailTampered
+from otel_tool_audit.errors import AuditError, RecordCorrupt, SettingsError, TrailTampered
 
 GOOD: Final = 0
 BROKEN: Final = 1
@@ -20,6 +20,6 @@ CANNOT_TELL: Final = 3
 
 def code_of(error: AuditError) -> int:
     """Give the exit code of what could not be done."""
-    if isinstance(error, TrailTampered):
+    if isinstance(error, TrailTampered | RecordCorrupt):
         return BROKEN
     return USAGE if isinstance(error, SettingsError) else CANNOT_TELL

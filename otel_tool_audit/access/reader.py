@@ -152,7 +152,7 @@ class TrailReader:
 
         Raises:
             SettingsError: A filter, a field or a key cannot be understood.
-            TrailCorrupt: With *verified*, while the calls are read: a record does not hold.
+            RecordCorrupt: With *verified*, while the calls are read: a record does not hold.
         """
         found = self.unaudited.calls(order_by=order_by, descending=descending, limit=limit, after=after, verified=verified, **filters)
         return found.through(lambda calls: audited(calls, self.journal, Reading(recorded_as, recordable(filters))))

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from typing import Any, Self, Unpack
 
-from otel_tool_audit.errors import TrailCorrupt
+from otel_tool_audit.errors import RecordCorrupt
 from otel_tool_audit.review import activity
 from otel_tool_audit.review.calls import statistics, timeline
 from otel_tool_audit.review.calls.filters import CommonFilters, Filters, Moment, Query
@@ -148,7 +148,7 @@ class UnauditedReader:
 
         Raises:
             SettingsError: A filter, a field or a key cannot be understood.
-            TrailCorrupt: With *verified*, while the calls are read: a record does not hold.
+            RecordCorrupt: With *verified*, while the calls are read: a record does not hold.
         """
         query = self._planner.query(filters)
         order = Order.of(order_by, after, limit, descending=descending)
@@ -329,7 +329,7 @@ class UnauditedReader:
             line = self.line(record["chain"], record["seq"])
             if proof is None or not proof.ok or line is None or (segments.parse(line) or {}).get("hash") != record["hash"]:
                 said = "it is not there" if proof is None else proof.in_words()
-                raise TrailCorrupt(f"record {address} of call {call['call_id']} cannot be proven: {said}; run `otel-tool-audit verify`")
+                raise RecordCorrupt(f"record {address} of call {call['call_id']} cannot be proven: {said}; run `otel-tool-audit verify`")
         return call
 
     def _caveats(self) -> tuple[str, ...]:

@@ -245,12 +245,12 @@ def test_one_huge_value_takes_no_more_memory_than_it_may(command: Command, shop:
 
 
 def test_calls_can_be_verified_one_by_one(command: Command, shop: Path) -> None:
-    """--verified stops at a call whose record does not hold, and names it."""
+    """--verified stops at a call whose record does not hold, and names it; the exit code is that of an answer that is not checked record by record."""
     assert 12 == len(listed(command("calls", shop, "--verified", "--json")))
     segment = shop / "general" / "000000000000.jsonl"
     segment.write_bytes(segment.read_bytes().replace(b'"usr_1"', b'"usr_9"', 1))
     printed = command("calls", shop, "--verified")
-    assert 3 == printed.code
+    assert (1, 1) == (printed.code, command("calls", shop).code)
     assert "record general/0 of call" in printed.err
 
 

@@ -304,6 +304,22 @@ def test_a_copy_of_the_cache_is_checked_by_its_bytes(made: Made) -> None:
     assert inodes == {path: path.stat().st_ino for path in copies(made)}
 
 
+def test_a_copied_cache_settles_all_at_once(made: Made, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many segments there are, a cache and a trail that were copied to other files are waited for once."""
+    fill(made)
+    expected = questions(quick(made))
+    for name in ("index", "trail"):
+        place = made.path.parent / name if name == "index" else made.path
+        shutil.copytree(place, made.path.parent / "again")
+        shutil.rmtree(place)
+        shutil.move(made.path.parent / "again", place)
+    assert 2 < len(copies(made))
+    waited: list[float] = []
+    monkeypatch.setattr("otel_tool_audit.review.index.store.time.sleep", waited.append)
+    assert expected == questions(quick(made))
+    assert 1 == len(waited)
+
+
 def test_where_no_index_may_be_there_is_none(made: Made, tmp_path: Path) -> None:
     """Without a state directory, with an index that others may write, or one that is no directory, the trail itself is read."""
     fill(made, 20)

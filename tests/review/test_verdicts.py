@@ -277,3 +277,12 @@ def test_torn_slots_leave_the_older_head(made: Made) -> None:
     data[torn : torn + 100] = bytes(100)
     path.write_bytes(data)
     assert ("intact", 0) == judged(made)
+
+
+@pytest.mark.parametrize("name", ["trail.json.tmp", "owner.tmp", "other.tmp", "trail/000000000000.seal.tmp"])
+def test_what_may_be_half_a_file_is_named(name: str, made: Made) -> None:
+    """A killed writer may have left it, and anybody may have put it there: it is no part of the trail, and no reader passes over it in silence."""
+    write(made, 1, 1)
+    (made.path / name).write_bytes(b"anything")
+    found = verify(made.path, state=str(made.state))
+    assert ("intact", True) == (found.integrity, any(f"/{name} is no " in note for note in found.notes)), found.notes

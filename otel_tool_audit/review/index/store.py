@@ -42,6 +42,8 @@ _WORTH_HELPERS: Final = 16 << 20
 _SETTLED: Final = 0.05
 """Seconds after which a change of a file shows in its time of change, on every file system that we know."""
 _GROUP: Final = 4096
+Note = dict[str, Any]
+"""What is written down beside a copy: see :meth:`IndexWorker.do`; then the copy's stamp, and a code."""
 _REPEATING: Final = [name for name in (*ROW, "chain", "segment") if name not in {"call_id", "trace_id", "timestamp", "duration_ms", *PLACES}]
 
 
@@ -199,17 +201,20 @@ class Index:
             UnsafeFileError: Likewise.
         """
         found = {segment: self._usable(segment) for segment in segments}
+        # the same bytes in other files, such as a restored cache: settled with what is made, and looked at again before they are written down
+        unsettled = {segment: copy for segment, copy in found.items() if isinstance(copy, dict)}
         missing = [segment for segment, copy in found.items() if copy is None]
         if missing:
-            found.update(self._make(missing, jobs, progress))
-        self._known = {segment: copy for segment, copy in found.items() if copy is not None}
-        return list(self._known.values())
+            unsettled |= self._make(missing, jobs, progress)
+        settled = self._settle(unsettled) if unsettled else {}
+        self._known = settled | {segment: copy for segment, copy in found.items() if isinstance(copy, Copy)}
+        return [self._known[segment] for segment in segments]
 
     def unchanged(self, copies: list[Copy]) -> bool:
         """Tell whether copies and segments are still the files that they were, after they were read."""
         return all(self._still(copy) for copy in copies)
 
-    def _usable(self, segment: IndexedSegment) -> Copy | None:
+    def _usable(self, segment: IndexedSegment) -> Copy | Note | None:
         known = self._known.get(segment)
         if known is not None and self._still(known):
             return known
@@ -234,8 +239,8 @@ class Index:
             found = _DAY.search(pread(descriptor, _FIRST, 0))
         return "unknown" if found is None else found[1].decode()
 
-    def _from_note(self, segment: IndexedSegment) -> Copy | None:
-        """Believe the copy that a note of ours vouches for; None when there is none."""
+    def _from_note(self, segment: IndexedSegment) -> Copy | Note | None:
+        """Believe the copy that a note of ours vouches for, give the note where its files are others now; None when there is none."""
         path = self._path(segment)
         try:
             note = orjson.loads(_read(path + ".note"))
@@ -248,7 +253,7 @@ class Index:
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return None
 
-    def _vouched(self, segment: IndexedSegment, path: str, note: dict[str, Any]) -> Copy | None:
+    def _vouched(self, segment: IndexedSegment, path: str, note: Note) -> Copy | Note | None:
         stamp, source = _stamp(path), self._source(segment)
         if stamp is None or source is None:
             return None
@@ -257,16 +262,15 @@ class Index:
         if source != note["source"] and self._digest(segment) != note["sha256"]:
             return None
         if (stamp, source) != (note["stamp"], note["source"]):
-            # the same bytes in other files, such as a restored cache: settled and looked at again before it is written down
-            return self._settle({segment: {**note, "source": source}}).get(segment)
+            return {**note, "source": source}
         return _copy(segment, path, note, stamp, source)
 
     def _digest(self, segment: IndexedSegment) -> str:
         with self._root.folder(segment.chain) as folder, folder.opened(segment.name) as descriptor:
             return sha256_of(descriptor, 0, segment.end)
 
-    def _make(self, segments: list[IndexedSegment], jobs: int, progress: Callable[[int, int], None] | None) -> dict[IndexedSegment, Copy]:
-        notes: dict[IndexedSegment, dict[str, Any]] = {}
+    def _make(self, segments: list[IndexedSegment], jobs: int, progress: Callable[[int, int], None] | None) -> dict[IndexedSegment, Note]:
+        notes: dict[IndexedSegment, Note] = {}
         for folder in {os.path.dirname(self._path(segment)) for segment in segments}:
             for private in (os.path.dirname(folder), folder):
                 os.makedirs(private, mode=0o700, exist_ok=True)
@@ -276,9 +280,9 @@ class Index:
                 notes[IndexedSegment(job.chain, job.name, job.end)] = note
                 if progress is not None:
                     progress(number, len(segments))
-        return self._settle(notes)
+        return notes
 
-    def _settle(self, notes: dict[IndexedSegment, dict[str, Any]]) -> dict[IndexedSegment, Copy]:
+    def _settle(self, notes: dict[IndexedSegment, Note]) -> dict[IndexedSegment, Copy]:
         """Write down which files the copies are, once no later change can hide behind the same time of change."""
         time.sleep(_SETTLED)
         found = {}

@@ -13,7 +13,7 @@ import heapq
 from collections.abc import Callable, Iterator
 from typing import Any, Final, NamedTuple
 
-from otel_tool_audit.errors import TrailCorrupt
+from otel_tool_audit.errors import RecordCorrupt, TrailCorrupt
 from otel_tool_audit.format.events import AMENDED
 from otel_tool_audit.format.names import PRIVATE_STATE, valid_chain, valid_trail_id
 from otel_tool_audit.host.machine import cores
@@ -291,7 +291,7 @@ class TrailRecords:
                 for line in segments.lines(folder, extent):
                     if deep and not segments.holds(line):
                         message = f"a line of {chain}/{extent.part.name} does not hold ({segments.show(line)}); run `otel-tool-audit verify`"
-                        raise TrailCorrupt(message)
+                        raise RecordCorrupt(message)
                     record = segments.parse(line)
                     if record is None:
                         self.unreadable += 1

@@ -129,7 +129,7 @@ def check_directory(view: TrailView) -> None:
     root, found, findings = view.root, view.found, view.findings
     for name in root.names():
         kind = root.stat(name)
-        if name in {DOCUMENT, OWNER, PRIVATE_STATE, *(f"{n}.tmp" for n in (DOCUMENT, OWNER))} or kind is None:
+        if name in {DOCUMENT, OWNER, PRIVATE_STATE} or kind is None:
             continue
         if not valid_chain(name):
             findings.notes.append(f"{root.path}/{name} is no part of a trail; it was left aside")
