@@ -5,26 +5,7 @@ from __future__ import annotations
 import typer
 
 from otel_tool_audit.access.answer import AnswerStatus
-from otel_tool_audit.access.journal import Entry
-from otel_tool_audit.access.reader import TrailReader
 from otel_tool_audit.cli import output
-
-
-def open_trail(path: str, state: str | None, name: str | None, reason: str | None) -> TrailReader:
-    """
-    Open a trail for asking; whether a reading is on record is said on stderr.
-
-    Args:
-        path: Its directory.
-        state: What ``--state`` says.
-        name: What ``--as`` says.
-        reason: What ``--reason`` says.
-
-    Raises:
-        TrailCorrupt: There is no trail.
-        UnsupportedFormat: A newer version wrote it.
-    """
-    return TrailReader(path, state=state, asked_by=name, reason=reason, tell=_announce)
 
 
 def say(status: AnswerStatus) -> None:
@@ -46,7 +27,3 @@ def leave(status: AnswerStatus) -> None:
     say(status)
     if status.exit_code:
         raise typer.Exit(status.exit_code)
-
-
-def _announce(entry: Entry) -> None:
-    output.say(entry.in_words(), "dim" if entry.address else "yellow")

@@ -12,10 +12,10 @@ import typer
 from otel_tool_audit.access.question import Question
 from otel_tool_audit.cli import BadUsage, output
 from otel_tool_audit.cli import options as opt
-from otel_tool_audit.cli.answer_status import leave, open_trail
-from otel_tool_audit.cli.options import choose, trail_directory
+from otel_tool_audit.cli.answer_status import leave
+from otel_tool_audit.cli.options import trail_directory
 from otel_tool_audit.cli.output import Cell, Column
-from otel_tool_audit.cli.questions import asks
+from otel_tool_audit.cli.questions import AnswerRequest, asks, request_options
 from otel_tool_audit.export import formats
 from otel_tool_audit.review.calls.clocks import in_zone, zone_name
 from otel_tool_audit.text import duration, one_of
@@ -36,6 +36,11 @@ def _formats() -> tuple[str, ...]:
     return (*_OWN, *formats.names())
 
 
+_Format = Annotated[
+    str | None, opt.format_option(f"table (default), json (one document), jsonl (one object a line), {one_of(formats.names()[1:])}.", _formats)
+]
+
+
 @asks
 def calls(
     directory: opt.Directory = None,
@@ -53,14 +58,7 @@ def calls(
     after: Annotated[
         str | None, typer.Option("--after", metavar="KEY", help="The next page: the key that the page before named.", show_default=False)
     ] = None,
-    name: opt.As = None,
-    reason: opt.Reason = None,
-    file: opt.Output = None,
-    style: Annotated[
-        str | None, opt.format_option(f"table (default), json (one document), jsonl (one object a line), {one_of(formats.names()[1:])}.", _formats)
-    ] = None,
-    json: opt.Json = False,
-    state: opt.State = None,
+    request: Annotated[AnswerRequest, request_options(style=_Format)],
 ) -> None:
     """List tool calls, oldest first.
 
@@ -68,10 +66,10 @@ def calls(
     """
     if limit is not None and limit < 1:
         raise BadUsage("--limit must be 1 or more")
-    chosen = choose(_formats(), style, file, json=json)
-    if chosen not in _OWN and not formats.named(chosen).streams and file is None:
+    chosen = request.format(_formats())
+    if chosen not in _OWN and not formats.named(chosen).streams and request.file is None:
         raise BadUsage(f"{chosen.capitalize()} is nothing for a terminal: --output FILE")
-    reader = open_trail(trail_directory(directory), state, name, reason)
+    reader = request.open(trail_directory(directory))
     # a page that another may follow needs an order that nothing changes
     order = order_by or ("timestamp" if limit is not None or after is not None else None)
     found = reader.calls(**question.filters(), order_by=order, descending=descending, limit=limit, after=after, verified=verified)
@@ -81,7 +79,7 @@ def calls(
         if not output.print_table((Column(f"TIME ({zone_name(zone)})"), *COLUMNS), (row(call, zone) for call in found)):
             output.say("no calls", "dim")
     else:
-        output.give(pieces_of(found, chosen, lambda: {"next": found.next_key, "trail": status().as_dict()}), file)
+        output.give(pieces_of(found, chosen, lambda: {"next": found.next_key, "trail": status().as_dict()}), request.file)
     if found.next_key is not None:
         output.say(f"there may be more; the next page: --after {found.next_key}", "dim")
     leave(status())

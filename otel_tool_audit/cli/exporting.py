@@ -14,9 +14,8 @@ from otel_tool_audit.access.question import Question
 from otel_tool_audit.access.reader import TrailReader
 from otel_tool_audit.cli import BadUsage, output, progress
 from otel_tool_audit.cli import options as opt
-from otel_tool_audit.cli.answer_status import open_trail
 from otel_tool_audit.cli.options import trail_directory
-from otel_tool_audit.cli.questions import asks
+from otel_tool_audit.cli.questions import AnswerRequest, asks, request_options
 from otel_tool_audit.cli.verdicts import STYLES
 from otel_tool_audit.export import formats
 from otel_tool_audit.export.check import Checked, as_dict, check
@@ -28,6 +27,7 @@ from otel_tool_audit.text import one_of, plural
 def export(
     directory: opt.Directory = None,
     *,
+    question: Question,
     folder: Annotated[
         str | None, typer.Option("--output", "-o", metavar="DIR", help="Where the files go: a new directory.", show_default=False)
     ] = None,
@@ -35,11 +35,7 @@ def export(
     examined: Annotated[
         str | None, typer.Option("--check", metavar="DIR", help="Check the export that lies there; with the trail, against it.", show_default=False)
     ] = None,
-    question: Question,
-    name: opt.As = None,
-    reason: opt.Reason = None,
-    json: opt.Json = False,
-    state: opt.State = None,
+    request: Annotated[AnswerRequest, request_options(file=False)],
 ) -> None:
     """Write calls to files with a manifest, or check such files.
 
@@ -47,18 +43,18 @@ def export(
     exported; 3 when there is no key to recognise the subject by.
     """
     if examined is not None:
-        _check(directory, examined, state, json=json)
+        _check(directory, examined, request.state, json=request.json)
         return
     if folder is None:
         raise BadUsage("where to? Name a new directory: --output DIR")
-    done = open_trail(trail_directory(directory), state, name, reason).export(
+    done = request.open(trail_directory(directory)).export(
         folder, style, said=question.said, verifying=progress.of_bytes, exporting=partial(progress.of_calls, "exporting"), going_on=_going_on,
         **question.filters(),
     )  # fmt: skip
     made = done.manifest
     if done.ended is not None and done.ended.obstacle is not None:
         output.say(f"the trail holds that this export began ({done.begun.address}), not what it gave: {done.ended.obstacle}", "yellow")
-    if json:
+    if request.json:
         output.print_json(_shown(made))
         _leave(made, done.status)
     pairs = [

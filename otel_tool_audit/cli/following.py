@@ -11,15 +11,16 @@ from otel_tool_audit.access.following import LatestCalls
 from otel_tool_audit.access.question import Question
 from otel_tool_audit.cli import BadUsage, output
 from otel_tool_audit.cli import options as opt
-from otel_tool_audit.cli.answer_status import leave, open_trail, say
+from otel_tool_audit.cli.answer_status import leave, say
 from otel_tool_audit.cli.calls import COLUMNS, pieces_of, row
-from otel_tool_audit.cli.options import choose, trail_directory
+from otel_tool_audit.cli.options import trail_directory
 from otel_tool_audit.cli.output import Column
-from otel_tool_audit.cli.questions import asks
+from otel_tool_audit.cli.questions import AnswerRequest, asks, request_options
 from otel_tool_audit.export import delimited
 from otel_tool_audit.review.calls.clocks import zone_name
 
 FORMATS: Final = ("table", "json", "jsonl", "csv")
+_Format = Annotated[str | None, opt.format_option("table (default), json (without -f), jsonl (one object a line) or csv.", lambda: FORMATS)]
 _WIDTHS: Final = (19, 11, 14, 16, 22, 7, 0)
 """What a table's columns have at least, in characters: its rows are not known yet."""
 
@@ -31,22 +32,18 @@ def tail(
     question: Question,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with calls as they end; stop with Ctrl-C.", show_default=False)] = False,
     count: Annotated[int, typer.Option("--lines", "-n", metavar="N", help="So many of the latest, by default 10.", show_default=False)] = 10,
-    name: opt.As = None,
-    reason: opt.Reason = None,
-    style: Annotated[str | None, opt.format_option("table (default), json (without -f), jsonl (one object a line) or csv.", lambda: FORMATS)] = None,
-    json: opt.Json = False,
-    state: opt.State = None,
+    request: Annotated[AnswerRequest, request_options(file=False, style=_Format)],
 ) -> None:
     """Show the latest calls; -f goes on with those that come.
 
     What shows a subject's data is recorded in the trail. Exit 1 when the trail is seen to be broken, 3 when there is no key to recognise the subject by.
     """
-    chosen = choose(FORMATS, style, None, json=json)
+    chosen = request.format(FORMATS)
     if chosen == "json" and follow:
         raise BadUsage("a list that goes on is no JSON document: --format jsonl")
     if count < 0:
         raise BadUsage("--lines must be 0 or more")
-    reader = open_trail(trail_directory(directory), state, name, reason)
+    reader = request.open(trail_directory(directory))
     end = LatestCalls(reader, count, question.filters(), follow=follow)
     status = reader.status(question.only.get("subject"))
     if chosen == "json":

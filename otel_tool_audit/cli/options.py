@@ -65,6 +65,7 @@ State = Annotated[
     str | None, _option("--state", metavar="DIR", help=f"The state directory, or 'none'; by default {variable('state')}, else the user's own.")
 ]
 TableOrJson = Annotated[str, format_option("table (default) or json.", lambda: ("table", "json"))]
+Rows = Annotated[str | None, format_option("table (default), json, jsonl, csv or md.", lambda: ROWS)]
 TableOrRows = Annotated[str | None, format_option("table (default), json (one document), jsonl (one object a line), csv or md.", lambda: ROWS)]
 Json = Annotated[bool, _option("--json", help="The same as --format json.")]
 

@@ -12,13 +12,11 @@ import typer
 
 from otel_tool_audit.access.heading import heading_of
 from otel_tool_audit.access.question import Question
-from otel_tool_audit.access.reader import TrailReader
 from otel_tool_audit.access.reports import Report, TooManyRowsError, stretch_for
 from otel_tool_audit.cli import BadUsage, output, pages, progress
 from otel_tool_audit.cli import options as opt
-from otel_tool_audit.cli.answer_status import open_trail
-from otel_tool_audit.cli.options import choose, trail_directory
-from otel_tool_audit.cli.questions import asks
+from otel_tool_audit.cli.options import trail_directory
+from otel_tool_audit.cli.questions import AnswerRequest, asks, request_options
 from otel_tool_audit.export import html, pdf
 from otel_tool_audit.export.contents import Heading, access_document, activity_document, conversation_document
 from otel_tool_audit.export.document import ReportDocument
@@ -29,20 +27,11 @@ _SLOW_ROWS: Final = 2_000
 
 FORMATS: Final = ("table", "json", "html", "pdf")
 _Format = Annotated[str | None, opt.format_option("table (default), json, html or pdf.", lambda: FORMATS)]
+_Request = Annotated[AnswerRequest, request_options(style=_Format)]
 
 
 @asks
-def access(
-    directory: opt.Directory = None,
-    *,
-    question: Question,
-    name: opt.As = None,
-    reason: opt.Reason = None,
-    file: opt.Output = None,
-    style: _Format = None,
-    json: opt.Json = False,
-    state: opt.State = None,
-) -> None:
+def access(directory: opt.Directory = None, *, question: Question, request: _Request) -> None:
     """Tell who saw a subject's data.
 
     Exit 1 when the trail is broken; the report says where. Exit 3 when there is no key to recognise the subject by. The report is recorded
@@ -50,7 +39,7 @@ def access(
     """
     if "subject" not in question.only:
         raise BadUsage("whose data? Name the subject: --subject ID")
-    asked = _Asked(question, file, choose(FORMATS, style, file, json=json), open_trail(trail_directory(directory), state, name, reason))
+    asked = _Asked(question, request, directory)
     filters = question.filters()
     subject, start, end = (filters.pop(key) for key in ("subject", "since", "until"))
     with asked.short_enough():
@@ -59,47 +48,27 @@ def access(
 
 
 @asks
-def activity(
-    directory: opt.Directory = None,
-    *,
-    question: Question,
-    name: opt.As = None,
-    reason: opt.Reason = None,
-    file: opt.Output = None,
-    style: _Format = None,
-    json: opt.Json = False,
-    state: opt.State = None,
-) -> None:
+def activity(directory: opt.Directory = None, *, question: Question, request: _Request) -> None:
     """Tell what happened in a period.
 
     Volume, failures, tools, users, triggers, refused calls, gaps, integrity. Exit 1 when the trail is broken; the report says where. The
     report is recorded in the trail.
     """
-    asked = _Asked(question, file, choose(FORMATS, style, file, json=json), open_trail(trail_directory(directory), state, name, reason))
+    asked = _Asked(question, request, directory)
     filters = question.filters()
     start, end = filters.pop("since"), filters.pop("until")
     asked.give(asked.reader.activity_report(start, end, every=stretch_for(start, end), verifying=progress.of_bytes, **filters), activity_document)
 
 
 @asks
-def conversation(
-    directory: opt.Directory = None,
-    *,
-    question: Question,
-    name: opt.As = None,
-    reason: opt.Reason = None,
-    file: opt.Output = None,
-    style: _Format = None,
-    json: opt.Json = False,
-    state: opt.State = None,
-) -> None:
+def conversation(directory: opt.Directory = None, *, question: Question, request: _Request) -> None:
     """Tell what happened in a conversation, call by call.
 
     Exit 1 when the trail is broken; the report says where. The report is recorded in the trail.
     """
     if "conversation" not in question.only:
         raise BadUsage("which conversation? Name it: --conversation ID")
-    asked = _Asked(question, file, choose(FORMATS, style, file, json=json), open_trail(trail_directory(directory), state, name, reason))
+    asked = _Asked(question, request, directory)
     filters = question.filters()
     wanted, start, end = (filters.pop(key) for key in ("conversation", "since", "until"))
     with asked.short_enough():
@@ -110,13 +79,13 @@ def conversation(
 class _Asked:
     """A report that was asked for: everything that can be wrong with the question is found before the trail is read."""
 
-    def __init__(self, question: Question, file: str | None, style: str, reader: TrailReader) -> None:
-        _check(style, file)
+    def __init__(self, question: Question, request: AnswerRequest, directory: str | None) -> None:
         self._question = question
-        self._file = file
-        self._style = style
-        self.reader = reader
-        self.most = pdf.MOST_ROWS if style == "pdf" else None
+        self._file = request.file
+        self._style = request.format(FORMATS)
+        self.reader = request.open(trail_directory(directory))
+        _check(self._style, self._file)
+        self.most = pdf.MOST_ROWS if self._style == "pdf" else None
 
     @contextmanager
     def short_enough(self) -> Iterator[None]:

@@ -16,10 +16,11 @@ from otel_tool_audit import exit_codes
 from otel_tool_audit.access.reader import TrailReader
 from otel_tool_audit.cli import BadUsage, output
 from otel_tool_audit.cli import options as opt
-from otel_tool_audit.cli.answer_status import leave, open_trail
+from otel_tool_audit.cli.answer_status import leave
 from otel_tool_audit.cli.calls import STYLES
 from otel_tool_audit.cli.options import directory_and
 from otel_tool_audit.cli.output import Cell
+from otel_tool_audit.cli.questions import AnswerRequest, asks, request_options
 from otel_tool_audit.review.calls.filters import nearest
 from otel_tool_audit.review.calls.timeline import one_line
 from otel_tool_audit.review.verify.neighbours import Proof
@@ -29,6 +30,7 @@ _CALL_ID: Final = re.compile(r"[0-9a-f]{32}")
 _RECORD_FIELDS_SHOWN_ELSEWHERE: Final = ("records", "hash", "previous_hash", "salt")
 
 
+@asks
 def show(
     first: opt.Directory = None,
     record: Annotated[str | None, typer.Argument(metavar="RECORD", help="A record's address, CHAIN/SEQ, or a call's id.", show_default=False)] = None,
@@ -39,18 +41,14 @@ def show(
             "--trace-url", metavar="URL", help="Where traces are seen, such as http://localhost:16686/trace/{trace_id}.", show_default=False
         ),
     ] = None,
-    name: opt.As = None,
-    reason: opt.Reason = None,
-    style: opt.TableOrJson = "table",
-    json: opt.Json = False,
-    state: opt.State = None,
+    request: Annotated[AnswerRequest, request_options(file=False, style=opt.TableOrJson)],
 ) -> None:
     """Show one record, or one call with all its records.
 
     What shows a subject's data is recorded in the trail. Exit 1 when the record does not hold, or the trail is seen to be broken.
     """
     directory, wanted = directory_and(first, record, "RECORD")
-    reader = open_trail(directory, state, name, reason)
+    reader = request.open(directory)
     address = _ADDRESS.fullmatch(wanted)
     if address is not None:
         found = reader.record(address[1], int(address[2]))
@@ -62,7 +60,7 @@ def show(
         raise BadUsage(f"there is no {wanted} in {directory}{_what_there_is(reader, address)}")
     proof = reader.proof(str(found["chain"]), int(found["seq"]))
     status = reader.status()
-    if json or style == "json":
+    if request.json or request.style == "json":
         output.print_json(found | {"proof": None if proof is None else _proof_as_dict(proof), "trail": status.as_dict()})
     else:
         console = output.stdout()

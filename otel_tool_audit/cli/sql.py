@@ -13,10 +13,10 @@ from otel_tool_audit.access.answer import AnswerStatus
 from otel_tool_audit.access.question import Question
 from otel_tool_audit.cli import options as opt
 from otel_tool_audit.cli import output
-from otel_tool_audit.cli.answer_status import leave, open_trail
-from otel_tool_audit.cli.options import choose, directory_and
+from otel_tool_audit.cli.answer_status import leave
+from otel_tool_audit.cli.options import directory_and
 from otel_tool_audit.cli.output import Cell, Column
-from otel_tool_audit.cli.questions import asks
+from otel_tool_audit.cli.questions import AnswerRequest, asks, request_options
 from otel_tool_audit.export import delimited, markdown
 
 _MEMORY: Final = 4 << 30
@@ -29,12 +29,7 @@ def sql(
     select: Annotated[str | None, typer.Argument(metavar="SELECT", help="One SELECT, or - to read it from stdin.", show_default=False)] = None,
     *,
     question: Question,
-    name: opt.As = None,
-    reason: opt.Reason = None,
-    file: opt.Output = None,
-    style: Annotated[str | None, opt.format_option("table (default), json, jsonl, csv or md.", lambda: opt.ROWS)] = None,
-    json: opt.Json = False,
-    state: opt.State = None,
+    request: Annotated[AnswerRequest, request_options(style=opt.Rows)],
 ) -> None:
     """Put a SELECT to the tables calls and records.
 
@@ -42,8 +37,8 @@ def sql(
     Exit 1 when the trail is seen to be broken, 3 when there is no key to recognise the subject by.
     """
     directory, text = directory_and(first, select, "SELECT")
-    chosen = choose(opt.ROWS, style, file, json=json)
-    reader = open_trail(directory, state, name, reason)
+    chosen = request.format(opt.ROWS)
+    reader = request.open(directory)
     asked = sys.stdin.read() if text == "-" else text
     with _memory_bounded():
         answer = reader.sql(asked, **question.filters())
@@ -53,7 +48,7 @@ def sql(
         if not output.print_table(columns, ([Cell(_shown(value)) for value in row] for row in answer.rows)):
             output.say("no rows", "dim")
     else:
-        output.give(_pieces(answer.names, answer.rows, chosen, status), file)
+        output.give(_pieces(answer.names, answer.rows, chosen, status), request.file)
     leave(status)
 
 

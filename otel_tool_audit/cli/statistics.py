@@ -11,11 +11,11 @@ import typer
 from otel_tool_audit.access.question import Question
 from otel_tool_audit.cli import options as opt
 from otel_tool_audit.cli import output
-from otel_tool_audit.cli.answer_status import leave, open_trail
-from otel_tool_audit.cli.options import choose, trail_directory
+from otel_tool_audit.cli.answer_status import leave
+from otel_tool_audit.cli.options import trail_directory
 from otel_tool_audit.cli.output import Cell, Column
 from otel_tool_audit.cli.pages import sparkline
-from otel_tool_audit.cli.questions import asks
+from otel_tool_audit.cli.questions import AnswerRequest, asks, request_options
 from otel_tool_audit.export import delimited, markdown
 from otel_tool_audit.review.calls.intervals import named
 from otel_tool_audit.review.calls.values import ToolStatistics
@@ -43,27 +43,22 @@ def stats(
     *,
     question: Question,
     every: _Every = None,
-    name: opt.As = None,
-    reason: opt.Reason = None,
-    file: opt.Output = None,
-    style: opt.TableOrRows = None,
-    json: opt.Json = False,
-    state: opt.State = None,
+    request: Annotated[AnswerRequest, request_options(style=opt.TableOrRows)],
 ) -> None:
     """Count calls, tool by tool: outcomes, durations, users, over time.
 
     What is asked about a subject is recorded in the trail. Exit 1 when the trail is seen to be broken, 3 when there is no key to recognise the subject by.
     """
-    chosen = choose(opt.ROWS, style, file, json=json)
-    reader = open_trail(trail_directory(directory), state, name, reason)
+    chosen = request.format(opt.ROWS)
+    reader = request.open(trail_directory(directory))
     total, tools = reader.statistics(every=every, **question.filters())
     status = reader.status(question.only.get("subject"))
     rows = (*tools, total)
     if chosen == "json":
         found = {"total": dataclasses.asdict(total), "tools": [dataclasses.asdict(tool) for tool in tools], "trail": status.as_dict()}
-        output.give([output.as_json(found, indent=2) + "\n"], file)
+        output.give([output.as_json(found, indent=2) + "\n"], request.file)
     elif chosen != "table":
-        output.give(_pieces(rows, chosen), file)
+        output.give(_pieces(rows, chosen), request.file)
     elif not total.calls:
         output.say("no calls", "dim")
     else:
