@@ -59,6 +59,7 @@ class Sandbox:
 
         Raises:
             SettingsError: DuckDB or pyarrow is not installed, or the tables do not fit into memory.
+            TrailUnreadable: What fills them could not be read; likewise every other error of it.
         """
         duckdb = optional("duckdb", NEEDS_DUCKDB)
         from otel_tool_audit.review.index import database  # noqa: PLC0415 - needs it
@@ -124,10 +125,26 @@ class Sandbox:
         return Rows(names, rows)
 
     def _fill(self, name: str, schema: Any, batches: Iterable[Any]) -> None:  # noqa: ANN401 - of Arrow
-        reader = columns.arrow().RecordBatchReader.from_batches(schema, batches)
+        failed: list[Exception] = []
+        reader = columns.arrow().RecordBatchReader.from_batches(schema, _noting(batches, failed))
         self._database.register("incoming", reader)
-        self._database.execute(f"CREATE TABLE {name} AS SELECT * FROM incoming")  # noqa: S608 - names of ours
+        try:
+            self._database.execute(f"CREATE TABLE {name} AS SELECT * FROM incoming")  # noqa: S608 - names of ours
+        except self._duckdb.Error:
+            # the database knows of a reading that failed only that it did; why, the reader said
+            if failed:
+                raise failed[0] from None
+            raise
         self._database.unregister("incoming")
+
+
+def _noting(batches: Iterable[Any], failed: list[Exception]) -> Iterable[Any]:
+    """Pass on what is read, and keep the error that ended it."""
+    try:
+        yield from batches
+    except Exception as error:
+        failed.append(error)
+        raise
 
 
 _RECORD_COLUMNS: Final = ("chain", "seq", "event", "call_id", "timestamp", "hash", "record")
