@@ -154,7 +154,7 @@ class RedactedValues:
         if 0 < size <= LONGEST_VALUE and len(self._waiting) < MOST_VALUES:
             self._waiting.append((text, shown, rule))
             # a part of it may stand alone
-            self._shortest = min(self._shortest, size, _SHORTEST_PART)
+            self._shortest = min(self._shortest, _SHORTEST_PART if size > _SHORTEST_PART and _PARTED.search(text) else size)
         if self._above is not None and _tells_elsewhere(text, shown):
             self._above._add(text, shown, rule)  # noqa: SLF001 - of the same kind
 
@@ -271,6 +271,7 @@ def parts(value: str) -> tuple[str, ...]:
     )
 
 
+_PARTED: Final = re.compile(r"[\s;,&\"'=]")
 _BETWEEN: Final = re.compile(r"[\s;,&\"']+")
 _SHORTEST_PART: Final = 8
 """Characters of the shortest word inside a value that is looked for alone."""
