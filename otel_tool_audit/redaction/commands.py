@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from otel_tool_audit.redaction.judging import is_placeholder
-from otel_tool_audit.redaction.keys import KeyKind, KeyNames, word_set
+from otel_tool_audit.redaction.keys import KeyKind, KeyNames, word_set, words_of
 from otel_tool_audit.redaction.spans import Span
 from otel_tool_audit.redaction.work import Work
 
@@ -31,11 +31,7 @@ _SECRET_OPTIONS: Final = {
 _ATTACHED: Final = word_set("mysql mysqldump mysqladmin mysqlimport mariadb mariadb-dump mariadb-admin sshpass 7z 7za rar unrar")
 _LOGIN_ONLY: Final = word_set("docker podman nerdctl skopeo buildah helm az cf oc ibmcloud crane oras regctl")
 _OWN_USER: Final = word_set("docker podman nerdctl kubectl sudo su chown runuser crun setpriv install rsync id crontab journalctl git sort date")
-_OTHER_P: Final = word_set(
-    "mkdir ssh scp sftp git nmap ps lsof tar cp mv rsync kubectl cargo claude llm pytest python python3 node perl patch read export declare test install pnpm yarn npm npx make pgrep"
-    " pkill kill netstat ss nc ncat iptables adb gdb strace java javac mvn gradle dotnet go rustc psql pg_dump pg_restore pg_ctl createdb redis-server code touch rmdir umask trap"
-    " docker-compose docker podman nerdctl terraform tofu ansible vagrant bun deno uv pip vim emacs less date find grep sed awk df du ls cat echo head tail wc sort tee xargs"
-)
+_OTHER_P: Final = words_of("commands.other-p")
 _NOT_BEFORE: Final = word_set("sudo env exec nohup time nice bash sh -c docker kubectl --")
 _WORD: Final = re.compile(
     r"\\{1,7}\"(?P<escaped>[^\"\\]{0,2048})(?:\\{1,7}\"|$)|\"(?P<double>(?:[^\"\\]|\\.){0,4096}+)(?:\"|$)|'(?P<single>(?:[^'\\]|\\.){0,4096}+)(?:'|$)"
@@ -64,31 +60,13 @@ _PIPED: Final = re.compile(
 
 _COOKIES: Final = re.compile(rf"(?<=[\s\"',])(?:-b|--cookie){_BETWEEN}(?P<word>[^\s\"'=,]{{1,64}}=[^\"'\n]{{4,1024}}?)(?=[\"'\n]|$|[ ]-|[ ]http)")
 _SMB: Final = re.compile(rf"-U{_BETWEEN}[\w.\\/@-]{{1,64}}%(?P<word>[^\s\"',\\]{{1,256}})")
-BY_PLACE: Final = word_set(
-    "rabbitmqctl vault mysqladmin mariadb-admin wpa_passphrase net aws nmcli htpasswd op kubectl fly flyctl heroku wrangler smbclient smbget rpcclient"
-)
+BY_PLACE: Final = words_of("commands.by-place")
 """Commands that take a secret by its place."""
 
 _NAMED_WORDS: Final = (
-    "rabbitmqctl",
-    "vault",
-    "admin",
-    "wpa_passphrase",
-    "net",
-    "-S",
-    "passwd",
-    "login",
-    "-stdin",
-    "-b",
-    "--cookie",
-    "configure",
-    "wifi",
-    "htpasswd",
-    "--session",
-    "secret",
-    "config:set",
-    "-U",
-)
+    "rabbitmqctl", "vault", "admin", "wpa_passphrase", "net", "-S", "passwd", "login", "-stdin", "-b", "--cookie", "configure", "wifi",
+    "htpasswd", "--session", "secret", "config:set", "-U",
+)  # fmt: skip
 _DEEPEST: Final = 3
 _SIGN: Final = re.compile(r"[ \t\n\"'\[,]-")
 _BEFORE_NAME: Final = re.compile(r"[/=?&\\:]")

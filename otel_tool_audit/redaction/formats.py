@@ -16,7 +16,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any, Final, NamedTuple
 
-from otel_tool_audit.redaction.keys import word_set
+from otel_tool_audit.redaction.keys import word_set, words_of
 from otel_tool_audit.redaction.randomness import entropy, looks_random, stands_in
 from otel_tool_audit.redaction.spans import Span
 from otel_tool_audit.redaction.work import Work
@@ -38,23 +38,7 @@ _NAMELESS_CUT: Final = re.compile(
 )
 _PREFIX_BEFORE: Final = re.compile(r"(?:[A-Za-z0-9]{1,24}[_-]){0,3}[A-Za-z0-9]{1,24}(?![A-Za-z0-9])")
 _TELLING_PART: Final = word_set("sk key secret token pat api live test prod apikey access refresh oauth pk auth cred priv private pass")
-_IDS: Final = word_set(
-    "req request call msg message run resp response chatcmpl cmpl toolu tool srvtoolu thread asst assistant file step vs batch ft"
-    " ftjob evt event cus customer sub subscription in pi ch pm src acct account prod product price txn transaction user usr org team"
-    " proj project ws workspace conv conversation item image img doc document node task job trace span obs gen generation id uuid"
-    " guid ulid nanoid ref rev commit build deploy dpl prj inst instance i vol snap ami subnet vpc sg eni rtb igw nat rs fs fc rc ws"
-    " fp etag sha sha1 sha256 sha512 md5 hash digest checksum blake2 crc order invoice inv payment pay refund re ticket case issue pr"
-    " page block chunk part upload dataset model exp experiment eval score session sess chat channel room meeting contact lead deal"
-    " company form field view table row rec record col tbl app bot agent flow workflow wf pipeline stage release branch tag env host"
-    " pod container image cluster ns svc plan price coupon promo cart checkout cs seti si card ba bank tr po dp du fee bal link prv"
-    " pub key_id kid cert crt csr template tmpl tpl embed vec vector idx index cache blob obj object asset media video audio clip"
-    " song track playlist album artist post comment like follow notif email mail sms push hook webhook wh endpoint ep schema spec ver"
-    " version fn func lambda action act rule policy role group grp member invite note draft version snapshot backup log entry audit"
-    " report export import query search result hit match feed news article book chapter rs_ rsn reason reasoning ws fc ci mcp mcpl"
-    " mcpr search_call computer_call function_call output content param prompt cache_key dedup corr correlation idempotency idem lock"
-    " lease device dev sensor asset loc location geo addr address place store shop vendor sup emp employee patient visit appt"
-    " appointment claim policy quote"
-)
+_IDS: Final = words_of("formats.ids")
 """First parts of identifiers that many services write before random signs: ids are no keys."""
 
 _CUT: Final = re.compile(r"(?:\s{0,3}(?:…|\.{2,3}|\[?\(?<?(?:truncated|cut|snip)[^\n]{0,64}|\[\.{3}\]?|\[…\]?)){0,3}\s{0,3}$")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from otel_tool_audit.redaction.keys import KeyKind, KeyName, KeyNames, word_set, words
+from otel_tool_audit.redaction.keys import KeyKind, KeyName, KeyNames, words, words_of
 from otel_tool_audit.redaction.randomness import looks_random
 
 _REFERENCE: Final = re.compile(
@@ -21,43 +21,20 @@ _REFERENCE: Final = re.compile(
 
 _LONGEST_WORD: Final = 24
 _SCHEME: Final = re.compile(r"(?i)(?:bearer|basic|token|digest|negotiate|ntlm|apikey|api-key|hawk|ssws|aws4-hmac-sha256)[ \t]{1,4}(?=\S)")
-_EMPTY: Final = word_set(
-    "null none nil undefined true false yes no on off empty string str int integer number float bool boolean any object array bytes text required optional redacted hidden masked"
-    " removed filtered value example placeholder changeme change_me replace_me replaceme todo tbd dummy sample unset missing invalid expired n/a na yyy zzz xxx foo bar baz"
-    " unknown absent omitted nan void password passwd pass pwd secret token key apikey api_key api-key test default user username fake bearer basic digest negotiate jwt oauth oauth2"
-)
+_EMPTY: Final = words_of("judging.empty")
 """Words that stand for a value in text."""
 
-_CHOICES: Final = word_set(
-    "null none nil undefined true false yes no on off required optional include omit same-origin bearer basic digest negotiate ntlm jwt oauth oauth1 oauth2 oidc saml ldap"
-    " apikey enabled disabled allow deny allowed denied string integer number boolean object array password_input always never auto automatic default inherit prompt ask manual"
-    " interactive lax strict active inactive valid invalid expired revoked missing present set unset provided empty unknown pending ok failed success redacted masked hidden"
-    " encrypted plaintext sha256 sha512 bcrypt scrypt argon2 argon2id hs256 rs256 es256 authenticated anonymous public private session local memory file env environment"
-    " keychain keyring vault kubernetes header query body cookie write read readonly read-write rotate rotated skipped passed pass fail warn"
-)
+_CHOICES: Final = words_of("judging.choices")
 """Values under a secret's name that choose among few, and tell nothing."""
 
-_FUNCTION_WORDS: Final = word_set(
-    "the a an this that these those is are was were be been being am do does did has have had having must should shall will would can could may might not no nor and or but if"
-    " then else when while where which who whose whom what why how of to in on at by for from with without within into onto over under after before until since during about"
-    " against between through as than so because per via it its they them their you your yours we our us he him his she her i my me mine any all some each every both either"
-    " only also just too very more most less least once again please note see use uses used using get gets set sets make makes need needs needed required optional"
-    " der die das den dem des ein eine und oder nicht mit von zu für ist sind muss le la les un une des et ou pas avec pour est sont doit el los las y o no con para es son debe il lo di che"
-    " choose pick strong weak secure one ones random unique different stored returned rejected accepted issued expired refused sent stored created contains containing describes identifies returns follows following authenticates"
-)
-_SUBJECT_WORDS: Final = word_set(
-    "password passwords passphrase token tokens secret secrets key keys api access auth authentication authorization credential credentials cookie cookies bearer user users username login"
-    " admin account session client database service server new old current string value field name header id code pin number jwt oauth security policy confirm confirmation reset change"
-    " manager management handling rotation hashing encryption generator strength check validation error limit count usage type format provider endpoint endpoints request response"
-)
+_FUNCTION_WORDS: Final = words_of("judging.function-words")
+_SUBJECT_WORDS: Final = words_of("judging.subject-words")
 _NUMBER: Final = re.compile(r"[0-9]{1,4}(?:[-–.,:/][0-9]{1,4})?[+%]?")  # noqa: RUF001 - a dash is meant
 _BARE_WORD: Final = re.compile(r"[^\W\d_]{1,64}(?:['’/-][^\W\d_]{1,64}){0,8}")  # noqa: RUF001 - an apostrophe is meant
 _MIXED: Final = re.compile(r"[a-z][A-Z]|[A-Z]{2}[a-z]{2}")
 """Capital letters where no word and few names have them."""
 
-_WEAK_NAMES: Final = word_set(
-    "token tokens auth cookie cookies credentials credential creds authorization bearer secret secrets key keys jwt code session id otp assertion pass pin"
-)
+_WEAK_NAMES: Final = words_of("judging.weak-names")
 _PHRASES: Final = frozenset({"passphrase", "passphrases", "phrase", "mnemonic"})
 _LONG_PROSE: Final = 8
 
@@ -74,10 +51,7 @@ _AFTER_TIGHT_CALL: Final = re.compile(r"$|[;,\s)]|\.[A-Za-z_]")
 _HEADER_NAME: Final = re.compile(r"[Xx](?:-[A-Za-z]{2,16}){1,4}")
 """Where a key is sent, not the key."""
 
-_ROOTS: Final = word_set(
-    "self this cls config settings cfg conf env environ os process args opts options params req request res response ctx context data body payload props state user account client"
-    " session secrets vault var local module input form event headers kwargs credentials creds auth app rails system st sys obj other result row item node spec values each"
-)
+_ROOTS: Final = words_of("judging.roots")
 _KEYWORDS: Final = re.compile(
     r"(?:await|new|return|not|lambda|async|function|typeof|yield|raise|throw|match|case)\b[ ({:]|\(\s*\)\s*=>|\w+\s*=>|(?:f|rf|fr)?[\"'`]\s*[+%]|null\b|nil\b|None\b|undefined\b"
 )
@@ -87,10 +61,7 @@ _TYPE: Final = re.compile(
     r"|[A-Z][A-Za-z]{1,40}(?:Str|String|Token|Key|Secret|Type|Schema|Credentials?|Config|Options|Provider|Auth|Password|Handler|Callback|Manager|Service|Client|Store|Info|Data))"
     r"(?:\[\]|[?!*])?(?:\s{0,2}\|\s{0,2}(?:None|null|undefined|[A-Za-z]{2,32}(?:\[\])?)){0,4}(?=\s*(?:$|[,;)=}\]\n#]|\s-|\s//|NOT\b))"
 )
-_WRAPPERS: Final = word_set(
-    "str string secret secrets value bytes b64decode b64encode decode encode from of quote escape trim strip token password key new utf8 lit some ok just wrap sensitive literal text buffer bytearray"
-    " securestring box holder credential credentials lower upper format concat join print println log assert equal equals compare verify check set setitem put add append write login connect auth basic"
-)
+_WRAPPERS: Final = words_of("judging.wrappers")
 
 
 def is_placeholder(value: str) -> bool:

@@ -10,9 +10,12 @@ Source: ARCHITECTURE.md, R3.
 from __future__ import annotations
 
 import re
+import tomllib
 import unicodedata
 from collections.abc import Iterable
 from enum import Enum
+from functools import cache
+from importlib.resources import files
 from typing import Final, NamedTuple
 
 _LONGEST_KEY: Final = 128
@@ -23,28 +26,24 @@ _ACRONYM: Final = re.compile(r"([A-Z])([A-Z][a-z])")
 _WORD: Final = re.compile(r"[^\W\d_]+|\d+")
 
 
+@cache
+def _tables() -> dict[str, dict[str, str]]:
+    return tomllib.loads(files("otel_tool_audit.redaction").joinpath("words.toml").read_text("utf-8"))
+
+
+def words_of(name: str) -> frozenset[str]:
+    """Read one list of ``words.toml``: ``module.list``."""
+    module, _, wanted = name.partition(".")
+    return frozenset(_tables()[module][wanted].split())
+
+
 def word_set(text: str) -> frozenset[str]:
     """Read a list of words."""
     return frozenset(text.split())
 
 
-_SINGLE: Final = word_set(
-    "password passwords passwd passphrase passphrases passcode pwd pword passwort contrasena senha secret secrets token apikey apikeys"
-    " authorization credential credentials creds cookie cookies setcookie ssn cvv cvv2 cvc cvc2 jwt bearer otp totp mnemonic"
-    " creditcard cardnumber ccnumber ccnum pw psk requirepass masterauth rootpw bindpw rootpass bindpass adminpass dbpass passkey passkeys sessid phpsessid jsessionid connectsid userpass sqlpassword storepass keypass puk"
-)
-_SEQUENCES: Final = (
-    "mot de passe; de passe; api key; api keys; app key; application key; access key; access keys; access tokens; account key; admin key;"
-    "auth key; auth keys; auth tokens; api tokens; refresh tokens; bearer tokens; session tokens; backup code; backup codes; card number; card pin;"
-    "cc number; client key; consumer key; connection string; conn string; credit card; credit cards; debit card; card no; encryption key;"
-    "license key; master key; pin number; private key; private keys; recovery code; recovery codes; recovery phrase; root key; secret key;"
-    "secret keys; security answer; id token hint; question answer; secret answer; security code; security key; security number; seed phrase; service key; session cookie; session key;"
-    "shared key; signing key; social security; social security number; ssh key; ssh keys; storage key; subscription key; verification code;"
-    "webhook key; pass phrase; pass word; pass code; deploy key; proxy authorization; auth header; hmac key; aes key; pgp key; gpg key; user pin;"
-    "pass key; pass keys; pre shared key; wifi key; wpa key; network key; auth code; auth codes; authorization code; authentication code; device code;"
-    "device codes; code verifier; user code; login code; mfa code; otp code; totp code; sms code; unlock code; client assertion; saml assertion;"
-    "saml response; oauth verifier; session cookies; session sid; connect sid; access tok; refresh tok; db pass; smtp pass; root pw; csrf token; xsrf token; signing secret"
-)
+_SINGLE: Final = words_of("keys.single")
+_SEQUENCES: Final = _tables()["keys"]["sequences"].split(";")
 _LIKELY: Final = frozenset({"pass", "pin", "assertion", "assertions", "sess"})
 _LIKELY_PAIRS: Final = frozenset({("session", "id"), ("session", "ids"), ("sess", "id"), ("secret", "id"), ("sessionid",)})
 _ELSEWHERE: Final = (
@@ -53,86 +52,27 @@ _ELSEWHERE: Final = (
 )  # fmt: skip
 """What a password is called in other languages."""
 _COMPACT: Final = (
-    "password",
-    "passwd",
-    "passphrase",
-    "apikey",
-    "secretkey",
-    "accesskey",
-    "privatekey",
-    "authkey",
-    "token",
-    "secret",
-    "pwd",
-    "passkey",
-)
+    "password", "passwd", "passphrase", "apikey", "secretkey", "accesskey", "privatekey", "authkey", "token", "secret", "pwd", "passkey",
+)  # fmt: skip
 
 _CURSORS: Final = ("nexttoken", "pagetoken", "continuationtoken", "synctoken")
 """Written in one word: where a list goes on, and no secret."""
 
-_AFTER: Final = word_set(
-    "count counts counter limit limits budget usage used length len size type types name names kind ttl expiry expires expiration"
-    " expire policy policies endpoint field fields rate price cost costs index position version format status state valid required"
-    " enabled disabled exists present provided ratio per window arn created updated at in rotation manager store provider"
-    " scope scopes issuer audience strength algorithm alg method mode label description title last4 brand consent banner id3 url uri"
-    " age min max total distribution ids classification embedding embeddings probability logprob ref refs reference path file filename"
-    " id identifier hint placeholder help message error errors regex pattern validation validator rules rule"
-    " changed reset set lifetime timeout duration interval seconds minutes hours days date time prefix suffix source"
-    " backend engine region template settings config configuration options preferences visible hidden masked attempts retries"
-    " requirements role roles permissions operator grant santa realm"
-)
-_BEFORE: Final = word_set(
-    "max min num number total input output prompt completion cached reasoning has is use uses needs need requires require count avg"
-    " unexpected next previous prev eos bos pad unk special stop start end csv public no without"
-    " page continuation sync cursor pagination paging skip scroll resume marker sequence delta starting"
-    " forgot show hide allow enable disable missing invalid expired wrong incorrect weak"
-)
+_AFTER: Final = words_of("keys.after")
+_BEFORE: Final = words_of("keys.before")
 _TAIL: Final = frozenset({"auth", "pass"})
-_PASS_AFTER: Final = word_set(
-    "db database user smtp mail email admin root ftp sftp ssh redis mysql pg postgres mongo mongodb login auth ldap proxy service svc"
-    " my sudo wifi vault connection jdbc imap wallet router rabbitmq kafka http basic account client server key store keystore truststore cert ssl"
-)
-_INNOCENT_KEYS: Final = word_set(
-    "primary foreign public sort partition cache object row hash idempotency file dict map group shard range index lookup issue project"
-    " natural surrogate unique composite routing dedup deduplication correlation translation message metric event template config json"
-    " registry publishable feature store state i18n locale s3 storage_object data field column label sorting order item node query react"
-    " keyboard shortcut hot enter return arrow tab escape shift delete home answer site color map legend"
-)
+_PASS_AFTER: Final = words_of("keys.pass-after")
+_INNOCENT_KEYS: Final = words_of("keys.innocent-keys")
 _PHONE: Final = word_set("phone phones mobile cellphone telephone telefon telefono tel fax msisdn whatsapp landline")
-_THINGS: Final = word_set(
-    "article tracking sku ean gtin upc barcode isbn issn serial parcel shipment imei iccid part lot batch item product order invoice ticket case waybill awb consignment"
-    " asset model vin postal zip po rma quote delivery package container pallet artikel"
-)
+_THINGS: Final = words_of("keys.things")
 """Things that have numbers of their own."""
 
 _IDENTIFIERS: Final = word_set("id ids uuid guid hash sha256 sha1 md5 digest checksum etag fingerprint version timestamp revision")
-_IDENTIFIER_NAMES: Final = word_set(
-    "client.address client.ip client_ip user_id user_agent user_agent.original network.peer.address network.local.address net.peer.ip"
-    " conversation_id enduser.id user.id session.id"
-)
+_IDENTIFIER_NAMES: Final = words_of("keys.identifier-names")
 _IDENTIFIER_PREFIXES: Final = (
-    "service.",
-    "server.",
-    "telemetry.",
-    "otel.",
-    "host.",
-    "process.",
-    "k8s.",
-    "cloud.",
-    "container.",
-    "deployment.",
-    "audit.",
-)
-PROVIDERS: Final = word_set(
-    "adafruit adobe airtable algolia alibaba anthropic artifactory asana atlassian auth0 aws azure beamer bitbucket bittrex cloudflare"
-    " codecov cohere coinbase confluence confluent contentful databricks datadog digitalocean discord docker doppler drone droneci"
-    " dropbox dynatrace easypost etsy facebook fastly figma finicity finnhub flickr flutterwave flyio freshbooks gcp gemini github"
-    " gitlab gitter gocardless grafana groq harness hashicorp heroku hubspot huggingface infracost intercom jfrog jira kraken kucoin"
-    " launchdarkly linear linkedin lob looker mailchimp mailgun mapbox mattermost meraki messagebird mistral netlify newrelic notion"
-    " npm nuget nytimes okta openai openshift paypal pinecone plaid planetscale postman privateai pulumi pypi rapidapi readme"
-    " rubygems segment sendbird sendgrid sendinblue sentry shippo shopify sidekiq slack snyk sonar sourcegraph square squarespace"
-    " stripe sumo sumologic supabase telegram travis travisci trello twilio twitch twitter typeform vault vercel xray bintray yandex zendesk"
-)
+    "service.", "server.", "telemetry.", "otel.", "host.", "process.", "k8s.", "cloud.", "container.", "deployment.", "audit.",
+)  # fmt: skip
+PROVIDERS: Final = words_of("keys.providers")
 
 
 _PROVIDERS_OF_WORDS: Final = ("newyorktimes", "messagebird", "newrelic", "privateai", "linkedin", "telegram")
@@ -238,7 +178,7 @@ class KeyNames:
 
 
 _BY_FIRST: Final[dict[str, list[tuple[str, ...]]]] = {}
-for _sequence in [*([single] for single in _SINGLE), *(sequence.split() for sequence in _SEQUENCES.split(";")), *map(words, _ELSEWHERE)]:
+for _sequence in [*([single] for single in _SINGLE), *(sequence.split() for sequence in _SEQUENCES), *map(words, _ELSEWHERE)]:
     _BY_FIRST.setdefault(_sequence[0], []).append(tuple(_sequence))
 NAME_WORDS: Final = (
     frozenset(word for sequences in _BY_FIRST.values() for sequence in sequences for word in sequence)

@@ -17,21 +17,9 @@ from otel_tool_audit.redaction.keys import KeyKind, KeyNames, word_set
 _NAMING: Final = ("name", "key", "header", "variable", "Name", "Key")
 _NAMED: Final = frozenset({"value", "Value"})
 _FIELDS: Final = (
-    "element",
-    "label",
-    "field",
-    "selector",
-    "locator",
-    "placeholder",
-    "target",
-    "id",
-    "type",
-    "xpath",
-    "css",
-    "aria-label",
-    "inputType",
+    "element", "label", "field", "selector", "locator", "placeholder", "target", "id", "type", "xpath", "css", "aria-label", "inputType",
     *_NAMING,
-)
+)  # fmt: skip
 _TYPED: Final = frozenset({"value", "Value", "val", "text", "input", "keys", "characters", "content"})
 _SHORT: Final = frozenset({"pass", "pw"})
 _ACCOUNTS: Final = word_set("user username user_name userName login email account host hostname server")

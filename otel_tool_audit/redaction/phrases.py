@@ -18,7 +18,7 @@ from typing import Final
 
 from otel_tool_audit.redaction.extents import around, line_end, quoted, unquoted
 from otel_tool_audit.redaction.judging import is_placeholder, is_secret_value, is_sentence
-from otel_tool_audit.redaction.keys import KeyKind, KeyNames
+from otel_tool_audit.redaction.keys import KeyKind, KeyNames, words_of
 from otel_tool_audit.redaction.randomness import looks_random
 from otel_tool_audit.redaction.spans import Span
 from otel_tool_audit.redaction.work import Work
@@ -92,18 +92,14 @@ _COLONS: Final = (":", "=", "：", "＝")  # noqa: RUF001 - wide signs are meant
 STATEMENTS: Final = ("identified", "securestring")
 """One of them stands in a statement that says a password without its name."""
 
-_HINTS: Final = frozenset(
-    {"pass", "pwd", "token", "secret", "key", "auth", "code", "otp", "cvv", "cvc", "cvn", "pin", "kennwort", "woord", "contrase", "senha"}
-)
+_HINTS: Final = words_of("phrases.hints")
 """One of them stands in all that is told in words."""
 
 _FAR: Final = 160
 """Characters before a hint that may belong to what it tells; three times as many may follow."""
 
 _CLOSING: Final = ".,;:!?\"'`*)]}"
-_NAMES: Final = frozenset(
-    "sha1 sha256 sha384 sha512 md5sum base64 base32 oauth2 oauth2.0 utf-8 utf8mb4 pbkdf2 argon2 argon2i argon2id ed25519 aes256 aes-256 rs256 hs256 es256 x509 x.509".split()  # noqa: SIM905 - reads better
-)
+_NAMES: Final = words_of("phrases.names")
 _LONG_ENOUGH: Final = 12
 
 

@@ -10,25 +10,9 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from otel_tool_audit.redaction.keys import word_set
+from otel_tool_audit.redaction.keys import word_set, words_of
 
-_SAYS: Final = word_set(
-    "type $ref $schema $id $defs $comment definitions anyOf oneOf allOf not if then else format title description properties"
-    " patternProperties additionalProperties required items prefixItems minItems maxItems uniqueItems minLength maxLength min_length"
-    " max_length pattern nullable readOnly writeOnly read_only write_only deprecated minimum maximum multipleOf contentEncoding in"
-    " name scheme bearerFormat flows flow clientCredentials authorizationCode implicit authorizationUrl tokenUrl refreshUrl scopes"
-    " scope loc msg enabled disabled ttl expires expiry expires_in expiresIn expiration max_age maxAge min_age secure httpOnly"
-    " http_only sameSite same_site path paths domain algorithm algorithms alg provider providers backend method methods mode policy"
-    " rotation rotate rotation_days length min max uri url endpoint issuer audience strategy source engine version region location"
-    " env env_var envFrom from secretKeyRef valueFrom configMapKeyRef secretName secret_name header headers prefix timeout retries"
-    " retry cache driver store storage class kind label labels placeholder hint help visible hidden validate validation rules message"
-    " messages autocomplete widget component order index width multiline optional allow_empty allowEmpty minLetters minDigits"
-    " min_digits require_digits requireDigits requireUppercase require_uppercase requireSymbols require_symbols history lifetime"
-    " leeway refresh auto_refresh autoRefresh count limit unit sensitive mandatory group groups role roles permissions display_name"
-    " displayName annotations metadata docs example_count status state created_at createdAt updated_at updatedAt expires_at expiresAt"
-    " last_used lastUsed rotated_at model_type field_type dtype constraints unique primary foreign nullable_ default_factory exclude"
-    " repr init alias serialization_alias validation_alias discriminator frozen kw_only strict interval jitter backoff"
-)
+_SAYS: Final = words_of("schemas.says")
 """Keys of objects that describe; what stands under them is judged by its own name and look."""
 
 _HOLDS: Final = word_set("default example examples const enum value defaultValue default_value fallback input")

@@ -48,21 +48,9 @@ class Walk:
     """One walk over one value."""
 
     __slots__ = (
-        "_chars",
-        "_counts",
-        "_keyring",
-        "_keys",
-        "_left",
-        "_max_depth",
-        "_max_text",
-        "_names",
-        "_open",
-        "_patience",
-        "_rules",
-        "_texts",
-        "_work",
+        "_chars", "_counts", "_keyring", "_keys", "_left", "_max_depth", "_max_text", "_names", "_open", "_patience", "_rules", "_texts", "_work",
         "memory",
-    )
+    )  # fmt: skip
 
     def __init__(
         self,
