@@ -80,7 +80,7 @@ def test_an_exception_goes_on_or_is_returned_as_asked(trail):
     with pytest.raises(PermissionError):
         audit.execute_tool("refuse", {}, refuse)
     told = audit.execute_tool("refuse", {}, refuse, reraise=False)
-    assert told == {"error": "password=***REDACTED*** is wrong", "error_type": "PermissionError"}
+    assert told == {"error": "password=***REDACTED***", "error_type": "PermissionError"}
     with pytest.raises(KeyboardInterrupt):
         audit.execute_tool("interrupt", {}, interrupt, reraise=False)
     trail.assert_recorded("refuse", times=2, success=False, error=told["error"])
