@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Self, Unpack
 
 from otel_tool_audit.capture.declared import spec_of
 from otel_tool_audit.capture.gate import OpenCall, begin, begin_async
-from otel_tool_audit.capture.joining import delegate
+from otel_tool_audit.capture.joining import by_adapter
 from otel_tool_audit.capture.later import handed_back, handed_back_async, told_instead
 from otel_tool_audit.recording import Denied, Failed, Outcome, Paused, Raised, Returned, ToolOptions, ToolSpec
 
@@ -52,12 +52,12 @@ class tool_call:  # noqa: N801 - used like a function, as contextlib's own manag
         **said: Unpack[ToolOptions],
     ) -> None:
         """Say what will be called; nothing is recorded before the block is entered."""
+        self._opened: OpenCall | None = None
         self._arguments = {} if arguments is None else arguments
         self._spec = spec_of(name, said, self._arguments)
         self._tool_call_id = tool_call_id
         self._trail = trail
         self._adapter: str | None = None
-        self._opened: OpenCall | None = None
         self._result: object = None
         self._failure: Failed | Paused | Denied | None = None
 
@@ -103,20 +103,49 @@ class tool_call:  # noqa: N801 - used like a function, as contextlib's own manag
 
     def __enter__(self) -> Self:
         """Record the start; what is inside runs only if that is durable."""
-        self._fresh()
-        self._opened = delegate(begin(self._spec, self._arguments, self._trail, self._tool_call_id), self._arguments, self._adapter)
-        return self
+        try:
+            self._fresh()
+            self._opened = begin(self._spec, self._arguments, self._trail, self._tool_call_id, by_name=True)
+            by_adapter(self._opened, self._adapter)
+            if self._opened is not None:
+                self._opened.enter()
+            return self
+        except BaseException as error:
+            # interrupted after the start: nobody calls __exit__
+            if self._opened is not None:
+                self._opened.finish(Raised(error))
+            raise
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         """Record the end."""
-        if self._opened is not None:
-            self._opened.finish(self._outcome(error))
+        try:
+            if self._opened is not None:
+                self._opened.finish(self._outcome(error))
+        except BaseException as interrupt:
+            if self._opened is not None:
+                self._opened.finish(Raised(interrupt))
+            raise
+
+    def __del__(self) -> None:
+        """Let nothing belong to a block any more whose end was interrupted before its first line."""
+        # arguments that do not fit leave an object that never began
+        opened = getattr(self, "_opened", None)
+        if opened is not None:
+            opened.abandon()
 
     async def __aenter__(self) -> Self:
         """Record the start; what is inside runs only if that is durable."""
-        self._fresh()
-        self._opened = delegate(await begin_async(self._spec, self._arguments, self._trail, self._tool_call_id), self._arguments, self._adapter)
-        return self
+        try:
+            self._fresh()
+            self._opened = await begin_async(self._spec, self._arguments, self._trail, self._tool_call_id, by_name=True)
+            by_adapter(self._opened, self._adapter)
+            if self._opened is not None:
+                self._opened.enter()
+            return self
+        except BaseException as error:
+            if self._opened is not None:
+                await self._opened.finish_async(Raised(error))
+            raise
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         """Record the end."""
@@ -124,7 +153,7 @@ class tool_call:  # noqa: N801 - used like a function, as contextlib's own manag
             await self._opened.finish_async(self._outcome(error))
 
     def _fresh(self) -> None:
-        self._result, self._failure = None, None
+        self._opened, self._result, self._failure = None, None, None
 
     def _outcome(self, error: BaseException | None) -> Outcome:
         if error is not None:
@@ -183,29 +212,36 @@ def execute_tool(
     spec = spec_of(name, said, given)
     if _is_async(handler):
         return _execute_async(spec, given, handler, tool_call_id, trail, reraise=reraise)
-    opened = delegate(begin(spec, given, trail, tool_call_id), given)
+    opened, begun = None, False
     try:
-        result = handler(**given)
+        opened = begin(spec, given, trail, tool_call_id, by_name=True)
+        begun = True
+        if opened is not None:
+            opened.enter()
+        return handed_back(opened, handler(**given), given.values(), reraise=reraise)
     except BaseException as error:
         done = None if opened is None else opened.finish(Raised(error))
-        if reraise or not isinstance(error, Exception):
+        if reraise or not begun or not isinstance(error, Exception):
             raise
         return told_instead(done, error)
-    return handed_back(opened, result, given.values(), reraise=reraise)
 
 
 async def _execute_async(
     spec: ToolSpec, given: Mapping[str, Any], handler: Callable[..., Awaitable[Any]], tool_call_id: str | None, trail: Trail | None, *, reraise: bool
 ) -> Any:  # noqa: ANN401 - the handler's own
-    opened = delegate(await begin_async(spec, given, trail, tool_call_id), given)
+    opened, begun = None, False
     try:
+        opened = await begin_async(spec, given, trail, tool_call_id, by_name=True)
+        begun = True
+        if opened is not None:
+            opened.enter()
         result = await handler(**given)
+        return result if opened is None else await handed_back_async(opened, result, given.values())
     except BaseException as error:
         done = None if opened is None else await opened.finish_async(Raised(error))
-        if reraise or not isinstance(error, Exception):
+        if reraise or not begun or not isinstance(error, Exception):
             raise
         return told_instead(done, error)
-    return result if opened is None else await handed_back_async(opened, result, given.values())
 
 
 def _is_async(handler: Any) -> bool:  # noqa: ANN401 - any callable

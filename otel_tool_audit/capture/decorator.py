@@ -138,29 +138,34 @@ def _wrapping(given: Any, function: Any) -> Callable[[Any, ToolSpec, Binder, Tra
 
 def _wrap_function(function: Any, spec: ToolSpec, bind: Binder, trail: Trail | None) -> Callable[..., Any]:  # noqa: ANN401 - any callable
     def wrapper(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - the tool's own
-        opened = begin_tool(spec, bind(args, kwargs), trail)
-        if opened is None:
-            return function(*args, **kwargs)
+        opened = None
+        # all of it inside: an interrupt may come between any two lines, and what was entered must be left
         try:
+            opened = begin_tool(spec, bind(args, kwargs), trail)
+            if opened is not None:
+                opened.enter()
             result = function(*args, **kwargs)
+            return result if opened is None else handed_back(opened, result, args, kwargs.values())
         except BaseException as error:
-            opened.finish(Raised(error))
+            if opened is not None:
+                opened.finish(Raised(error))
             raise
-        return handed_back(opened, result, args, kwargs.values())
 
     return wrapper
 
 
 def _wrap_coroutine(function: Any, spec: ToolSpec, bind: Binder, trail: Trail | None) -> Callable[..., Any]:  # noqa: ANN401 - any callable
     async def wrapper(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - the tool's own
-        opened = await begin_tool_async(spec, bind(args, kwargs), trail)
-        if opened is None:
-            return await function(*args, **kwargs)
+        opened = None
         try:
+            opened = await begin_tool_async(spec, bind(args, kwargs), trail)
+            if opened is not None:
+                opened.enter()
             result = await function(*args, **kwargs)
+            return result if opened is None else await handed_back_async(opened, result, args, kwargs.values())
         except BaseException as error:
-            await opened.finish_async(Raised(error))
+            if opened is not None:
+                await opened.finish_async(Raised(error))
             raise
-        return await handed_back_async(opened, result, args, kwargs.values())
 
     return wrapper

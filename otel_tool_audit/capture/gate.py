@@ -57,8 +57,8 @@ class OpenCall:
     """
 
     __slots__ = (
-        "__weakref__", "_begun", "_inside", "_token", "_told", "adapter", "call", "ended", "inner_outcome", "offered", "recorded", "recorder", "span",
-        "spec", "withheld",
+        "__weakref__", "_before", "_begun", "_inside", "_token", "_told", "_written", "adapter", "call", "ended", "inner_outcome", "offered", "recorded",
+        "recorder", "span", "spec", "withheld",
     )  # fmt: skip
 
     def __init__(self, binding: Binding, spec: ToolSpec, arguments: Mapping[str, Any], tool_call_id: object) -> None:
@@ -76,8 +76,10 @@ class OpenCall:
         self.inner_outcome: Outcome | None = None
         self.adapter: str | None = None
         self.ended = False
+        self._written = False
         self._begun = 0
         self._token: Any = None
+        self._before = _NOWHERE
         context = current_context()
         # Sanitized first, for the span begins with what the record says; the span second, for the record names it. Both before anything is
         # written: what fails here has left no trace, and the tool is refused.
@@ -118,6 +120,7 @@ class OpenCall:
 
     def enter(self) -> None:
         """Let what follows belong to this call."""
+        self._before = otel.get_current()
         self._token = otel.attach(self._inside)
         # the last thing before the body, and only once: a generator enters again for each item
         if not self._begun:
@@ -133,10 +136,14 @@ class OpenCall:
         return self._inside
 
     def leave(self) -> None:
-        """Let what follows no longer belong to it."""
-        if self._token is not None:
-            detach(self._token)
-            self._token = None
+        """Let what follows no longer belong to it; a second time, and in a context that it was not entered in, does nothing."""
+        if otel.get_value(CALL_KEY) is self:
+            # interrupted while it was entered, the token may be lost: then the context before is put over this one
+            if self._token is not None:
+                detach(self._token)
+            else:
+                otel.attach(self._before)
+        self._token = None
 
     # --- how it ends
 
@@ -151,14 +158,17 @@ class OpenCall:
             What is recorded; None when that could not even be made, which is counted.
         """
         # Record, stamp, end of the span, in this order: the span carries the receipt, and a process that dies between the two has the record.
-        done = self._ended(outcome)
-        receipt = None
+        done, receipt = None, None
         try:
-            if done is not None:
-                write = self.recorder.write_closed if isinstance(outcome, Closed) else self.recorder.write_finished
-                receipt = write(done)
+            if not self._written:
+                done = self._ended(outcome)
+                # Before the record: interrupted in there, nobody knows whether it stands, and a second one would contradict it.
+                self._written = True
+                if done is not None:
+                    receipt = self.recorder.write_finished(done)
         finally:
             # also when that was interrupted: a span that never ends is never exported, and its context holds this call in memory
+            self.leave()
             self._end_span(done, receipt, outcome)
         return done
 
@@ -169,16 +179,26 @@ class OpenCall:
         Raises:
             CancelledError: The task was cancelled meanwhile; the record was written first.
         """
-        done = self._ended(outcome)
-        receipt, cancelled = None, None
+        done, receipt, cancelled = None, None, None
         try:
-            if done is not None:
-                receipt, cancelled = await settled(self.recorder.write_finished_async(done))
+            if not self._written:
+                done = self._ended(outcome)
+                self._written = True
+                if done is not None:
+                    receipt, cancelled = await settled(self.recorder.write_finished_async(done))
         finally:
+            self.leave()
             self._end_span(done, receipt, outcome)
         if cancelled is not None:
             raise cancelled
         return done
+
+    def abandon(self) -> None:
+        """Leave a call that nobody ends any more, unless it has ended; in the records it is interrupted."""
+        if not self.ended:
+            self.ended = self._written = True
+            self.leave()
+            self._end_span(None, None, None)
 
     def refused(self, error: BaseException) -> None:
         """
@@ -256,15 +276,18 @@ class OpenCall:
                 span.add_event(semconv.EXCEPTION_EVENT, _exception(done, outcome.error))
 
 
-def begin(spec: ToolSpec, arguments: Mapping[str, Any], trail: Trail | None = None, tool_call_id: object = None) -> OpenCall | None:
+def begin(
+    spec: ToolSpec, arguments: Mapping[str, Any], trail: Trail | None = None, tool_call_id: object = None, *, by_name: bool = False
+) -> OpenCall | None:
     """
-    Open a call for a sync tool; when this returns, the tool may run.
+    Open a call for a sync tool; when this returns, the tool may run, once its caller has entered the call.
 
     Args:
         spec: The tool.
         arguments: By name, raw.
         trail: The tool's own; None: the one that is bound.
         tool_call_id: The provider's id of the call.
+        by_name: Whether the decorated tool of the same name that is called inside is this call.
 
     Returns:
         None when the tool runs unrecorded: recording is off on purpose, or unavailable and allowed to be.
@@ -272,47 +295,58 @@ def begin(spec: ToolSpec, arguments: Mapping[str, Any], trail: Trail | None = No
     Raises:
         AuditUnavailable: The tool must not run.
     """
-    opened = _opened(spec, arguments, trail, tool_call_id)
-    if opened is None:
-        return None
-    recorder = opened.recorder
+    opened = _opened(spec, arguments, trail, tool_call_id, by_name=by_name)
+    try:
+        if opened is not None:
+            _tell_of_blocked_loop(opened)
+            try:
+                opened.recorder.write_started(opened.call)
+                opened.recorded = True
+            except Exception as error:  # noqa: BLE001 - whatever the reason: no record, no tool
+                opened.refused(error)
+        return opened
+    except AuditUnavailable:
+        raise
+    except BaseException as error:
+        # interrupted before the body ran; the start may or may not be on record
+        if opened is not None:
+            opened.finish(Raised(error))
+        raise
+
+
+async def begin_async(
+    spec: ToolSpec, arguments: Mapping[str, Any], trail: Trail | None = None, tool_call_id: object = None, *, by_name: bool = False
+) -> OpenCall | None:
+    """As :func:`begin`, without holding up the event loop."""
+    opened = _opened(spec, arguments, trail, tool_call_id, by_name=by_name)
+    try:
+        if opened is not None:
+            cancelled = None
+            try:
+                _, cancelled = await settled(opened.recorder.write_started_async(opened.call))
+                opened.recorded = True
+            except Exception as error:  # noqa: BLE001 - whatever the reason: no record, no tool
+                opened.refused(error)
+            if cancelled is not None:
+                raise cancelled
+        return opened
+    except AuditUnavailable:
+        raise
+    except BaseException as error:
+        if opened is not None:
+            await opened.finish_async(Raised(error))
+        raise
+
+
+def _tell_of_blocked_loop(opened: OpenCall) -> None:
     # whoever never imported asyncio runs no loop of its
     loops: Any = sys.modules.get("asyncio.events")
     if loops is not None and loops._get_running_loop() is not None:  # noqa: SLF001 - public by asyncio's own __all__; the other form raises
-        recorder.trail.counters.add("blocked_loop")
-        recorder.blocked.add(spec.name)
-    try:
-        recorder.write_started(opened.call)
-        opened.recorded = True
-    except Exception as error:  # noqa: BLE001 - whatever the reason: no record, no tool
-        opened.refused(error)
-    except BaseException as error:
-        # interrupted before the body ran; the start may or may not be on record
-        opened.finish(Raised(error))
-        raise
-    opened.enter()
-    return opened
+        opened.recorder.trail.counters.add("blocked_loop")
+        opened.recorder.blocked.add(opened.spec.name)
 
 
-async def begin_async(spec: ToolSpec, arguments: Mapping[str, Any], trail: Trail | None = None, tool_call_id: object = None) -> OpenCall | None:
-    """As :func:`begin`, without holding up the event loop."""
-    opened = _opened(spec, arguments, trail, tool_call_id)
-    if opened is None:
-        return None
-    try:
-        _, cancelled = await settled(opened.recorder.write_started_async(opened.call))
-        opened.recorded = True
-    except Exception as error:  # noqa: BLE001 - whatever the reason: no record, no tool
-        opened.refused(error)
-    else:
-        if cancelled is not None:
-            await opened.finish_async(Raised(cancelled))
-            raise cancelled
-    opened.enter()
-    return opened
-
-
-def _opened(spec: ToolSpec, arguments: Mapping[str, Any], trail: Trail | None, tool_call_id: object) -> OpenCall | None:
+def _opened(spec: ToolSpec, arguments: Mapping[str, Any], trail: Trail | None, tool_call_id: object, *, by_name: bool) -> OpenCall | None:
     binding = binding_for(trail)
     if binding is None:
         return None
@@ -320,7 +354,9 @@ def _opened(spec: ToolSpec, arguments: Mapping[str, Any], trail: Trail | None, t
     # before the attempt: a call that dies in it is one that the counters know and the records do not
     recorder.trail.counters.add("calls")
     try:
-        return OpenCall(binding, spec, arguments, tool_call_id)
+        opened = OpenCall(binding, spec, arguments, tool_call_id)
+        opened.offered = arguments if by_name else None
+        return opened
     except Exception as error:
         if recorder.settings.on_unavailable == "allow":
             recorder.trail.lost(calls=1, records=1, reason=f"{spec.name}: {error}")

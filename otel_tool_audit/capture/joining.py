@@ -54,20 +54,17 @@ class NestedCall:
         return self.finish(outcome)
 
 
-def delegate(opened: OpenCall | None, arguments: Mapping[str, Any], adapter: str | None = None) -> OpenCall | None:
+def by_adapter(opened: OpenCall | None, adapter: str | None) -> None:
     """
-    Let the decorated tool of the same name that is called inside be this call; and another adapter's, elsewhere in the process.
+    Let what another framework's adapter opens of the same tool, elsewhere in the process, be this call.
 
     Args:
         opened: By whoever calls the tool by its name.
-        arguments: Raw.
         adapter: Which framework's adapter it is; None: the application.
     """
-    if opened is not None:
-        opened.offered, opened.adapter = arguments, adapter
-        if adapter is not None:
-            BY_ADAPTERS.add(opened)
-    return opened
+    if opened is not None and adapter is not None:
+        opened.adapter = adapter
+        BY_ADAPTERS.add(opened)
 
 
 def begin_tool(spec: ToolSpec, arguments: Mapping[str, Any], trail: Trail | None) -> OpenCall | NestedCall | None:
@@ -87,7 +84,7 @@ async def begin_tool_async(spec: ToolSpec, arguments: Mapping[str, Any], trail: 
 
 def _joined(spec: ToolSpec, arguments: Mapping[str, Any], trail: Trail | None) -> NestedCall | None:
     outer = otel.get_value(CALL_KEY)
-    if not isinstance(outer, OpenCall) or outer.offered is None or outer.spec.name != spec.name or not outer.recorded:
+    if not isinstance(outer, OpenCall) or outer.offered is None or outer.spec.name != spec.name or not outer.recorded or outer.ended:
         return None
     if (trail is not None and outer.recorder.trail is not trail) or _contradict(outer.offered, arguments):
         return None

@@ -37,12 +37,18 @@ def wrap_generator(function: Callable[..., Stream], spec: ToolSpec, bind: Binder
     """
 
     def wrapper(*args: Any, **kwargs: Any) -> Stream:  # noqa: ANN401 - the tool's own
-        opened = begin_tool(spec, bind(args, kwargs), trail)
-        if opened is None:
-            return (yield from function(*args, **kwargs))
-        # begin_tool() entered; between items, and before the first, the consumer's context holds
-        opened.leave()
-        return (yield from stream(opened, lambda: function(*args, **kwargs)))
+        opened = None
+        try:
+            opened = begin_tool(spec, bind(args, kwargs), trail)
+            if opened is None:
+                return (yield from function(*args, **kwargs))
+            # entered for each item: between two, and before the first, the consumer's context holds
+            return (yield from stream(opened, lambda: function(*args, **kwargs)))
+        except BaseException as error:
+            # interrupted before the stream took it over; after that its end is on record
+            if opened is not None:
+                opened.finish(Raised(error))
+            raise
 
     return wrapper
 
@@ -115,11 +121,9 @@ def _async_stream(
 ) -> Callable[..., AsyncStream]:
     # one function for both: an async generator cannot delegate to another one, and what frameworks look at must be one itself
     async def wrapper(*args: Any, **kwargs: Any) -> AsyncStream:  # noqa: ANN401 - the tool's own
-        opened = await begin(args, kwargs)
-        if opened is not None:
-            opened.leave()
-        length = 0
+        opened, length = None, 0
         try:
+            opened = await begin(args, kwargs)
             generator = make(*args, **kwargs)
             step: Callable[[Any], Any] = generator.asend
             value = None

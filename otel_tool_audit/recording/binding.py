@@ -138,7 +138,13 @@ def binding_for(trail: Trail | None) -> Binding | None:
         # no lock around a call, which may be interrupted in it: of two threads that make one at a time, one's is kept
         known = _recorders.get(trail)
         if known is None:
-            from otel_tool_audit.recording.recorder import Recorder  # noqa: PLC0415 - the trail is there, so its room is loaded
+            try:
+                from otel_tool_audit.recording.recorder import Recorder  # noqa: PLC0415 - the trail is there, so its room is loaded
+            except ImportError as error:
+                # a signal handler that calls a tool while the very first call loads this
+                raise AuditUnavailable(
+                    "the tool was called while the recorder is being loaded for another call of this thread; call it again"
+                ) from error
 
             # a trail opened by hand and named by a tool: it needs no processor to be written
             known = _recorders.setdefault(trail, Binding(Recorder(trail, Settings.resolve())))

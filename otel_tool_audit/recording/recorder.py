@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import logging
 import sys
-import threading
 from collections.abc import Callable
 from time import perf_counter
-from typing import Final
 
 from otel_tool_audit.format.events import AMENDED, FINISHED, OBSERVED, STARTED
 from otel_tool_audit.keys.pseudonyms import Keyring
@@ -22,11 +20,9 @@ from otel_tool_audit.recording.identity import Caller
 from otel_tool_audit.settings import Settings
 from otel_tool_audit.text import one_of
 from otel_tool_audit.trail.trail import Trail
+from otel_tool_audit.trail.worker import ReentrantCallError
 
 _log = logging.getLogger("otel_tool_audit")
-
-_ELSEWHERE_SECONDS: Final = 2.0
-"""How long a closed generator waits for its record."""
 
 
 class Recorder:
@@ -91,6 +87,10 @@ class Recorder:
         begun = perf_counter()
         try:
             receipt = self.trail.append(FINISHED, call)
+        except ReentrantCallError:
+            # the collector, a signal handler or a logging handler ends it in the middle of another record of this thread
+            self.trail.submit(FINISHED, call, self._finished)
+            return None
         except Exception as error:  # noqa: BLE001 - the caller gets the tool's own result
             self.lost(call, error)
             return None
@@ -102,29 +102,18 @@ class Recorder:
         begun = perf_counter()
         try:
             receipt = await self.trail.append_async(FINISHED, call)
+        except ReentrantCallError:
+            self.trail.submit(FINISHED, call, self._finished)
+            return None
         except Exception as error:  # noqa: BLE001 - the caller gets the tool's own result
             self.lost(call, error)
             return None
         self.trail.counters.add("finished", seconds=perf_counter() - begun)
         return receipt
 
-    def write_closed(self, call: ToolCall) -> Receipt | None:
-        """
-        As :meth:`write_finished`, for a generator that is closed.
-
-        The collector may close it, in any thread, also in one that holds one of the trail's locks just then. So another
-        thread writes, and this one waits for it, but not for ever.
-        """
-        written: list[Receipt | None] = []
-        writer = threading.Thread(target=lambda: written.append(self.write_finished(call)), name="tool-audit-closed", daemon=True)
-        try:
-            writer.start()
-        except RuntimeError:
-            # the interpreter is going down and starts no threads any more: nobody else holds a lock then
-            return self.write_finished(call)
-        # for a limited time: if this thread holds the trail's lock, that one waits until this one has returned
-        writer.join(_ELSEWHERE_SECONDS)
-        return written[0] if written else None
+    def _finished(self, receipt: Receipt | None) -> None:
+        if receipt is not None:
+            self.trail.counters.add("finished")
 
     def submit(self, call: ToolCall, done: Callable[[Receipt | None], None]) -> bool:
         """Hand ``tool_call.observed`` over; *done* hears of it on the trail's thread. False: lost, and counted."""

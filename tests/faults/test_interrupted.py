@@ -21,7 +21,7 @@ from otel_tool_audit.trail.trail import Trail
 
 PACKAGE = str(REPOSITORY / "otel_tool_audit")
 READING = str(REPOSITORY / "otel_tool_audit" / "review")
-SOON = 3.0
+SOON = 4.0
 """Seconds that a call after an interrupted one may take on a busy machine; whoever waits for something that nobody gives back waits longer."""
 
 

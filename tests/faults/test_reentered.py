@@ -22,8 +22,8 @@ from otel_tool_audit.trail.trail import Trail
 from otel_tool_audit.trail.worker import ReentrantCallError
 
 PACKAGE = str(REPOSITORY / "otel_tool_audit")
-STALL = 1.0
-"""Seconds that nothing here takes, even on a busy machine, unless it waits for itself."""
+STALL = 4.0
+"""Seconds that nothing here takes, even on a busy machine; whoever waits for itself waits for 30."""
 
 
 class Visitor:
