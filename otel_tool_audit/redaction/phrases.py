@@ -124,7 +124,7 @@ def find_phrases(text: str, lower: str, names: KeyNames, stems: Sequence[str], w
     for match in _PASSED.finditer(text) if " pass:" in lower or "=pass:" in lower else ():
         yield *match.span(1), "command-password"
     if "PASS" in text or "AUTH" in text or "LOGIN" in text:
-        yield from ((*match.span(1), RULE) for match in _SAID_TO_SERVER.finditer(text) if _tells(match[1]))
+        yield from ((*match.span(1), RULE) for match in _SAID_TO_SERVER.finditer(text) if is_telling_password(match[1]))
     if any(sign in text for sign in _SIGNS_OF_LOGIN):
         for match in _LOGGED_IN.finditer(text):
             if not is_placeholder(match[2]) and not match[2].isalpha():
@@ -164,19 +164,19 @@ def _beside(text: str, lower: str, start: int, stop: int) -> Iterator[Span]:
     for match in _NEARBY.finditer(lower, start, stop):
         begin, end = match.span("value")
         value = text[begin:end].rstrip(_CLOSING)
-        if text[end - 1] != ":" and (_tells(value) if match["password"] else _generated(value)):
+        if text[end - 1] != ":" and (is_telling_password(value) if match["password"] else is_generated(value)):
             yield begin, begin + len(value), RULE
     for match in _TOLD.finditer(lower, start, stop):
         begin, end = match.span("value")
         value = text[begin:end].rstrip(_CLOSING)
         if (
-            (_tells(value) and len(value) >= _SHORTEST_TOLD)
+            (is_telling_password(value) and len(value) >= _SHORTEST_TOLD)
             if match["password"] and not value.isdecimal()
-            else (value.isdecimal() if match["pin"] else _generated(value))
+            else (value.isdecimal() if match["pin"] else is_generated(value))
         ):
             yield begin, begin + len(value), RULE
     for match in _AS_PASSWORD.finditer(lower, start, stop) if text.find(" as ", start, stop) >= 0 else ():
-        if _tells(text[match.start(1) : match.end(1)]):
+        if is_telling_password(text[match.start(1) : match.end(1)]):
             yield *match.span(1), RULE
 
 
@@ -191,7 +191,7 @@ def find_foreign(text: str) -> Iterator[Span]:
                 yield whole.start, whole.end, RULE
                 continue
         value = match["value"].rstrip(_CLOSING)
-        if not is_placeholder(value) and (match["said"] or _tells(value)):
+        if not is_placeholder(value) and (match["said"] or is_telling_password(value)):
             yield match.start("value"), match.start("value") + len(value), RULE
 
 
@@ -222,7 +222,7 @@ def _called(text: str, names: KeyNames) -> Iterator[Span]:
 def _directed(text: str, names: KeyNames) -> Iterator[Span]:
     """Find values that a configuration file has behind a name, properties, and invalid values that a program shows."""
     for match in _DIRECTIVE.finditer(text):
-        if names.judge(match["name"]).kind is KeyKind.SECRET and _tells(match["value"].strip("\"'")):
+        if names.judge(match["name"]).kind is KeyKind.SECRET and is_telling_password(match["value"].strip("\"'")):
             yield *match.span("value"), RULE
     for match in _PROPERTY.finditer(text) if "<key>" in text else ():
         if names.judge(match[1]).kind is KeyKind.SECRET and not is_placeholder(match[2]):
@@ -240,7 +240,7 @@ _NOT_NAME: Final = re.compile(r"[^A-Za-z0-9_-]+")
 _SHORTEST_TOLD: Final = 6
 
 
-def _tells(value: str) -> bool:
+def is_telling_password(value: str) -> bool:
     """Tell whether a value beside a password's name is one: letters and digits together, and no name of a method."""
     return (
         any(c.isdigit() for c in value)
@@ -251,8 +251,8 @@ def _tells(value: str) -> bool:
     )
 
 
-def _generated(value: str) -> bool:
+def is_generated(value: str) -> bool:
     """Tell whether a value beside a token's name is one: models, versions and methods have names with digits, too."""
     if looks_random(value, shortest=_LONG_ENOUGH):
         return True
-    return value.isalnum() and _tells(value) and any(c.isupper() for c in value) and any(c.islower() for c in value) and len(value) >= 8  # noqa: PLR2004
+    return value.isalnum() and is_telling_password(value) and any(c.isupper() for c in value) and any(c.islower() for c in value) and len(value) >= 8  # noqa: PLR2004

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import json
 import re
+from base64 import b64encode
 from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from typing import Any, Final
@@ -296,7 +297,7 @@ def recurring(text: str, spans: Iterable[Span], remember: Callable[[str, str, st
             values.update(dict.fromkeys(parts(value[:LONGEST_VALUE]), rule))
     escaped = "%" in text or "\\" in text or "+" in text
     for value, rule in values.items():
-        for spelling in _spellings(value) if escaped and not value.isalnum() else (value,):
+        for spelling in _spellings(value) if escaped and not value.isalnum() else (value, *encoded(value)):
             if text.find(spelling) != text.rfind(spelling) or spelling != value:
                 found += ((m.start(), m.end(), rule) for m in re.finditer(_bounded(spelling), text))
     return found
@@ -351,8 +352,31 @@ def _spellings(value: str) -> frozenset[str]:
     for text in {value, value.upper(), value.lower(), value.casefold()} if not value.isascii() else {value}:
         escaped = json.dumps(text)[1:-1]
         in_url = text.encode("utf-8", "replace")
-        spelt |= {text, escaped, escaped.replace('\\"', '"'), repr(text)[1:-1], quote(in_url, safe=""), quote(in_url), quote_plus(in_url)}
+        spelt |= {
+            *encoded(text),
+            text,
+            escaped,
+            escaped.replace('\\"', '"'),
+            repr(text)[1:-1],
+            quote(in_url, safe=""),
+            quote(in_url),
+            quote_plus(in_url),
+        }
     return frozenset(spelt)
+
+
+@lru_cache(maxsize=1_024)
+def encoded(value: str) -> tuple[str, ...]:
+    """Write a text in base64, both alphabets, with and without the line's end that a shell puts behind it (RFC 4648, sections 4 and 5)."""
+    if len(value) < _SHORTEST_ENCODED:
+        return ()
+    raw = value.encode("utf-8", "replace")
+    written = {b64encode(each).decode().rstrip("=") for each in (raw, raw + b"\n")}
+    return tuple(written | {each.translate(_URL_SAFE) for each in written})
+
+
+_SHORTEST_ENCODED: Final = 6
+_URL_SAFE: Final = str.maketrans("+/", "-_")
 
 
 @lru_cache(maxsize=256)

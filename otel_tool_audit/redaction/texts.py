@@ -18,6 +18,7 @@ from otel_tool_audit.redaction.judging import is_secret_value
 from otel_tool_audit.redaction.keys import NAME_WORDS, KeyKind, KeyName, KeyNames
 from otel_tool_audit.redaction.personal import find_personal
 from otel_tool_audit.redaction.phrases import STATEMENTS, find_foreign, find_phrases
+from otel_tool_audit.redaction.places import find_places
 from otel_tool_audit.redaction.recognizers import Recognizer
 from otel_tool_audit.redaction.redacted_values import recurring
 from otel_tool_audit.redaction.secrets import find_secrets
@@ -200,6 +201,7 @@ class Texts:
                 spans += find_columns(text, lower, self.names, work)
         if not text.isascii():
             spans += find_foreign(text)
+        spans += find_places(text, rest, self.names)
         spans += find_commands(text, self.names, work)
         if typed:
             spans += find_personal(text, work, hinted=hinted, counted=counted, taken=spans)

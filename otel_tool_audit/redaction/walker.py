@@ -23,7 +23,8 @@ from otel_tool_audit.redaction.jsontext import read_json
 from otel_tool_audit.redaction.judging import is_choice, is_likely, is_secret_value
 from otel_tool_audit.redaction.keys import PLAIN_NAME, KeyKind, KeyName, KeyNames
 from otel_tool_audit.redaction.objects import LONGEST_KEY, as_fields, as_sequence, as_text, error_text, key_text
-from otel_tool_audit.redaction.pairs import secret_by_neighbour
+from otel_tool_audit.redaction.pairs import is_login, secret_by_neighbour
+from otel_tool_audit.redaction.phrases import is_telling_password
 from otel_tool_audit.redaction.recognizers import PATIENCE, Recognizer, RecognizerFailed, failed
 from otel_tool_audit.redaction.redacted_values import RedactedValues
 from otel_tool_audit.redaction.rules import ArgumentRules
@@ -379,7 +380,7 @@ class Walk:
     def _sequence(self, value: Iterable[Any], path: str, depth: int, said: KeyName, place: str | None) -> list[Any]:
         clean: list[Any] = []
         listed = value if isinstance(value, list | tuple) else ()
-        paired = len(listed) == _PAIR and self._is_pair(*listed)
+        paired = len(listed) == _PAIR and (self._is_pair(*listed) or is_login(path, *listed))
         words = self._words_of_command(listed)
         for at, item in enumerate(value):
             if self._left <= 0:
@@ -409,10 +410,16 @@ class Walk:
             type(name) is str
             and type(value) is str
             and len(name) < LONGEST_KEY
-            and ("-" in name or "_" in name or name.lower() in ("authorization", "cookie"))
+            and (
+                "-" in name
+                or "_" in name
+                or name.lower() in ("authorization", "cookie")
+                or (is_telling_password(value) and not value.lower().startswith(name.lower()))
+            )
             and (not value.replace("_", "").isalpha())
             and (said := self._names.judge(name)).kind is not KeyKind.PLAIN
             and (said.kind is KeyKind.SECRET or is_secret_value(value, said))
+            and self._names.judge(value).kind is KeyKind.PLAIN
         )
 
     def _float(self, value: float, path: str, said: KeyName) -> Any:  # noqa: ANN401
