@@ -23,7 +23,7 @@ from otel_tool_audit.recognise.convention import FactMatch
 from otel_tool_audit.recognise.requests import listed
 from otel_tool_audit.recognise.sameness import agree, same_tool
 from otel_tool_audit.recognise.values import parsed, scalar
-from otel_tool_audit.record.model import UNKNOWN
+from otel_tool_audit.record.model import UNKNOWN, ToolCall
 
 _MOST_TRACES: Final = 1_024
 _MOST_TRIED: Final = 6
@@ -255,6 +255,24 @@ def _request(facts: CallFacts, requests: list[Request]) -> tuple[Request, tuple[
         # equal calls at a time: which of the ids is this one's shows only when it is known that no other span tells of it
         return (fitting[-1], ()) if len(ids) < _SEVERAL else (fitting[-1]._replace(call_id=None), ids)
     return None
+
+
+def asked_as(call: ToolCall, model: ModelSeen) -> str | None:
+    """
+    Give the id under which a model asked for a call that is on record without one; None where several fit, or none does.
+
+    Args:
+        call: Sanitized.
+        model: Its span has ended, after the call.
+    """
+    if call["arguments"] is None:
+        return None
+    fitting = [r for r in model.requests if r.tool == call["tool_name"] and agree(call["arguments"], r.arguments)]
+    ids = {r.call_id for r in fitting if r.call_id is not None} - model.given
+    if len(ids) != 1:
+        return None
+    model.given.update(ids)
+    return ids.pop()
 
 
 def _completed(facts: CallFacts, request: Request) -> tuple[CallFacts, dict[str, ToldCaller]]:

@@ -79,30 +79,38 @@ class Unanswered:
         if before is not None and before.call["success"] is not False and may_follow(call, earlier(before.call)):
             self._wait(before, MODEL_SPAN)
 
-    def agent_ended(self, agent: SpanNode, below: Iterable[RecordedCall]) -> None:
+    def agent_ended(self, agent: SpanNode, below: Iterable[RecordedCall], *, final: bool) -> None:
         """
         Settle what came of the calls directly inside an agent's span: it has ended, or is known to.
 
         Args:
             agent: Its span.
             below: Calls directly inside it.
+            final: Whether all spans inside it have been looked at; else what comes later may settle it otherwise.
         """
         for seen in [each for each in below if each.unanswered]:
-            seen.unanswered = False
+            seen.unanswered = not final
             if self._telling.isdisjoint(seen.scopes):
                 # results are told of nowhere: contents are switched off
                 self._went_well(seen, ANCESTOR)
             elif _asked_again(agent, seen.end or 0):
                 self._went_well(seen, MODEL_SPAN)
-            elif agent.model is not None or any(_models_in(agent)):
+            elif seen.call["success"] is None and (agent.model is not None or any(_models_in(agent))):
                 self._wait(seen, MODEL_SPAN)
 
     def _went_well(self, seen: RecordedCall, place: str) -> None:
+        if seen.call["success"]:
+            return
         told: dict[str, Any] = {"success": True, "result_summary": summary(True, {}, size(None), None)}
         self._writing.amend(seen, told, f"success={place}", None)
+        for name in ("outcome", "waits_for"):
+            # the record that says so has taken these back
+            seen.call.pop(name, None)  # type: ignore[misc]  # both are optional
         self._build.remember(seen.call)
 
     def _wait(self, seen: RecordedCall, place: str) -> None:
+        if seen.call.get("outcome") == PAUSED:
+            return
         taken_back: dict[str, Any] = dict.fromkeys(("success", "error", "error_type", "result_summary"))
         self._writing.amend(seen, {**taken_back, "outcome": PAUSED, "waits_for": {"kind": None, "reason": None}}, f"outcome={place}", None)
         self._build.remember(seen.call)

@@ -18,7 +18,7 @@ from opentelemetry.trace import StatusCode
 from otel_tool_audit import semconv
 from otel_tool_audit.observe.call import ASSUMED, ELSEWHERE, is_assumed, new_fields, observed_call, outcome_elsewhere, outcome_of, source_of
 from otel_tool_audit.observe.callers import Callers, apart
-from otel_tool_audit.observe.model_spans import Models
+from otel_tool_audit.observe.model_spans import Models, asked_as
 from otel_tool_audit.observe.open_spans import Descendant, ModelSeen, OpenSpans, SpanMemory, SpanNode
 from otel_tool_audit.observe.recent_calls import RecentCalls, RecordedCall
 from otel_tool_audit.observe.span_view import NOTHING as NO_ATTRIBUTES
@@ -208,17 +208,10 @@ class Watcher:
                 seen = self._observe(span, entry, call, claimed, told)
                 seen.nameless = facts.nameless
                 seen.unanswered = call["success"] is None and is_unanswered(facts)
+                seen.aliases = () if facts.alias is None else (facts.alias,)
             else:
                 seen.also(scope_of(span), span.start_time or 0, span.end_time or 0)
-                fresh = new_fields(seen.call, call, own=seen.own, claimed=seen.claimed)
-                if seen.nameless and not facts.nameless:
-                    # a part of the call ended first, and was taken for a call: what the whole one tells counts
-                    fresh["tool_name"] = call["tool_name"]
-                    if call["arguments"] is not None:
-                        fresh["arguments"], fresh["redactions"] = call["arguments"], call["redactions"]
-                    seen.nameless = False
-                if facts.alias is not None:
-                    seen.aliases = (*seen.aliases, call["tool_name"])
+                fresh = new_fields(seen.call, call, own=seen.own, claimed=seen.claimed) | _named_anew(seen, call, facts)
                 self.writing.amend(seen, fresh, call["source"], call["claimed"], told)
             self._unanswered.observed(seen, facts, scope_of(span))
             if not seen.own:
@@ -423,7 +416,7 @@ class Watcher:
 
     def _settle(self, agent: SpanNode, below: Sequence[Descendant]) -> None:
         with self._lock:
-            self._unanswered.agent_ended(agent, [inner.seen for inner in below if inner.directly])
+            self._unanswered.agent_ended(agent, [inner.seen for inner in below if inner.directly], final=self.spans.in_order)
 
     def _tell_below(self, name: str, below: Sequence[Descendant], attributes: Mapping[str, Any], found: FactMatch) -> None:
         waiting = [inner.seen for inner in below if _lacks(inner.seen.call)]
@@ -445,13 +438,24 @@ class Watcher:
     def _model_ended(self, span: SpanView, entry: SpanNode | None, attributes: Mapping[str, Any], found: FactMatch) -> None:
         """Remember a model's span, and name the model in calls that ran before it had ended: it was streaming when it asked for them."""
         model = self._models.ended(span, entry, attributes, found, self._role_of)
-        beside = None if entry is None or entry.parent is None else entry.parent.below
-        if not beside or model.name is None:
+        if entry is None:
             return
+        if not self.spans.in_order:
+            for above in entry.ancestors():
+                if above.role is SpanRole.AGENT:
+                    # it was taken to have asked no model any more
+                    self._settle(above, above.below or ())
+        # it was streaming when it asked for them; and some take what an agent does for the model's own work
+        near = [*(() if entry.parent is None else entry.parent.below or ()), *(entry.below or ())]
         with self._lock:
-            for seen in [b.seen for b in beside if b.directly and b.seen.call["model"] == UNKNOWN and b.seen.start >= model.start]:
-                name = self.recorder.sanitizer.identifier(model.name, "model").value
-                self.writing.amend(seen, {"model": name}, f"model={MODEL_SPAN}", None)
+            for seen in dict.fromkeys(b.seen for b in near if b.directly and b.seen.start >= model.start):
+                fresh: dict[str, Any] = {}
+                if model.name is not None and seen.call["model"] == UNKNOWN:
+                    fresh["model"] = self.recorder.sanitizer.identifier(model.name, "model").value
+                if seen.call["tool_call_id"] is None and (number := asked_as(seen.call, model)) is not None:
+                    fresh["tool_call_id"] = self.recorder.sanitizer.identifier(number, "tool_call_id").value
+                if fresh:
+                    self.writing.amend(seen, fresh, " ".join(f"{name}={MODEL_SPAN}" for name in fresh), None)
 
     # --- what never ended
 
@@ -483,6 +487,23 @@ class Watcher:
 
 def _nobody(_: RecordedCall | None) -> None:
     """A span that never ended is never forwarded."""
+
+
+def _named_anew(seen: RecordedCall, call: ToolCall, facts: CallFacts) -> dict[str, Any]:
+    """Tell what a further span says of the tool's name: of a part of the call that was taken for it, or of a call that was handed over."""
+    fresh: dict[str, Any] = {}
+    if seen.nameless and not facts.nameless:
+        # the part ended first: what the whole call tells counts
+        fresh["tool_name"] = call["tool_name"]
+        if call["arguments"] is not None:
+            fresh["arguments"], fresh["redactions"] = call["arguments"], call["redactions"]
+        seen.nameless = False
+    if facts.alias is not None:
+        # whoever called knows the tool by the name that it has outside
+        seen.aliases = (*seen.aliases, facts.alias, seen.call["tool_name"])
+        if not seen.own and seen.call["tool_name"] != call["tool_name"]:
+            fresh["tool_name"] = call["tool_name"]
+    return fresh
 
 
 def _may_be(seen: RecordedCall, call: ToolCall, facts: CallFacts) -> bool:

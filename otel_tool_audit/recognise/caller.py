@@ -50,9 +50,10 @@ _NODES: Final = frozenset(
         "execute",
         "__start__",
         "__end__",
+        "OpenAI Agent",
     }
 )
-"""Nodes of a graph that are named for what they do: they name no agent."""
+"""Nodes of a graph that are named for what they do, and what an instrumentation calls an agent whose name it does not know."""
 
 _MOST_ENTRIES: Final = 64
 _LONGEST_VALUE: Final = 1_024

@@ -21,7 +21,7 @@ _HELD: Final = ("arguments", "args", "input", "parameters", "raw_arguments", "to
 _IDS: Final = ("tool_call_id", "call_id", "toolCallId", "toolUseId", "tool_use_id", "tool_id", "ref", "id")
 """An answer names its call by the first of these that a call has: beside it ``id`` is that of an item (OpenAI's Responses: ``fc_…`` beside ``call_…``)."""
 _FLAT: Final = re.compile(r"^(.*tool_calls?\.\d+)\.(.+)$")
-_TELLING: Final = ("output", "completion", "response", "choice", "assistant", "tool_calls", "toolCalls", "all_messages", "events", "message")
+_TELLING: Final = ("output", "completion", "response", "choice", "assistant", "tool_calls", "toolcalls", "all_messages", "events", "message")
 """Words in the names of attributes and events that may hold what a model said."""
 
 
@@ -46,7 +46,8 @@ class Request(NamedTuple):
 
 def may_hold(name: str) -> bool:
     """Tell whether an attribute of a model's span may hold what the model said."""
-    return any(word in name for word in _TELLING)
+    lowered = name.lower()
+    return any(word in lowered for word in _TELLING)
 
 
 def requests_in(attributes: Mapping[str, Any], events: Iterable[tuple[str, Mapping[str, Any]]] = ()) -> list[Request]:

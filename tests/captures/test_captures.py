@@ -8,7 +8,7 @@ import pytest
 from replaying import EXPECTED, spans_of
 
 SECRETS = ("sk-test-123", "sk-test-999")
-FIELDS = {"conversation": "conversation_id", "user": "user_id", "model": "model"}
+FIELDS = {"conversation": "conversation_id", "user": "user_id", "model": "model", "agent": "agent", "tool_call_id": "tool_call_id"}
 
 
 def told_by(call, wanted):
@@ -23,8 +23,12 @@ def faults(call, wanted):
     """What is wrong with a recorded call."""
     if call["tool_name"] not in {wanted["tool"], *wanted.get("tool_alternatives", [])}:
         yield "tool", call["tool_name"]
-    if wanted["success"] is not None and call["success"] is not wanted["success"]:
+    if call["success"] is not wanted["success"] and (wanted["success"] is not None or "outcome" in wanted or wanted.get("untold")):
         yield "success", call["success"]
+    if call["outcome"] != wanted.get("outcome"):
+        yield "outcome", call["outcome"]
+    if (wanted.get("run") == "elsewhere") != ("run=elsewhere" in call["source"].split()):
+        yield "run", call["source"]
     arguments = wanted["arguments"]
     if isinstance(arguments, dict) and not (isinstance(call["arguments"], dict) and arguments.items() <= call["arguments"].items()):
         yield "arguments", call["arguments"]
@@ -46,9 +50,15 @@ def test_every_call_is_recorded_once_with_all_that_was_knowable(replay, name):
     assert not any(secret in recorded.outside() for secret in SECRETS)
     expected = EXPECTED[name]["calls"]
     assert len(expected) == len(recorded.calls), [call["tool_name"] for call in recorded.calls]
-    for wanted in expected:
+
+    def of(wanted):
         (call,) = [call for call in recorded.calls if told_by(call, wanted)]
+        return call
+
+    for wanted in expected:
+        call = of(wanted)
         assert not list(faults(call, wanted)), wanted["tool"]
+        assert call["continues"] == (of(expected[wanted["continues"]])["call_id"] if "continues" in wanted else None)
 
 
 @pytest.mark.parametrize("name", sorted(name for name in EXPECTED if EXPECTED[name]["calls"]))

@@ -105,6 +105,7 @@ def records(directory):
     return [
         {key: value for key, value in record.items() if key not in MADE_UP}
         | {"call": calls[record["call_id"]]}
+        | ({"continues": calls[record["continues"]]} if "continues" in record else {})
         | ({"timestamp": record["timestamp"]} if record["event"] == "tool_call.observed" else {})
         for record in lines
     ]
