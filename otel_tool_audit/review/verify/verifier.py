@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from otel_tool_audit.errors import TrailUnreadable
 from otel_tool_audit.format.events import EPOCH, OPENED, RECOVERED, SEGMENT_OPENED, TAKEN_OVER, doubt_of
-from otel_tool_audit.format.names import TRAIL_CHAIN, parse_segment_name, valid_chain
+from otel_tool_audit.format.names import OWNER, TRAIL_CHAIN, parse_segment_name, valid_chain
 from otel_tool_audit.host.machine import cores
 from otel_tool_audit.record.untrusted import details_of, listing, mapping
 from otel_tool_audit.record.witnesses import WitnessedHeads
@@ -162,7 +162,7 @@ class _Verifying:
         """List the chains that are there: the trail's own first."""
         names = []
         for name in self.view.root.names():
-            if valid_chain(name):
+            if valid_chain(name) and name != OWNER:
                 with contextlib.suppress(FileNotFoundError, UnsafeFileError):
                     with contextlib.suppress(TrailUnreadable):
                         self.view.root.folder(name).close()
