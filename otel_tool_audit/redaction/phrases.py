@@ -21,6 +21,7 @@ from otel_tool_audit.redaction.judging import is_placeholder, is_secret_value, i
 from otel_tool_audit.redaction.keys import KeyKind, KeyNames, words_of
 from otel_tool_audit.redaction.randomness import looks_random
 from otel_tool_audit.redaction.spans import Span
+from otel_tool_audit.redaction.speech import find_spoken
 from otel_tool_audit.redaction.work import Work
 
 RULE: Final = "secret-key"
@@ -118,6 +119,7 @@ def find_phrases(text: str, lower: str, names: KeyNames, stems: Sequence[str], w
     for start, stop in _windows(lower, hints):
         work.spend(4 * (stop - start))
         yield from _beside(text, lower, start, stop)
+        yield from find_spoken(text, lower, start, stop)
     for match in _STATEMENT.finditer(text) if _quoted(text) and (stems or any(hint in lower for hint in STATEMENTS)) else ():
         if not is_placeholder(match[2]):
             yield *match.span(2), RULE

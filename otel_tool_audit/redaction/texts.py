@@ -23,6 +23,7 @@ from otel_tool_audit.redaction.recognizers import Recognizer
 from otel_tool_audit.redaction.redacted_values import recurring
 from otel_tool_audit.redaction.secrets import find_secrets
 from otel_tool_audit.redaction.spans import Span, covered, replace
+from otel_tool_audit.redaction.speech import find_logins
 from otel_tool_audit.redaction.tables import find_columns
 from otel_tool_audit.redaction.values import MARK
 from otel_tool_audit.redaction.views import views
@@ -202,6 +203,7 @@ class Texts:
         if not text.isascii():
             spans += find_foreign(text)
         spans += find_places(text, rest, self.names)
+        spans += find_logins(text, rest)
         spans += find_commands(text, self.names, work)
         if typed:
             spans += find_personal(text, work, hinted=hinted, counted=counted, taken=spans)
