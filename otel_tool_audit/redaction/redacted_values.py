@@ -298,7 +298,7 @@ def recurring(text: str, spans: Iterable[Span], remember: Callable[[str, str, st
     escaped = "%" in text or "\\" in text or "+" in text
     for value, rule in values.items():
         for spelling in _spellings(value) if escaped and not value.isalnum() else (value, *encoded(value)):
-            if text.find(spelling) != text.rfind(spelling) or spelling != value:
+            if text.find(spelling) != text.rfind(spelling) or (spelling != value and spelling in text):
                 found += ((m.start(), m.end(), rule) for m in re.finditer(_bounded(spelling), text))
     return found
 
