@@ -10,7 +10,7 @@ from enum import Enum
 from typing import Final
 
 
-class Recorded(Enum):
+class RecordedWhen(Enum):
     """When a question is put on record."""
 
     ALWAYS = "always"
@@ -22,13 +22,13 @@ class Recorded(Enum):
 
 
 RECORDED: Final = {
-    "access_report": Recorded.ALWAYS, "conversation_report": Recorded.ALWAYS, "activity_report": Recorded.ALWAYS, "sql": Recorded.ALWAYS,
-    "export": Recorded.ALWAYS,
-    "calls": Recorded.SUBJECT, "by_conversation": Recorded.SUBJECT, "by_user": Recorded.SUBJECT, "failures": Recorded.SUBJECT,
-    "timeline": Recorded.SUBJECT, "call": Recorded.SUBJECT, "statistics": Recorded.SUBJECT, "tool_statistics": Recorded.SUBJECT,
-    "records": Recorded.SUBJECT, "record": Recorded.SUBJECT, "lines": Recorded.SUBJECT, "line": Recorded.SUBJECT, "finding": Recorded.SUBJECT,
-    "appended": Recorded.SUBJECT, "LatestCalls": Recorded.SUBJECT,
-    "status": Recorded.NEVER, "verdict": Recorded.NEVER, "heads": Recorded.NEVER, "chains": Recorded.NEVER, "proof": Recorded.NEVER,
-    "ends": Recorded.NEVER, "pieces": Recorded.NEVER, "pool": Recorded.NEVER, "matcher": Recorded.NEVER, "key_of": Recorded.NEVER,
+    "access_report": RecordedWhen.ALWAYS, "conversation_report": RecordedWhen.ALWAYS, "activity_report": RecordedWhen.ALWAYS, "sql": RecordedWhen.ALWAYS,
+    "export": RecordedWhen.ALWAYS,
+    "calls": RecordedWhen.SUBJECT, "by_conversation": RecordedWhen.SUBJECT, "by_user": RecordedWhen.SUBJECT, "failures": RecordedWhen.SUBJECT,
+    "timeline": RecordedWhen.SUBJECT, "call": RecordedWhen.SUBJECT, "statistics": RecordedWhen.SUBJECT, "tool_statistics": RecordedWhen.SUBJECT,
+    "records": RecordedWhen.SUBJECT, "record": RecordedWhen.SUBJECT, "lines": RecordedWhen.SUBJECT, "line": RecordedWhen.SUBJECT, "finding": RecordedWhen.SUBJECT,
+    "appended": RecordedWhen.SUBJECT, "LatestCalls": RecordedWhen.SUBJECT,
+    "status": RecordedWhen.NEVER, "verdict": RecordedWhen.NEVER, "heads": RecordedWhen.NEVER, "chains": RecordedWhen.NEVER, "proof": RecordedWhen.NEVER,
+    "ends": RecordedWhen.NEVER, "pieces": RecordedWhen.NEVER, "pool": RecordedWhen.NEVER, "matcher": RecordedWhen.NEVER, "key_of": RecordedWhen.NEVER,
 }  # fmt: skip
 """By method of :class:`~otel_tool_audit.access.reader.TrailReader`; ``LatestCalls`` (:mod:`~otel_tool_audit.access.following`) is what ``tail`` asks."""

@@ -103,9 +103,9 @@ class Unanswered:
             return
         told: dict[str, Any] = {"success": True, "result_summary": summary(True, {}, size(None), None)}
         self._writing.amend(seen, told, f"success={place}", None)
-        for name in ("outcome", "waits_for"):
-            # the record that says so has taken these back
-            seen.call.pop(name, None)  # type: ignore[misc]  # both are optional
+        # the record that says so has taken these back
+        seen.call.pop("outcome", None)
+        seen.call.pop("waits_for", None)
         self._build.remember(seen.call)
 
     def _wait(self, seen: RecordedCall, place: str) -> None:

@@ -21,7 +21,7 @@ import otel_tool_audit as audit
 from otel_tool_audit.access import journal
 from otel_tool_audit.access.following import LatestCalls
 from otel_tool_audit.access.journal import Entry
-from otel_tool_audit.access.rules import RECORDED, Recorded
+from otel_tool_audit.access.rules import RECORDED, RecordedWhen
 from otel_tool_audit.diagnosis.doctor import examine
 from otel_tool_audit.review.reconcile.otlp_files import OtlpFiles
 from otel_tool_audit.review.reconcile.run import reconcile
@@ -270,7 +270,7 @@ def test_a_question_is_on_record_as_its_rule_says(two_calls: Path, tmp_path: Pat
         before = len(readings(two_calls))
         assert QUESTIONS[question](reader(two_calls), about, tmp_path / about.chain) is not None
         found.append(len(readings(two_calls)) > before)
-    expected = {Recorded.ALWAYS: [True, True], Recorded.SUBJECT: [False, True], Recorded.NEVER: [False, False]}
+    expected = {RecordedWhen.ALWAYS: [True, True], RecordedWhen.SUBJECT: [False, True], RecordedWhen.NEVER: [False, False]}
     assert expected[RECORDED[question]] == found
 
 

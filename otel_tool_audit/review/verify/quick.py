@@ -10,6 +10,7 @@ Source: PROTOCOL.md, "Verdicts".
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
@@ -126,7 +127,7 @@ def _hold_against_heads(view: TrailView) -> None:
     findings = view.findings
     for name in view.folders:
         with contextlib.suppress(FileNotFoundError, UnsafeFileError), view.root.folder(name) as folder:
-            taken = snapshot(folder, lambda name=name: view.head_view_of(name))  # type: ignore[misc]  # mypy infers no type for a lambda's default
+            taken = snapshot(folder, functools.partial(view.head_view_of, name))
             if taken.head is None:
                 find_headless(name, findings)
             elif taken.tail is not None and taken.tail.wrong is not None:
