@@ -18,6 +18,9 @@ TRAIL_CHAIN: Final = "trail"
 
 DOCUMENT: Final = "trail.json"
 OWNER: Final = "owner"
+OWNER_LOCK: Final = "owner.lock"
+"""Carries the shared locks of living writers; nobody else may open it."""
+
 SEGMENT_SUFFIX: Final = ".jsonl"
 SEAL_SUFFIX: Final = ".seal"
 PRIVATE_STATE: Final = ".state"

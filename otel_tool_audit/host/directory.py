@@ -132,6 +132,10 @@ class Directory:
             raise
         return fd
 
+    def private(self) -> Directory:
+        """Give this directory for files that nobody else may open, whatever group may read the others; not to be closed."""
+        return Directory(self.system, self.fd, self.path)
+
     def read_file(self, name: str, limit: int = 16 << 20) -> bytes:
         """Read a small file whole; the same errors as :meth:`open_file`."""
         fd = self.open_file(name, os.O_RDONLY)

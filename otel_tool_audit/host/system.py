@@ -6,6 +6,7 @@ Nothing here decides anything; what a failure means is decided by the callers.
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import mmap
 import os
@@ -142,6 +143,14 @@ class System:
     def lock_shared_now(self, fd: int) -> bool:
         """Take a shared flock without waiting."""
         return locks.lock_shared_now(fd)
+
+    def lock_owners(self, fd: int) -> set[int]:
+        """Tell which users' processes hold a flock on an open file, as far as they can be seen from here."""
+        owners = set()
+        for pid in locks.flock_holders(fd):
+            with contextlib.suppress(OSError):
+                owners.add(os.stat(f"/proc/{pid}").st_uid)
+        return owners
 
     def hold(self, fd: int) -> None:
         """Hold a writer's own lock until it ends."""

@@ -6,6 +6,7 @@ Source: PROTOCOL.md, "Files", "Protocol" (Open, Close); rule 11.
 
 from __future__ import annotations
 
+import contextlib
 import grp
 import os
 import platform
@@ -19,7 +20,7 @@ from otel_tool_audit import settings
 from otel_tool_audit.errors import AuditUnavailable, SettingsError
 from otel_tool_audit.format.document import TrailDocument
 from otel_tool_audit.format.events import CHAIN_CREATED
-from otel_tool_audit.format.names import OWNER, PRIVATE_STATE, TRAIL_CHAIN, genesis
+from otel_tool_audit.format.names import OWNER, OWNER_LOCK, PRIVATE_STATE, TRAIL_CHAIN, genesis
 from otel_tool_audit.format.vouching import NO_SALT
 from otel_tool_audit.host.directory import Modes, make_directories, refuse_network
 from otel_tool_audit.host.quick import quickest
@@ -82,7 +83,7 @@ class Session:
         self.keys: tuple[Key, ...] = ()
         self.new_keys: list[str] = []
         self.writer_fd = -1
-        self.owner_fd = -1
+        self.owner_fds: list[int] = []
         self._service = orjson.dumps(options.service)
         self._heads = state.heads(found.document.trail_id)
 
@@ -91,11 +92,15 @@ class Session:
         return keyed_digest(self.keys[0], data) if self.keys else None
 
     def take_hold(self) -> None:
-        """Say that this writer lives: its own lock, and the shared lock on ``owner``. Under the state's lock."""
+        """Say that this writer lives: its own lock, and the shared locks of the trail's owner. Under the state's lock."""
         self.writer_fd = self.state.hold_writer(self.writer, self.document.trail_id)
-        self.owner_fd = self.root.open_file(OWNER, os.O_RDWR)
-        if not self.system.lock_shared_now(self.owner_fd):
-            raise AuditUnavailable(f"{self.root.path}/{OWNER} is locked exclusively by another process; try again")
+        self.owner_fds.append(self.root.private().open_file(OWNER_LOCK, os.O_RDWR | os.O_CREAT))
+        if not self.system.lock_shared_now(self.owner_fds[0]):
+            raise AuditUnavailable(f"{self.root.path}/{OWNER_LOCK} is locked exclusively by another process of this user; try again")
+        # older versions look there; whoever may read the trail can lock it, too, and nobody waits for him
+        self.owner_fds.append(self.root.open_file(OWNER, os.O_RDWR))
+        with contextlib.suppress(OSError):
+            self.system.lock_shared_now(self.owner_fds[1])
 
     def load_keys(self) -> None:
         """Find the keys, and which of them the trail has not been told of. Under the state's lock."""
@@ -153,6 +158,8 @@ class Session:
 
     def _complete(self, name: str) -> None:
         """Finish making a chain that has no record yet; everything here may have been cut off and is done again."""
+        # whoever made the head may have been killed before its name was on disk; a directory that outlives its head is an accusation
+        self._heads.sync()
         if name != TRAIL_CHAIN and not self.root.exists(name):
             self.chains[TRAIL_CHAIN].commit([self.trail_tail(CHAIN_CREATED, {"chain": name})])
         create_chain_directory(self.root, name)
@@ -212,9 +219,8 @@ class Session:
         self.state.close()
 
     def _close_files(self) -> None:
-        if self.owner_fd >= 0:
-            self.system.close(self.owner_fd)
-            self.owner_fd = -1
+        while self.owner_fds:
+            self.system.close(self.owner_fds.pop())
         self._heads.close()
         self.root.close()
 

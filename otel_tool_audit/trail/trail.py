@@ -461,20 +461,24 @@ class Trail:
         current = self._session
         if current is None or self._closed:
             return
+        for group in list(self._groups.values()):
+            group.nudge()
+        dirty = [chain for chain in list(current.chains.values()) if chain.dirty or chain.broken]
+        # each by itself: one that cannot be synced keeps no other from being mended and synced
+        for chain in dirty:
+            self._in_background(chain.sync)
+            self._in_background(chain.seal_old)
+        self._appended = self._appended or any(chain.name != TRAIL_CHAIN for chain in dirty)
+        self._in_background(self._pay_gaps)
+        if self._appended and self._system.monotonic() >= self._heartbeat_due:
+            self._appended = False
+            self._heartbeat_due = self._system.monotonic() + self._options.heartbeat_seconds
+            self._in_background(lambda: self._record(HEARTBEAT, self._standing(current)))
+            self._in_background(lambda: self._warn_of_full_disk(current))
+
+    def _in_background(self, work: Callable[[], object]) -> None:
         try:
-            for group in list(self._groups.values()):
-                group.nudge()
-            dirty = [chain for chain in list(current.chains.values()) if chain.dirty or chain.broken]
-            for chain in dirty:
-                chain.sync()
-                chain.seal_old()
-            self._appended = self._appended or any(chain.name != TRAIL_CHAIN for chain in dirty)
-            self._pay_gaps()
-            if self._appended and self._system.monotonic() >= self._heartbeat_due:
-                self._appended = False
-                self._heartbeat_due = self._system.monotonic() + self._options.heartbeat_seconds
-                self._record(HEARTBEAT, self._standing(current))
-                self._warn_of_full_disk(current)
+            work()
         except (AuditError, OSError) as error:
             _log.warning("the trail %s cannot be kept in order in the background: %s", self.path, error)
 

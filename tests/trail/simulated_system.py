@@ -13,8 +13,10 @@ import random
 import stat
 from types import SimpleNamespace
 
+from otel_tool_audit.errors import AuditUnavailable
 from otel_tool_audit.format.head import HEAD_BYTES, SLOT_BYTES, Head
 from otel_tool_audit.host.system import System
+from otel_tool_audit.trail.chain.section import in_a_turn
 
 UID = os.geteuid()
 PAGE = 64
@@ -23,6 +25,10 @@ PAGE = 64
 
 class Crash(BaseException):
     """The process, or the host, is gone: nothing after this runs."""
+
+
+class Interrupted(BaseException):
+    """What a signal handler raised in the thread that called: this ends, and the process goes on."""
 
 
 class Node:
@@ -71,13 +77,19 @@ class SimulatedMap:
 
 
 class SimulatedSystem(System):
-    """One host. ``budget`` system calls from now the process dies; None: it lives."""
+    """
+    One host. ``budget`` system calls from now the process dies; None: it lives.
+
+    ``patience`` system calls of a caller's own turn from now it is interrupted; None: it is not. What the trail's own threads do nobody interrupts.
+    """
 
     def __init__(self, seed: int) -> None:
         self.random = random.Random(seed)
         self.inodes = 1
         self.root = self._node(stat.S_IFDIR)
         self.budget: int | None = None
+        self.patience: int | None = None
+        self.locks: dict[int, int] = {}
         self.boot = 1
         self.clock = 1_700_000_000_000_000_000
         self.fds: dict[int, Node] = {}
@@ -99,7 +111,12 @@ class SimulatedSystem(System):
     # --- crashes
 
     def step(self, torn=None) -> None:
-        """Every call that changes something passes here; the one at which the budget ends may be half done."""
+        """Every call that changes something passes here; the one at which the budget ends may be half done, an interrupted one is not begun."""
+        if self.patience is not None and in_a_turn():
+            self.patience -= 1
+            if self.patience < 0:
+                self.patience = None
+                raise Interrupted
         if self.budget is None:
             return
         self.budget -= 1
@@ -201,6 +218,7 @@ class SimulatedSystem(System):
 
     def close(self, fd: int) -> None:
         self.held.pop(fd, None)
+        self.locks = {inode: holder for inode, holder in self.locks.items() if holder != fd}
         self.fds.pop(fd, None)
         self.owners.pop(fd, None)
 
@@ -297,15 +315,21 @@ class SimulatedSystem(System):
     def free(self, fd: int) -> float:
         return 1.0
 
-    def lock(self, fd: int, what: str, deadline: float = 0.0) -> None: ...
+    def lock(self, fd: int, what: str, deadline: float = 0.0) -> None:
+        if not self.lock_now(fd):
+            raise AuditUnavailable(f"{what} is locked by somebody who gave nothing back")
 
-    def unlock(self, fd: int) -> None: ...
+    def unlock(self, fd: int) -> None:
+        self.step()
+        if self.locks.get(self.fds[fd].inode) == fd:
+            del self.locks[self.fds[fd].inode]
 
     def lock_shared_now(self, fd: int) -> bool:
         return True
 
     def lock_now(self, fd: int) -> bool:
-        return True
+        self.step()
+        return self.locks.setdefault(self.fds[fd].inode, fd) == fd
 
     def hold(self, fd: int) -> None:
         self.held[fd] = self.fds[fd]

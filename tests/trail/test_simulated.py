@@ -7,7 +7,7 @@ import json
 import random
 
 import pytest
-from simulated_system import Crash, SimulatedSystem
+from simulated_system import Crash, Interrupted, SimulatedSystem
 
 from otel_tool_audit.errors import AuditUnavailable, SettingsError
 from otel_tool_audit.format.events import STARTED
@@ -32,7 +32,7 @@ class World:
         self.promised: dict[tuple[str, int], tuple[str, str]] = {}
         self.on_disk: set[tuple[str, int]] = set()
         self.calls = 0
-        self.crashes = self.losses = 0
+        self.crashes = self.losses = self.interrupts = 0
 
     def run(self, steps: int) -> None:
         for _ in range(steps):
@@ -40,12 +40,16 @@ class World:
             self.system.process = name
             if self.random.random() < 0.25:
                 self.system.budget = self.random.randrange(1, 60)
+            if self.random.random() < 0.25:
+                self.system.patience = self.random.randrange(12)
             try:
                 self.act(name)
                 self.system.budget = None
             except Crash:
                 self.crashes += 1
                 self.crash(name)
+            except Interrupted:
+                self.interrupted(name)
             except AuditUnavailable:
                 if not self.system.faults:
                     raise
@@ -55,10 +59,24 @@ class World:
                 if not self.system.faults:
                     raise
                 self.system.budget = None
+            self.system.patience = None
             if self.random.random() < 0.03:
                 self.power_loss()
             self.check()
         self.end()
+
+    def interrupted(self, name: str) -> None:
+        """A caller is interrupted and the process goes on: it may call again, and its background sync comes before another process has waited in vain."""
+        self.interrupts += 1
+        self.system.budget = None
+        writer = self.writers[name]
+        if self.random.random() < 0.5:
+            try:
+                self.append(writer)
+            except AuditUnavailable:
+                if not self.system.faults:
+                    raise
+        writer.tick()
 
     def act(self, name: str) -> None:
         writer = self.writers.get(name)
@@ -185,7 +203,8 @@ def no_threads(monkeypatch):
 
 @pytest.mark.parametrize("block", range(8))
 def test_nothing_acknowledged_is_lost_and_nobody_honest_is_accused(block):
-    """Through kills at any system call and power losses in any order of pages every acknowledged record stands, and the next writer opens."""
+    """Through kills at any system call, interrupts of callers and power losses in any order of pages every acknowledged record stands, and the next writer opens."""
+    interrupts = 0
     for seed in range(block * 25, block * 25 + 25):
         world = World(seed)
         try:
@@ -194,6 +213,9 @@ def test_nothing_acknowledged_is_lost_and_nobody_honest_is_accused(block):
             raise AssertionError(f"seed {seed}") from error
         except Exception as error:
             raise AssertionError(f"seed {seed}: {type(error).__name__}: {error}") from error
+        interrupts += world.interrupts
+    # a run in which nobody was interrupted would prove nothing
+    assert interrupts > 20
 
 
 @pytest.mark.parametrize("block", range(4))

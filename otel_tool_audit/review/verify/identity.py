@@ -14,7 +14,7 @@ from otel_tool_audit.errors import TrailCorrupt, TrailUnreadable, UnsupportedFor
 from otel_tool_audit.format.document import TrailDocument
 from otel_tool_audit.format.events import OPENED, Integrity, kind_of
 from otel_tool_audit.format.line import MAX_LINE, parse_place
-from otel_tool_audit.format.names import DOCUMENT, OWNER, PRIVATE_STATE, TRAIL_CHAIN, genesis, segment_name, valid_chain
+from otel_tool_audit.format.names import DOCUMENT, OWNER, OWNER_LOCK, PRIVATE_STATE, TRAIL_CHAIN, genesis, segment_name, valid_chain
 from otel_tool_audit.format.nesting import read_json
 from otel_tool_audit.record.untrusted import details_of
 from otel_tool_audit.review.source.directory import Folder, UnsafeFileError, pread
@@ -129,7 +129,7 @@ def check_directory(view: TrailView) -> None:
     root, found, findings = view.root, view.found, view.findings
     for name in root.names():
         kind = root.stat(name)
-        if name in {DOCUMENT, OWNER, PRIVATE_STATE} or kind is None:
+        if name in {DOCUMENT, OWNER, OWNER_LOCK, PRIVATE_STATE} or kind is None:
             continue
         if not valid_chain(name):
             findings.notes.append(f"{root.path}/{name} is no part of a trail; it was left aside")

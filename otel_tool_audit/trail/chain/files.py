@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import stat
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, NamedTuple
@@ -139,7 +140,11 @@ class ChainFiles:
         self.paths_due = 0.0
         self.head_fd = heads.open_file(name, os.O_RDWR)
         try:
-            if system.fstat(self.head_fd).st_size != HEAD_BYTES:
+            found = system.fstat(self.head_fd)
+            if stat.S_IMODE(found.st_mode) & 0o077:
+                # whoever can open it can lock it, and keep every writer waiting
+                system.chmod(self.head_fd, 0o600)
+            if found.st_size != HEAD_BYTES:
                 raise TrailTampered(f"the head {self.head_path} is not {HEAD_BYTES} bytes long: the state directory was damaged")
             self._map = system.map(self.head_fd)
         except BaseException:

@@ -16,7 +16,7 @@ import orjson
 
 from otel_tool_audit.errors import AuditUnavailable, SettingsError, TrailCorrupt, TrailTampered
 from otel_tool_audit.format.document import TrailDocument, parse_document
-from otel_tool_audit.format.names import DOCUMENT, OWNER, PRIVATE_STATE, TRAIL_CHAIN, genesis, valid_chain
+from otel_tool_audit.format.names import DOCUMENT, OWNER, OWNER_LOCK, PRIVATE_STATE, TRAIL_CHAIN, genesis, valid_chain
 from otel_tool_audit.host.directory import Directory, Modes, make_directories, sync_ancestors
 from otel_tool_audit.host.system import System
 from otel_tool_audit.record.codec import timestamp
@@ -194,18 +194,36 @@ def _arbitrate(state: State, root: Directory, *, known: bool) -> None:
         raise TrailTampered(f"{root.path}/{OWNER} cannot be read: it was changed; restore it, or {RECOVER}") from error
     if named == state.id:
         return
-    if named is not None:
-        fd = root.open_file(OWNER, os.O_RDWR)
-        try:
-            if not state.system.lock_now(fd):
-                raise AuditUnavailable(
-                    f"{root.path} is being written by a process with another state directory: give all writers of a trail the same OTEL_TOOL_AUDIT_STATE"
-                )
-        finally:
-            state.system.close(fd)
+    if named is not None and _another_writes(state.system, root):
+        raise AuditUnavailable(
+            f"{root.path} is being written by a process with another state directory: give all writers of a trail the same OTEL_TOOL_AUDIT_STATE"
+        )
     if known:
         what = "is gone" if named is None else f"names another state directory ({named})"
         raise TrailTampered(f"{root.path}/{OWNER} {what}: somebody else wrote here, or changed it; run `otel-tool-audit verify`, then {RECOVER}")
+
+
+def _another_writes(system: System, root: Directory) -> bool:
+    """
+    Tell whether a writer lives that has another state directory.
+
+    A writer of an older version locks ``owner`` alone, which whoever may read the trail can lock, too: there a holder counts that is this user's, or that
+    cannot be seen from here.
+    """
+    fd = root.private().open_file(OWNER_LOCK, os.O_RDWR | os.O_CREAT)
+    try:
+        if not system.lock_now(fd):
+            return True
+    finally:
+        system.close(fd)
+    fd = root.open_file(OWNER, os.O_RDWR)
+    try:
+        if system.lock_now(fd):
+            return False
+        owners = system.lock_owners(fd)
+        return not owners or system.uid() in owners
+    finally:
+        system.close(fd)
 
 
 def _check_chains(state: State, root: Directory, trail_id: str) -> None:
