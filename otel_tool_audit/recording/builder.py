@@ -250,7 +250,9 @@ class CallBuilder:
             identifiers = {}
         if withheld.is_shared and (call["span_id"] is None or call["parent_span_id"] is not None):
             # What a result tells is not recorded, and may come back as an argument of the trace's next call. With a root the trace ends.
-            (self.sanitizer.text if isinstance(outcome.result, str) else self.sanitizer.value)(outcome.result, withheld=withheld)
+            told = _plain_text(outcome.result)
+            if told is not None:
+                self.sanitizer.text(told, withheld=withheld)
         removed: tuple[Redaction, ...] = ()
         if identifiers:
             identifiers, removed = self._answered(call, spec, identifiers, withheld)
@@ -418,3 +420,13 @@ def _at(arguments: Mapping[str, Any], path: str) -> object:
 
 def _text(value: object) -> str:
     return value if isinstance(value, str) else orjson.dumps(value).decode()
+
+
+def _plain_text(result: object) -> str | None:
+    """A result as text, or None where it is not plain data: a lazy object is not asked for what it would have to fetch."""
+    if type(result) is str:
+        return result
+    try:
+        return orjson.dumps(result, option=orjson.OPT_NON_STR_KEYS).decode()
+    except TypeError:
+        return None

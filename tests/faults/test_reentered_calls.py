@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from opentelemetry import context as otel
 from test_interrupted_calls import bound, sync_tool
 from test_reentered import STALL, Visitor, lines_of
 
@@ -28,6 +29,14 @@ __all__ = ["bound"]
 def calls_of(where: Path) -> list[Any]:
     with UnauditedReader(where / "trail", state=where / "state") as reader:
         return list(reader.calls())
+
+
+@pytest.fixture(autouse=True)
+def _own_context() -> Iterator[None]:
+    """A generator that the collector closes in the middle of something leaves its context behind; the next test has its own again."""
+    before = otel.get_current()
+    yield
+    otel.attach(before)
 
 
 def held(number: int) -> Iterator[None]:
