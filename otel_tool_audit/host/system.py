@@ -7,6 +7,7 @@ Nothing here decides anything; what a failure means is decided by the callers.
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import mmap
 import os
@@ -127,6 +128,17 @@ class System:
         """Map a head file, shared between processes."""
         return mmap.mmap(fd, HEAD_BYTES)
 
+    def overwrite(self, fd: int, data: bytes, offset: int) -> None:
+        """
+        Overwrite bytes that a file has, in one piece.
+
+        Raises:
+            OSError: They could not all be written; a file system that copies on write may have no room.
+        """
+        done = os.pwrite(fd, data, offset)
+        if done != len(data):
+            raise OSError(errno.EIO, f"{done} of {len(data)} bytes were overwritten")
+
     def lock_now(self, fd: int) -> bool:
         """Take an exclusive flock without waiting; False when somebody else has it."""
         return locks.lock_exclusively_now(fd)
@@ -209,6 +221,12 @@ NETWORK_FILESYSTEMS: Final = frozenset(
      "fuse.ceph-fuse", "fuse.davfs2", "fuse.vmhgfs-fuse", "fuse.blobfuse", "fuse.blobfuse2", "fuse.goofys"}
 )  # fmt: skip
 """File systems whose locks or caches do not hold between hosts, or at all (PROTOCOL.md: NFS and the like are refused)."""
+
+MAPPED_FILESYSTEMS: Final = frozenset({"ext2", "ext3", "ext4", "ramfs", "tmpfs"})
+"""
+File systems on which a page that is there is overwritten in its place. On any other one a mapped write may find no room, of which the kernel tells by a signal
+that ends the process: btrfs and its kin copy a page before they change it, and so does xfs where a copy of the file shares its blocks.
+"""
 
 LOCAL_FILESYSTEMS: Final = frozenset(
     {"bcachefs", "btrfs", "ext2", "ext3", "ext4", "f2fs", "jfs", "overlay", "ramfs", "reiserfs", "tmpfs", "xfs", "zfs"}

@@ -100,6 +100,8 @@ class SimulatedSystem(System):
         self.held: dict[int, Node] = {}
         self.faults = 0.0
         self.seen: dict[int, int] = {}
+        # heads are mapped on one host, and overwritten by system calls on another, whose file system nobody knows
+        self.mapped = self.random.random() < 0.5
 
     def _fails(self) -> bool:
         return self.faults > 0 and self.random.random() < self.faults
@@ -347,7 +349,13 @@ class SimulatedSystem(System):
         return "simulated"
 
     def mounts(self) -> str:
-        return ""
+        return "1 0 8:1 / / rw - ext4 /dev/disk rw\n" if self.mapped else ""
+
+    def overwrite(self, fd: int, data: bytes, offset: int) -> None:
+        self.step()
+        if self._fails():
+            raise OSError(errno.ENOSPC, "No space left on device")
+        self.fds[fd].data[offset : offset + len(data)] = data
 
     def random_id(self) -> str:
         self.ids += 1

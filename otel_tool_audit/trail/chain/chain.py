@@ -243,7 +243,7 @@ class Chain:
     def _write_in_turn(self, tail: bytes) -> Written | None:
         files, system = self.files, self._system
         # closed: whoever got this far before the trail was closed is told so by the queue
-        if files.head_fd < 0 or not system.lock_now(files.head_fd):
+        if files.head_fd < 0 or files.failed_sync is not None or not system.lock_now(files.head_fd):
             return None
         try:
             head = files.current()
@@ -266,11 +266,7 @@ class Chain:
 
     def _sync_in_turn(self, written: Written) -> Written | Unsettled:
         self._syncing = True
-        try:
-            self._system.fdatasync(written.segment.callers_fd)
-            synced = True
-        except OSError:
-            synced = False
+        synced = self.files.sync(written.segment, written.segment.callers_fd)
         self._system.lock(self.files.head_fd, self.files.head_path)
         try:
             acknowledged = self._note_sync(written, synced=synced)
@@ -287,7 +283,7 @@ class Chain:
         if (head.first_seq, head.attempt) != (segment.first_seq, segment.attempt) or head.poisoned:
             return False
         if not synced:
-            files.put(head._replace(flags=head.flags | POISONED))
+            files.poison(head)
         elif mark.lines > head.synced.lines:
             flags = head.flags & ~OS if mark.lines == head.written.lines else head.flags
             files.put(head._replace(synced=mark, flags=flags))
@@ -322,11 +318,8 @@ class Chain:
                 self._system.lock(files.head_fd, files.head_path)
                 head = files.current()
                 segment = files.opened(head)
-                if segment is not None and not head.poisoned:
-                    try:
-                        self._system.fdatasync(segment.fd)
-                    except OSError:
-                        files.put(head._replace(flags=head.flags | POISONED))
+                if segment is not None and not head.poisoned and not files.sync(segment, segment.fd):
+                    files.poison(head)
                 self._syncing = False
         except OSError as error:
             raise self._unusable("used", error) from error
@@ -412,11 +405,7 @@ class Chain:
         """
         segment = written.segment
         try:
-            try:
-                self._system.fdatasync(segment.fd)
-                synced = True
-            except OSError:
-                synced = False
+            synced = self.files.sync(segment, segment.fd)
             with self._locked():
                 return self._acknowledge(written, synced=synced)
         finally:
@@ -516,6 +505,7 @@ class Chain:
             try:
                 self._system.lock(self.files.head_fd, self.files.head_path, deadline)
                 try:
+                    self.files.say_what_failed()
                     yield
                 finally:
                     self._give_back()

@@ -27,12 +27,13 @@ from otel_tool_audit.format.head import (  # fmt: skip
     Head,
     Pending,
     Position,
+    slot_offset,
 )
 from otel_tool_audit.format.line import body, leaf_digest, line
 from otel_tool_audit.format.names import segment_name
 from otel_tool_audit.format.vouching import Voucher
 from otel_tool_audit.host.directory import Directory
-from otel_tool_audit.host.system import System
+from otel_tool_audit.host.system import MAPPED_FILESYSTEMS, System, filesystem_type
 from otel_tool_audit.record.model import Receipt
 
 _APPEND: Final = os.O_RDWR | os.O_APPEND
@@ -138,6 +139,9 @@ class ChainFiles:
         self._head: Head | None = None
         self._generations = (b"", b"")
         self.paths_due = 0.0
+        self.failed_sync: tuple[int, int] | None = None
+        # there a PUT is a copy in memory; elsewhere the page may need room, and only a system call tells that there is none
+        self._in_place = filesystem_type(system.mounts(), heads.path) in MAPPED_FILESYSTEMS
         self.head_fd = heads.open_file(name, os.O_RDWR)
         try:
             found = system.fstat(self.head_fd)
@@ -187,16 +191,51 @@ class ChainFiles:
         """PUT a head whose generation has been raised already."""
         packed = head.pack()
         before = self._generations
-        if head.generation % 2:
+        second = head.generation % 2
+        if not self._in_place:
+            # within one page, so nobody who is killed leaves a part of it
+            self.system.overwrite(self.head_fd, packed, slot_offset(head.generation))
+        elif second:
             self._map[_SECOND_PLAIN:_SECOND_END] = packed[SLOT_PLAIN:]
             self._map[SLOT_BYTES:_SECOND_PLAIN] = packed[:SLOT_PLAIN]
-            self._generations = (before[0], packed[8:16])
         else:
             self._map[SLOT_PLAIN:SLOT_PACKED] = packed[SLOT_PLAIN:]
             self._map[0:SLOT_PLAIN] = packed[:SLOT_PLAIN]
-            self._generations = (packed[8:16], before[1])
+        self._generations = (before[0], packed[8:16]) if second else (packed[8:16], before[1])
         self._head = head
         return head
+
+    def sync(self, segment: Segment, fd: int) -> bool:
+        """
+        Bring a segment's lines to disk. Needs no lock.
+
+        Args:
+            segment: Which.
+            fd: One of its descriptors.
+
+        Returns:
+            False when that failed; the kernel tells it once, so it is remembered until the head says so.
+        """
+        try:
+            self.system.fdatasync(fd)
+        except OSError:
+            self.failed_sync = (segment.first_seq, segment.attempt)
+            return False
+        return True
+
+    def poison(self, head: Head) -> Head:
+        """Say that nobody may go on in the open segment."""
+        head = self.put(head._replace(flags=head.flags | POISONED))
+        self.failed_sync = None
+        return head
+
+    def say_what_failed(self) -> None:
+        """Poison the open segment if its sync failed and that could not be said then."""
+        if self.failed_sync is not None:
+            head = self.current()
+            if (head.first_seq, head.attempt) == self.failed_sync and not head.poisoned:
+                self.poison(head)
+            self.failed_sync = None
 
     def sync_head(self) -> None:
         """Bring the head to disk."""
@@ -378,7 +417,7 @@ class ChainFiles:
         if unchanged:
             self.put(head._replace(pending=NO_PENDING))
         else:
-            self.put(head._replace(flags=head.flags | POISONED))
+            self.poison(head)
         return WriteFailedError(reason, unchanged=unchanged)
 
     def size(self, segment: Segment) -> int:

@@ -73,12 +73,9 @@ def rotate(files: ChainFiles, head: Head, reason: str) -> Head:
         TrailTampered: The old segment is shorter than what was acknowledged.
     """
     old = files.segment(head)
-    if not head.poisoned:
-        try:
-            files.system.fdatasync(old.fd)
-        except OSError:
-            # this kernel has told us once and will not tell again: the pages since `synced` may be lost
-            head = files.put(head._replace(flags=head.flags | POISONED))
+    if not head.poisoned and not files.sync(old, old.fd):
+        # this kernel has told us once and will not tell again: the pages since `synced` may be lost
+        head = files.poison(head)
     poisoned = head.poisoned
     base = head.written if not poisoned or head.flags & OS else head.synced
     size = files.size(old)
